@@ -1,0 +1,93 @@
+# The whole workbook by one word each; `make help` lists them. The first call sets up .venv by itself.
+#
+#   make book                        every chapter, quick: minutes on a laptop
+#   make book CHAPTER=01             one chapter
+#   make book PROFILE=full JOBS=1    the reference numbers: hours, resumable
+#   make test ARGS="-m 'not slow'"   the quick tests; ARGS also goes to `make lab` and `make bench`
+
+PROFILE ?= quick
+JOBS ?= 2
+CHAPTER ?=
+ARGS ?=
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+
+OUT = build/$(PROFILE)
+BIN = .venv/bin
+KDBOOK = $(BIN)/python -m kdbook
+
+NOTEBOOKS := $(sort $(wildcard notebooks/$(or $(CHAPTER),[0-9][0-9])_*.py))
+NAMES := $(NOTEBOOKS:notebooks/%.py=%)
+# A notebook is executed again when one of these is newer than its last execution. (A full run writes results/full itself.)
+SOURCES := $(shell find kdbook -name '*.py' -o -name '*.yaml') $(if $(filter full,$(PROFILE)),,$(wildcard results/full/*))
+LINTED := $(wildcard kdbook tests benchmarks notebooks/*.py)
+
+# With several notebooks at a time each gets one thread; alone, a notebook takes all cores.
+ONE_THREAD = $(if $(filter-out 1,$(JOBS)),OMP_NUM_THREADS=1 MKL_NUM_THREADS=1)
+IN_PARALLEL = $(ONE_THREAD) $(MAKE) --no-print-directory --keep-going --jobs=$(JOBS)
+
+.DEFAULT_GOAL = help
+.DELETE_ON_ERROR:
+.PHONY: help setup book test lab notebooks figures claims lint bench clean chapter-exists executed refreshed
+
+help: ## Print this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@echo "variables: PROFILE=quick|full  JOBS=2  CHAPTER=01  ARGS=...  PYTHON=python3.11"
+
+setup: .venv/.stamp ## Install everything into .venv (again when the dependencies changed)
+
+.venv/.stamp: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "kdbook needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv: a few minutes, mostly PyTorch. Later calls skip this."
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[speech,dev]'
+	@touch $@
+
+book: setup chapter-exists ## Train the shared teachers, execute every notebook, print the claims table
+	$(KDBOOK) prepare --profile $(PROFILE)
+	@status=0; \
+	$(IN_PARALLEL) executed || status=$$?; \
+	$(KDBOOK) claims --profile $(PROFILE) || status=$$?; \
+	exit $$status
+
+executed: $(NAMES:%=$(OUT)/%.ipynb)
+
+$(OUT)/%.ipynb: notebooks/%.py $(SOURCES)
+	$(KDBOOK) execute $< --output $@ --profile $(PROFILE)
+
+test: setup ## Run every test (ARGS="-m 'not slow'" for the quick ones)
+	$(BIN)/python -m pytest $(ARGS)
+
+lab: setup ## Open the notebooks in JupyterLab, on this machine only, behind a token
+	$(BIN)/jupyter lab --ip=127.0.0.1 --ServerApp.root_dir=notebooks --LabApp.news_url=None \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.extension_manager=readonly $(ARGS)
+
+notebooks: setup chapter-exists ## Execute every notebook as committed and refresh its .ipynb
+	$(KDBOOK) prepare --profile quick
+	@$(IN_PARALLEL) refreshed
+
+refreshed: $(NAMES:%=refresh-%)
+
+# Time stamps say nothing after a checkout, so these are always executed.
+refresh-%: notebooks/%.py
+	$(KDBOOK) execute $< --output notebooks/$*.ipynb --clean
+
+figures: setup ## Draw every figure of the book from results/full, training nothing
+	$(KDBOOK) figures
+
+claims: setup ## Write results/CLAIMS.md: each published number beside ours, with a verdict
+	$(KDBOOK) claims --write
+
+lint: setup ## Check style and format
+	$(BIN)/ruff check $(LINTED)
+	$(BIN)/ruff format --check $(LINTED)
+
+bench: setup ## Measure the speed and write benchmarks/README.md
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+clean: ## Remove what was built; .venv and trained trials stay
+	rm -rf build .pytest_cache .ruff_cache .hypothesis
+	find $(wildcard kdbook tests benchmarks notebooks) -name __pycache__ -prune -exec rm -rf {} +
+
+chapter-exists:
+	@test -n "$(NAMES)" || { echo "no notebook notebooks/$(CHAPTER)_*.py (two digits: CHAPTER=01)"; exit 1; }

@@ -1,0 +1,181 @@
+"""MNIST and Fashion-MNIST as `Split`s on the device, and the 25 shifts of up to two pixels as views."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kdbook.data.files import SHA256, idx_array
+
+IMAGE_SETS = {"mnist": 60_000, "fashion-mnist": 60_000}
+VALIDATION = 10_000  # the last training images; hyper-parameters are chosen on them
+
+REACH = 2  # pixels; Hinton et al. 2015, section 3: jittered by up to two pixels in any direction
+VIEWS = (2 * REACH + 1) ** 2
+CENTRE_VIEW = VIEWS // 2  # view v shifts down by v // 5 - 2 and right by v % 5 - 2 pixels
+_SLAB = 8192  # rows gathered at once: fewer, larger copies than one a batch
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images with their labels, and their positions in the complete set.
+
+    Parameters
+    ----------
+    x : Tensor (N, H, W), uint8
+        Grey levels 0 to 255.
+    y : Tensor (N,), int64
+        Labels.
+    index : Tensor (N,), int64
+        Position of each image in the complete set: the key of every table about samples.
+    views : int
+        1 = images as they are (view `CENTRE_VIEW`); `VIEWS` = one of the 25 shifts is drawn for each image and epoch.
+
+    Explained in notebooks/01_dark_knowledge.
+    """
+
+    x: Tensor
+    y: Tensor
+    index: Tensor
+    views: int = 1
+
+    def __post_init__(self):
+        if not len(self.x) == len(self.y) == len(self.index):
+            raise ValueError(
+                f"x, y and index must have one row a sample, got {len(self.x)}, {len(self.y)} and {len(self.index)}"
+            )
+        if self.views not in (1, VIEWS):
+            raise ValueError(f"views must be 1 or {VIEWS}, got {self.views}")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def shifted(self) -> "Split":
+        """The same samples, seen through all 25 shifts."""
+        return replace(self, views=VIEWS)
+
+    def rows(self, where: Tensor) -> "Split":
+        """The samples chosen by a boolean mask (N,) or by positions."""
+        return replace(self, x=self.x[where], y=self.y[where], index=self.index[where])
+
+    def only(self, classes: Sequence[int]) -> "Split":
+        """The samples whose label is one of `classes`."""
+        return self.rows(self._labelled(classes))
+
+    def without(self, classes: Sequence[int]) -> "Split":
+        """The samples whose label is none of `classes`."""
+        return self.rows(~self._labelled(classes))
+
+    def _labelled(self, classes: Sequence[int]) -> Tensor:
+        present = set(self.y.unique().tolist())
+        if missing := set(classes) - present:
+            raise ValueError(f"classes {sorted(missing)} have no sample here; present are {sorted(present)}")
+        return torch.isin(self.y, torch.tensor(list(classes), device=self.y.device))
+
+    def to(self, device: torch.device | str) -> "Split":
+        """The split on another device."""
+        return replace(self, x=self.x.to(device), y=self.y.to(device), index=self.index.to(device))
+
+    def images(self, rows: Tensor | slice = slice(None), view: Tensor | int = CENTRE_VIEW) -> Tensor:
+        """Float images in [0, 1], shifted with zero fill.
+
+        Parameters
+        ----------
+        rows : Tensor (B,) or slice
+            Which samples.
+        view : int or Tensor (B,)
+            Shift of all, or of each.
+
+        Returns
+        -------
+        Tensor (B, H, W), float32
+        """
+        return self._levels(rows, view).float().div_(255)
+
+    def batches(self, order: Tensor, view: Tensor | None, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of float images in the given order, with the rows they came from.
+
+        Parameters
+        ----------
+        order : Tensor (M,)
+            Rows, in the order of visiting.
+        view : Tensor (M,) or None
+            Shift of each; None = unshifted.
+
+        Yields
+        ------
+        x : Tensor (B, H, W), float32 in [0, 1]
+        at : slice
+            The part of `order` that the batch holds.
+        """
+        slab = max(1, _SLAB // batch_size) * batch_size
+        for start in range(0, len(order), slab):
+            rows = order[start : start + slab]
+            levels = self._levels(rows, CENTRE_VIEW if view is None else view[start : start + slab])
+            for low in range(0, len(rows), batch_size):
+                high = min(low + batch_size, len(rows))
+                yield levels[low:high].float().div_(255), slice(start + low, start + high)
+
+    @cached_property
+    def _padded(self) -> Tensor:
+        return F.pad(self.x, (REACH,) * 4)
+
+    def _levels(self, rows: Tensor | slice, view: Tensor | int) -> Tensor:
+        if isinstance(view, int) and view == CENTRE_VIEW:
+            return self.x[rows]
+        if isinstance(rows, slice):
+            rows = torch.arange(len(self), device=self.x.device)[rows]
+        view = torch.as_tensor(view, device=self.x.device)
+        if int(view.min()) < 0 or int(view.max()) >= VIEWS:
+            raise ValueError(f"view must be in 0..{VIEWS - 1}, got {int(view.min())}..{int(view.max())}")
+        side = 2 * REACH + 1
+        (n, h, w), (height, width) = self.x.shape, self._padded.shape[1:]
+        # windows[n, a, b] starts at (a, b) of the padded image: no copy is made before the gather
+        windows = self._padded.as_strided((n, side, side, h, w), (height * width, width, 1, width, 1))
+        # to move a picture down by d, the window must start d higher
+        return windows[rows, 2 * REACH - view // side, 2 * REACH - view % side]
+
+
+def load_images(name: str = "mnist", part: str = "train", device: torch.device | str = "cpu") -> Split:
+    """One part of an image set.
+
+    Parameters
+    ----------
+    name : str
+        ``mnist`` or ``fashion-mnist``.
+    part : str
+        ``train`` (60,000), ``fit`` (the first 50,000 of them), ``validation`` (the last 10,000) or ``test`` (10,000).
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or part.
+    DamagedFileError
+        When an embedded file fails its checksum.
+    """
+    if name not in IMAGE_SETS:
+        raise ValueError(f"name must be one of {', '.join(IMAGE_SETS)}, got {name!r}")
+    if part not in ("train", "fit", "validation", "test"):
+        raise ValueError(f"part must be one of train, fit, validation, test, got {part!r}")
+    prefix = "t10k" if part == "test" else "train"
+    x = torch.from_numpy(idx_array(f"{name}/{prefix}-images-idx3-ubyte"))
+    y = torch.from_numpy(idx_array(f"{name}/{prefix}-labels-idx1-ubyte")).long()
+    split = Split(x, y, torch.arange(len(x)))
+    held_out = len(x) - VALIDATION
+    if part == "fit":
+        split = split.rows(split.index < held_out)
+    elif part == "validation":
+        split = split.rows(split.index >= held_out)
+    return split.to(device)
+
+
+def checksum(name: str) -> str:
+    """Checksum of a whole data set: it is part of the identity of every trial that learns from it."""
+    parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
+    if not parts:
+        raise ValueError(f"no data set named {name!r}; there are {', '.join(IMAGE_SETS)}")
+    return hashlib.sha256("".join(parts).encode()).hexdigest()

@@ -1,0 +1,31 @@
+"""What is measured: one module a question, with its trials, how one trial is measured, and its columns.
+
+A module has `VERSION`, `COLUMNS`, `trials(profile, seeds)` and `measure(trials, tools)`. Nothing here knows where
+trials run or how they are stored (`kdbook.lab`), nor how they are drawn (`kdbook.show`).
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+EXPERIMENTS = (
+    "hinton_mnist",
+    "tuning",
+    "missing_digit",
+    "dark_knowledge",
+    "ablations",
+    "soft_target_regularizer",
+    "latency",
+)
+
+
+def module(name: str) -> ModuleType:
+    """The module of an experiment.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, listing those there are.
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(f"unknown experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
+    return import_module(f"kdbook.experiments.{name}")

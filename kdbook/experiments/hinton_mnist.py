@@ -1,0 +1,98 @@
+"""Does a student of soft targets come close to its teacher? Hinton et al. 2015, section 3, with the missing control.
+
+Published test errors: teacher 67, student of hard labels 146, distilled student 74. The paper's control has no
+regulariser while its teacher has three; `hard_regularized` gives the student the same three without a teacher.
+"""
+
+from kdbook.experiments.nets import (
+    objective_for,
+    predict,
+    scores,
+    stored_network,
+    test_split,
+    train,
+    training_split,
+)
+from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.models import count_parameters
+
+VERSION = 1
+PUBLISHED = {"teacher": 67, "hard": 146, "distilled": 74}  # Hinton et al. 2015, section 3; test errors of 10,000
+ARMS = ("teacher", "hard", "hard_regularized", "distilled", "distilled_shifted")
+
+COLUMNS = {
+    "arm": "condition",
+    "seed": "seed of weights, order, shifts and dropout",
+    "teacher_seed": "seed of the teacher; seed mod number of teachers",
+    "test_errors": "wrong answers on the 10,000 test images, last epoch",
+    "test_errors_shifted": "the same with one fixed random shift of up to 2 pixels for each test image",
+    "parameters": "trainable parameters",
+    "agreement": "share of test images with the teacher's top class",
+    "mean_kl": "mean KL(teacher || student) over test images at T = 1, nats",
+}
+
+REGULARIZERS = {"input_dropout": 0.2, "hidden_dropout": 0.5, "max_norm": 3.5, "shifts": True}
+
+# Chosen on the last 10,000 training images (teacher: lr, epochs; students: lr, epochs, temperature, alpha).
+FULL = {
+    "teacher": {"sizes": [784, 1200, 1200, 10], **REGULARIZERS, "lr": 0.2, "batch_size": 256, "epochs": 120},
+    "hard": {"sizes": [784, 800, 800, 10], "lr": 0.1, "batch_size": 256, "epochs": 30},
+    "hard_regularized": {"sizes": [784, 800, 800, 10], **REGULARIZERS, "lr": 0.2, "batch_size": 256, "epochs": 60},
+    "distilled": {
+        "sizes": [784, 800, 800, 10], "temperature": 20.0, "alpha": 0.9, "lr": 0.1, "batch_size": 256, "epochs": 60,
+    },
+    "distilled_shifted": {
+        "sizes": [784, 800, 800, 10], "shifts": True, "temperature": 20.0, "alpha": 1.0,
+        "lr": 0.1, "batch_size": 256, "epochs": 90,
+    },
+}  # fmt: skip
+
+
+def _quick(settings: dict) -> dict:
+    """The same conditions on the first 20,000 images, with smaller nets and fewer epochs."""
+    sizes = [784, 400, 400, 10] if settings["sizes"][1] == 1200 else [784, 100, 100, 10]
+    return {**settings, "sizes": sizes, "samples": 20_000, "epochs": max(5, settings["epochs"] // 15)}
+
+
+SETTINGS = {"full": FULL, "quick": {arm: _quick(s) for arm, s in FULL.items()}}
+SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 2}}
+
+
+def teacher(profile: str, seed: int) -> Trial:
+    """The teacher that all chapters of MNIST share."""
+    check_profile(profile)
+    seed = seed % SEEDS[profile]["teacher"]
+    return Trial("hinton_mnist", "teacher", seed, SETTINGS[profile]["teacher"], version=VERSION)
+
+
+def student(arm: str, profile: str, seed: int) -> Trial:
+    """A student of one arm; distilled arms need the teacher of seed mod number of teachers."""
+    settings = SETTINGS[profile][arm]
+    needs = (teacher(profile, seed),)
+    return Trial("hinton_mnist", arm, seed, settings, needs=needs, version=VERSION)
+
+
+def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
+    """Teachers, then four arms of every student seed."""
+    check_profile(profile)
+    chosen = seeds_of(seeds, SEEDS[profile]["student"])
+    teachers = [teacher(profile, s) for s in range(min(SEEDS[profile]["teacher"], len(chosen)))]
+    return teachers + [student(arm, profile, s) for s in chosen for arm in ARMS[1:]]
+
+
+def measure(trials: list[Trial], tools: Tools) -> list[dict]:
+    """Train one net and score it; its weights are kept for those who need them."""
+    (trial,) = trials
+    split = training_split(trial, tools)
+    model, loss = train(trial, split, objective_for(trial, split, tools), tools)
+    tools.keep(trial, tensors=model.state_dict(), pictures={"loss": loss})
+    teacher_logits = None
+    if trial.needs:
+        teacher_logits = predict(stored_network(trial.needs[0], tools), test_split(trial, tools)).logits
+    return [
+        {
+            "teacher_seed": trial.needs[0].seed if trial.needs else None,
+            **scores(model, trial, tools, teacher_logits),
+            "parameters": count_parameters(model),
+        }
+    ]

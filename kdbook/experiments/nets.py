@@ -1,0 +1,121 @@
+"""Steps that many experiments share: build a trial's network, train it, read a stored one, score it on a test set."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kdbook.data.images import VIEWS, Split, load_images
+from kdbook.experiments.trial import Tools, Trial
+from kdbook.models import MLP, LeNet5
+from kdbook.training import CachedTeacher, Distillation, HardLabels, fit, predict, sgd
+
+
+def network(settings) -> nn.Module:
+    """Fresh network of a trial: LeNet-5 for ``net: lenet5``, else an MLP of `sizes` with its regularisers."""
+    if settings.get("net") == "lenet5":
+        return LeNet5()
+    return MLP(
+        settings["sizes"],
+        input_dropout=settings.get("input_dropout", 0.0),
+        hidden_dropout=settings.get("hidden_dropout", 0.0),
+        max_norm=settings.get("max_norm"),
+    )
+
+
+def seeded_network(trial: Trial) -> nn.Module:
+    """Fresh network whose weights depend on the trial's seed only, so that arms of one seed start alike."""
+    with torch.random.fork_rng():
+        torch.manual_seed(trial.seed)
+        return network(trial.settings)
+
+
+def stored_network(trial: Trial, tools: Tools) -> nn.Module:
+    """The trained network of a needed trial, in eval mode."""
+    model = network(trial.settings)
+    model.load_state_dict(tools.tensors(trial))
+    return model.to(tools.device).eval()
+
+
+def training_split(trial: Trial, tools: Tools) -> Split:
+    """Training images of a trial: its `part`, the first `samples` of it, through all shifts when `shifts` is set."""
+    split = load_images(trial.data, trial.settings.get("part", "train"), tools.device)
+    if samples := trial.settings.get("samples"):
+        split = split.rows(slice(samples))
+    return split.shifted() if trial.settings.get("shifts") else split
+
+
+def test_split(trial: Trial, tools: Tools) -> Split:
+    """Images that the trial is scored on: the validation images while tuning (part ``fit``), else the test set."""
+    return load_images(trial.data, "validation" if trial.settings.get("part") == "fit" else "test", tools.device)
+
+
+def cached_teacher(teacher: Trial, split: Split, tools: Tools) -> CachedTeacher:
+    """The stored teacher's logits for a split (and its orbit when the split is shifted), computed once a process."""
+    key = ("cached_teacher", teacher.id, split.views, len(split), int(split.index.sum()))
+    return tools.remember(key, lambda: CachedTeacher.of(stored_network(teacher, tools), split))
+
+
+def objective_for(trial: Trial, split: Split, tools: Tools):
+    """Hard labels, or distillation when the trial's settings name a temperature."""
+    if "temperature" not in trial.settings:
+        return HardLabels(trial.settings.get("label_smoothing", 0.0))
+    return Distillation(
+        cached_teacher(trial.needs[0], split, tools),
+        temperature=trial.settings["temperature"],
+        alpha=trial.settings["alpha"],
+    )
+
+
+def train(trial: Trial, split: Split, objective, tools: Tools, model: nn.Module | None = None):
+    """Train a trial's network with its own epochs, batch size and learning rate; last epoch, never the best.
+
+    Returns
+    -------
+    model : nn.Module, in eval mode
+    loss : array (epochs,), mean training loss
+    """
+    model = seeded_network(trial) if model is None else model
+    s = trial.settings
+    history = fit(
+        model,
+        objective,
+        split,
+        epochs=s["epochs"],
+        batch_size=s["batch_size"],
+        optimizer=sgd(s["lr"]),
+        seed=trial.seed,
+        device=tools.device,
+        checkpoint=tools.checkpoint(trial),
+        progress=tools.progress(trial),
+    )
+    return model.eval(), np.array([epoch["loss"] for epoch in history.epochs])
+
+
+def one_view_each(split: Split) -> Tensor:
+    """One fixed random shift for each image of a split: the shifted test set, the same for every trial."""
+    return torch.randint(VIEWS, (len(split),), generator=torch.Generator().manual_seed(2015)).to(split.x.device)
+
+
+def errors(logits: Tensor, y: Tensor) -> int:
+    """Number of wrong top-1 answers."""
+    return int((logits.argmax(-1) != y).sum())
+
+
+def fidelity(student_logits: Tensor, teacher_logits: Tensor) -> dict:
+    """Top-1 agreement (share) and mean KL(teacher || student) at T = 1 (nats); Stanton et al. 2021, section 3."""
+    log_p, log_q = teacher_logits.log_softmax(-1), student_logits.log_softmax(-1)
+    return {
+        "agreement": float((student_logits.argmax(-1) == teacher_logits.argmax(-1)).double().mean()),
+        "mean_kl": float((log_p.exp() * (log_p - log_q)).sum(-1).double().mean()),
+    }
+
+
+def scores(model: nn.Module, trial: Trial, tools: Tools, teacher_logits: Tensor | None = None) -> dict:
+    """Test errors, errors on shifted test images, and fidelity to the teacher when there is one."""
+    split = test_split(trial, tools)
+    logits = predict(model, split).logits
+    return {
+        "test_errors": errors(logits, split.y),
+        "test_errors_shifted": errors(predict(model, split, view=one_view_each(split)).logits, split.y),
+        **(fidelity(logits, teacher_logits) if teacher_logits is not None else {"agreement": None, "mean_kl": None}),
+    }

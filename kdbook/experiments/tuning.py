@@ -1,0 +1,60 @@
+"""How hinton_mnist's settings were chosen: trained on the first 50,000 training images, scored on the last 10,000.
+
+The test set is never read here. One seed a candidate: differences below ten errors are noise, and simpler values win.
+"""
+
+from kdbook.experiments import hinton_mnist
+from kdbook.experiments.trial import Trial, check_profile, seeds_of
+
+VERSION = 1
+COLUMNS = {
+    "arm": "which setting is varied, and for which network",
+    "candidate": "its value",
+    "seed": "seed of weights, order, shifts and dropout",
+    "validation_errors": "wrong answers on the last 10,000 training images, last epoch",
+    "validation_errors_shifted": "the same, each image under one fixed random shift",
+    "agreement": "share of validation images with the teacher's top class",
+    "mean_kl": "mean KL(teacher || student) over validation images at T = 1, nats",
+}
+
+TEACHER = {**hinton_mnist.FULL["teacher"], "part": "fit", "epochs": 25}
+STUDENT = {
+    "part": "fit", "sizes": [784, 800, 800, 10], "batch_size": 256, "epochs": 20, "lr": 0.1,
+    "temperature": 20.0, "alpha": 0.9,
+}  # fmt: skip
+# arm -> candidate -> what it changes; every candidate is one trial
+TEACHER_CANDIDATES = {
+    "teacher_dropout": {"0.5": {"hidden_dropout": 0.5}, "0.3": {"hidden_dropout": 0.3}},
+}
+STUDENT_CANDIDATES = {
+    "distilled_lr": {"0.05": {"lr": 0.05}, "0.1": {}, "0.3": {"lr": 0.3}},
+}
+QUICK = {"samples": 5_000, "epochs": 1, "sizes": [784, 30, 30, 10]}
+
+
+def teacher(profile: str, arm: str, candidate: str, seed: int = 0) -> Trial:
+    """A teacher of the first 50,000 images."""
+    settings = {**TEACHER, **TEACHER_CANDIDATES[arm][candidate], **(QUICK if profile == "quick" else {})}
+    return Trial("tuning", arm, seed, {**settings, "candidate": candidate}, version=VERSION)
+
+
+def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
+    """Every candidate, teachers first; students learn from the first candidate that `CHOSEN_TEACHER` names."""
+    check_profile(profile)
+    made = []
+    for seed in seeds_of(seeds, 1):
+        made += [teacher(profile, a, c, seed) for a, cs in TEACHER_CANDIDATES.items() for c in cs]
+    return made
+
+
+def measure(trials: list[Trial], tools) -> list[dict]:
+    """As hinton_mnist, under the names of what is measured here: validation, not test."""
+    (row,) = hinton_mnist.measure(trials, tools)
+    return [
+        {
+            "validation_errors": row["test_errors"],
+            "validation_errors_shifted": row["test_errors_shifted"],
+            "agreement": row["agreement"],
+            "mean_kl": row["mean_kl"],
+        }
+    ]

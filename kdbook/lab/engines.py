@@ -1,0 +1,128 @@
+"""Where trials run. `local`: this process, in the order that their needs ask for.
+
+An engine is a function `(trials, store, device, show)` that leaves every trial in the store.
+"""
+
+import datetime
+import platform
+import time
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+
+import torch
+from tqdm import tqdm
+
+from kdbook import experiments
+from kdbook.experiments.trial import Trial
+from kdbook.lab.store import Store
+
+
+class LocalTools:
+    """The `Tools` of a trial that runs in this process."""
+
+    def __init__(self, store: Store, device: torch.device, show: "Progress"):
+        self.store, self.device, self.show = store, device, show
+        self.kept, self.memory = {}, {}
+
+    def tensors(self, trial: Trial) -> dict:
+        return {name: t.to(self.device) for name, t in self.store.tensors(trial).items()}
+
+    def checkpoint(self, trial: Trial):
+        return self.store.checkpoint(trial)
+
+    def progress(self, trial: Trial) -> Callable:
+        return lambda epoch, epochs: self.show.epoch(trial, epoch, epochs)
+
+    def keep(self, trial: Trial, *, tensors: dict | None = None, pictures: dict | None = None) -> None:
+        self.kept[trial.id] = {"tensors": tensors, "pictures": pictures}
+
+    def remember(self, key: tuple, make):
+        if key not in self.memory:
+            self.memory[key] = make()
+        return self.memory[key]
+
+
+class Progress:
+    """One line of text: trials done, the one that runs, its epoch, and the time left as far as it is known."""
+
+    def __init__(self, total: int, name: str, quiet: bool = False):
+        form = "{desc} | {n_fmt}/{total_fmt} trials, {elapsed} gone, {remaining} left"
+        self.bar = tqdm(total=total, desc=name, bar_format=form, disable=quiet or not total, mininterval=1, leave=False)
+        self.name, self.whole = name, 0
+
+    def epoch(self, trial: Trial, epoch: int, epochs: int) -> None:
+        """Show the running trial's epoch; a fraction of a trial counts towards the time left."""
+        self.bar.set_description_str(f"{self.name}: {trial.arm}, seed {trial.seed}, epoch {epoch}/{epochs}", refresh=False)
+        self.bar.n = round(self.whole + epoch / (epochs + 1), 2)
+        self.bar.refresh()
+
+    def done(self, number: int) -> None:
+        """Count finished trials."""
+        self.whole += number
+        self.bar.n = self.whole
+        self.bar.refresh()
+
+
+def local(trials: Iterable[Trial], store: Store, device: torch.device, quiet: bool = False) -> None:
+    """Train in this process what the store lacks, needs first; cohorts as one model."""
+    pending = [t for t in in_order(trials) if store.read(t) is None]
+    show = Progress(len(pending), pending[0].experiment if pending else "", quiet)
+    tools = LocalTools(store, device, show)
+    with show.bar:
+        for group in grouped(pending):
+            run_group(group, store, tools)
+            show.done(len(group))
+
+
+def run_group(group: list[Trial], store: Store, tools) -> None:
+    """Measure a cohort, or a single trial as a list of one, and store it; another process may have been faster."""
+    with store.lock(group[0]):
+        group = [t for t in group if store.read(t) is None]
+        if not group:
+            return
+        began = time.perf_counter()
+        rows = experiments.module(group[0].experiment).measure(group, tools)
+        about = provenance(tools.device, (time.perf_counter() - began) / len(group))
+        for trial, row in zip(group, rows, strict=True):
+            store.write(trial, row, about, **tools.kept.pop(trial.id, {}))
+
+
+def in_order(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials and all they need, each once, needs first."""
+    ordered: dict[str, Trial] = {}
+
+    def visit(trial):
+        if trial.id not in ordered:
+            for need in trial.needs:
+                visit(need)
+            ordered[trial.id] = trial
+
+    for trial in trials:
+        visit(trial)
+    return list(ordered.values())
+
+
+def grouped(trials: Iterable[Trial]) -> list[list[Trial]]:
+    """Trials of one cohort together, at the place of the first; others alone."""
+    groups: dict = {}
+    for trial in trials:
+        key = (trial.experiment, trial.cohort, trial.seed) if trial.cohort else trial.id
+        groups.setdefault(key, []).append(trial)
+    return list(groups.values())
+
+
+def provenance(device: torch.device, seconds: float) -> dict:
+    """Where and when something was measured."""
+    return {
+        "torch": version("torch"),
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+        "seconds": round(seconds, 2),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+ENGINES = {"local": local}

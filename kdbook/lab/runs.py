@@ -1,0 +1,119 @@
+"""`run` trains what the store lacks; `load` reads the committed results and never trains."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from kdbook import experiments
+from kdbook.experiments.trial import check_profile
+from kdbook.lab.engines import ENGINES, in_order
+from kdbook.lab.results import REFERENCE, Results, output_folder, read_results, save_results
+from kdbook.lab.store import Store
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """`auto` takes cuda, then mps, then cpu.
+
+    Raises
+    ------
+    ValueError
+        For a device that this machine lacks.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        device = next(name for name, present in there.items() if present)
+    if not there.get(str(device).split(":")[0], False):
+        raise ValueError(f"device {device!r} is not available here; there are {[n for n, p in there.items() if p]}")
+    if str(device).startswith("cuda"):
+        torch.set_float32_matmul_precision("high")  # TF32
+    return torch.device(device)
+
+
+def run(
+    name: str,
+    profile: str = "quick",
+    seeds: int | None = None,
+    device: str = "auto",
+    engine: str = "local",
+    rerun: bool = False,
+    *,
+    store: Store | None = None,
+    out: Path | None = None,
+    quiet: bool = False,
+) -> Results:
+    """Train what is missing of an experiment and return its table.
+
+    Parameters
+    ----------
+    name : str
+        A module of `kdbook.experiments`.
+    profile : {"quick", "full"}
+    seeds : int, optional
+        Number of seeds; None or 0 = the profile's own.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    engine : str
+        Where trials run.
+    rerun : bool
+        Forget this experiment's stored trials first (not those that it needs of others).
+    out : Path, optional
+        Folder of ``results/<name>.csv``; default ``build/<profile>``, or `KDBOOK_OUT`.
+
+    Returns
+    -------
+    Results
+        A DataFrame with one row a trial (or more, where a trial measures a curve).
+
+    Raises
+    ------
+    ValueError
+        For an unknown experiment, profile, device or engine, or a negative number of seeds.
+    """
+    module = experiments.module(name)
+    check_profile(profile)
+    if engine not in ENGINES:
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+    store, device = store or Store(), pick_device(device)
+    trials = module.trials(profile, seeds)
+    if rerun:
+        for trial in in_order(trials):
+            if trial.experiment == name:
+                store.remove(trial)
+    ENGINES[engine](trials, store, device, quiet)
+    results = collect(name, trials, profile, store)
+    save_results(results, name, (out or output_folder(profile)) / "results")
+    return results
+
+
+def collect(name: str, trials: list, profile: str, store: Store) -> Results:
+    """The table of stored trials."""
+    rows, arrays, seconds, about = [], {}, 0.0, {}
+    for trial in trials:
+        stored = store.read(trial)
+        if stored is None:
+            raise RuntimeError(f"{trial.name} is not in the store {store.root}: run it again")
+        settings = {k: v for k, v in trial.settings.items() if not isinstance(v, list | dict)}
+        measured = stored.measured.get("rows", [stored.measured])
+        rows += [{"arm": trial.arm, "seed": trial.seed, **settings, **row} for row in measured]
+        arrays |= {f"{trial.arm}.{trial.seed}.{key}": value for key, value in stored.pictures.items()}
+        seconds, about = seconds + stored.provenance["seconds"], stored.provenance
+    columns = experiments.module(name).COLUMNS
+    table = pd.DataFrame(rows)
+    table = table[[*(c for c in columns if c in table), *(c for c in table if c not in columns)]]
+    info = {**about, "seconds": round(seconds, 1), "profile": profile, "trials": len(trials)}
+    return Results(table, arrays, {**info, "VERSION": experiments.module(name).VERSION})
+
+
+def load(name: str, folder: Path = REFERENCE) -> Results:
+    """The committed full results of an experiment (or those of another folder); never trains.
+
+    Raises
+    ------
+    ValueError
+        For an unknown experiment.
+    FileNotFoundError
+        When there are no results yet, saying how to make them.
+    """
+    experiments.module(name)
+    return read_results(name, Path(folder))

@@ -1,0 +1,29 @@
+"""The equations of the book as pure functions of tensors: response, feature, relation and sequence losses.
+They hold no modules, no optimisers and no teacher: where soft targets come from and how a student moves is
+kdbook.training. Response losses are importable from here, the others from their own file."""
+
+from kdbook.losses.response import (
+    born_again_loss,
+    deep_to_shallow_loss,
+    dkd_loss,
+    hard_loss,
+    kd_loss,
+    logit_matching,
+    mutual_loss,
+    progressive_targets,
+    soft_cross_entropy,
+    soft_targets,
+)
+
+__all__ = [
+    "born_again_loss",
+    "deep_to_shallow_loss",
+    "dkd_loss",
+    "hard_loss",
+    "kd_loss",
+    "logit_matching",
+    "mutual_loss",
+    "progressive_targets",
+    "soft_cross_entropy",
+    "soft_targets",
+]

@@ -1,0 +1,142 @@
+"""The networks of the papers, by their names there. Every one returns `Outputs(logits, features)`."""
+
+import copy
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Outputs(NamedTuple):
+    """What a network says, and what it thought on the way.
+
+    logits : Tensor (..., C)
+    features : list of Tensor, one a hidden layer, input side first
+    """
+
+    logits: Tensor
+    features: list[Tensor]
+
+
+def dropout(x: Tensor, p: float) -> Tensor:
+    """Zero each element with probability `p` and scale the rest by 1 / (1 - p) (Srivastava et al. 2014).
+
+    On a CPU, torch draws one random number an element on one thread, a third of a training step of the MNIST
+    teacher. Here 64 random bits serve four elements; `p` is rounded to a multiple of 2**-16.
+    """
+    if p == 0:
+        return x
+    if x.device.type != "cpu":
+        return F.dropout(x, p)
+    bits = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    # compared as floats: the comparison of 16-bit integers and a product with booleans are both slow
+    keep = bits.view(torch.int16)[: x.numel()].view(x.shape).to(x.dtype).ge_(round(p * 2**16) - 2**15)
+    return x * keep.mul_(1 / (1 - p))
+
+
+class MLP(nn.Module):
+    """Fully connected ReLU network, such as 784-1200-1200-10 (Hinton et al. 2015, section 3).
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units of every layer, input and output included.
+    input_dropout, hidden_dropout : float
+        Probability of dropping an input or a hidden unit while training.
+    max_norm : float or None
+        Largest L2 norm of the weights into a hidden unit (Hinton et al. 2012); enforced by `constrain_`.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        input_dropout: float = 0.0,
+        hidden_dropout: float = 0.0,
+        max_norm: float | None = None,
+    ):
+        super().__init__()
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise ValueError(f"sizes needs two or more positive layer sizes, got {list(sizes)}")
+        for name, p in (("input_dropout", input_dropout), ("hidden_dropout", hidden_dropout)):
+            if not 0 <= p < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {p}")
+        if max_norm is not None and not max_norm > 0:
+            raise ValueError(f"max_norm must be positive or None, got {max_norm}")
+        self.sizes = tuple(sizes)
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.input_dropout, self.hidden_dropout, self.max_norm = input_dropout, hidden_dropout, max_norm
+
+    def forward(self, x: Tensor) -> Outputs:
+        """x : Tensor (B, ...), flattened to (B, sizes[0])."""
+        h = x.flatten(1)
+        if self.training:
+            h = dropout(h, self.input_dropout)
+        features = []
+        for layer in self.layers[:-1]:
+            h = layer(h).relu()
+            features.append(h)
+            if self.training:
+                h = dropout(h, self.hidden_dropout)
+        return Outputs(self.layers[-1](h), features)
+
+    @torch.no_grad()
+    def constrain_(self) -> None:
+        """Scale down every hidden unit's incoming weights whose norm exceeds `max_norm`; called after each step."""
+        if self.max_norm is not None:
+            for layer in self.layers[:-1]:
+                norm = torch.linalg.vector_norm(layer.weight, dim=1, keepdim=True)
+                if bool((norm > self.max_norm).any()):
+                    layer.weight.mul_((self.max_norm / norm).clamp_(max=1))
+
+
+class LeNet5(nn.Module):
+    """LeNet-5 with ReLU and max-pooling, 61,706 parameters for 28x28 images (after LeCun et al. 1998)."""
+
+    def __init__(self, classes: int = 10):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, 5, padding=2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(400, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, classes)
+
+    def forward(self, x: Tensor) -> Outputs:
+        """x : Tensor (B, 28, 28)."""
+        a = F.max_pool2d(self.conv1(x[:, None]).relu(), 2)  # (B, 6, 14, 14)
+        b = F.max_pool2d(self.conv2(a).relu(), 2)  # (B, 16, 5, 5)
+        c = self.fc1(b.flatten(1)).relu()
+        d = self.fc2(c).relu()
+        return Outputs(self.fc3(d), [a, b, c, d])
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Number of trainable parameters."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def count_bytes(model: nn.Module) -> int:
+    """Bytes of the parameters and buffers as they stand in memory."""
+    return sum(t.numel() * t.element_size() for t in [*model.parameters(), *model.buffers()])
+
+
+def count_multiply_adds(model: nn.Module, image_size: Sequence[int] = (28, 28)) -> int:
+    """Multiply-adds of linear and convolution layers for one input, measured by running it through."""
+    total = 0
+
+    def add(module, inputs, output):
+        nonlocal total
+        if isinstance(module, nn.Linear):
+            total += output.numel() * module.in_features
+        else:
+            total += output.numel() * module.in_channels // module.groups * module.kernel_size[0] * module.kernel_size[1]
+
+    probe = copy.deepcopy(model).eval()
+    for module in probe.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            module.register_forward_hook(add)
+    with torch.no_grad():
+        probe(torch.zeros(1, *image_size, device=next(probe.parameters()).device))
+    return total

@@ -1,0 +1,15 @@
+"""How students learn: where soft targets come from, what is minimised, and the one loop that minimises it.
+
+`teachers` answer with soft targets, `objectives` turn a batch into a loss a row, `loop.fit` trains one student or a
+`cohort` of them. What is measured about the result lives in `kdbook.experiments`.
+"""
+
+from kdbook.training.cohort import StackedMLP, stack, unstack
+from kdbook.training.loop import History, fit, one_cycle, sgd
+from kdbook.training.objectives import Batch, Distillation, HardLabels
+from kdbook.training.teachers import ApiTeacher, CachedTeacher, EnsembleTeacher, LiveTeacher, SoftTargets, predict
+
+__all__ = [
+    "ApiTeacher", "Batch", "CachedTeacher", "Distillation", "EnsembleTeacher", "HardLabels", "History", "LiveTeacher",
+    "SoftTargets", "StackedMLP", "fit", "one_cycle", "predict", "sgd", "stack", "unstack",
+]  # fmt: skip

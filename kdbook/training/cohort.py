@@ -1,0 +1,70 @@
+"""Many small students as one model: all settings of one seed, sharing their batches.
+
+A student of 30 units leaves most of a processor idle; S of them as one batched matrix product do not.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from kdbook.models import MLP, Outputs
+
+
+class StackedMLP(nn.Module):
+    """S multi-layer perceptrons of equal shape.
+
+    Parameters
+    ----------
+    models : sequence of MLP
+        Their weights are copied. Dropout is refused: one mask for all would tie the students together, and
+        S masks would not be those that each student draws alone.
+    """
+
+    def __init__(self, models: Sequence[MLP]):
+        super().__init__()
+        if not models:
+            raise ValueError("models must hold at least one MLP, got an empty sequence")
+        shapes = {m.sizes for m in models}
+        if len(shapes) > 1:
+            raise ValueError(f"models of one cohort must have equal sizes, got {sorted(shapes)}")
+        for m in models:
+            if m.input_dropout or m.hidden_dropout or m.max_norm is not None:
+                raise ValueError("a cohort's models must have neither dropout nor max_norm: train them one by one")
+        self.sizes = models[0].sizes
+        layers = list(zip(*(m.layers for m in models), strict=True))
+        self.weights = nn.ParameterList(torch.stack([l.weight.detach().t() for l in ls]) for ls in layers)  # (S, in, out)
+        self.biases = nn.ParameterList(torch.stack([l.bias.detach() for l in ls])[:, None] for ls in layers)  # (S, 1, out)
+
+    def __len__(self) -> int:
+        return len(self.weights[0])
+
+    def forward(self, x: Tensor) -> Outputs:
+        """x : Tensor (B, ...), the batch that all students share. Logits (S, B, C), features (S, B, D) each."""
+        x = x.flatten(1)
+        first, rest = self.weights[0], self.weights[1:]
+        # one matrix product for all students: (B, in) @ (in, S * out)
+        joined = x @ first.permute(1, 0, 2).reshape(first.shape[1], -1)
+        h = joined.view(len(x), len(self), -1).transpose(0, 1) + self.biases[0]  # (S, B, out)
+        features = []
+        for weight, bias in zip(rest, self.biases[1:], strict=True):
+            h = h.relu()
+            features.append(h)
+            h = torch.baddbmm(bias, h, weight)
+        return Outputs(h, features)
+
+
+def stack(models: Sequence[MLP]) -> StackedMLP:
+    """Make one model of S students; see `StackedMLP`."""
+    return StackedMLP(models)
+
+
+def unstack(cohort: StackedMLP) -> list[MLP]:
+    """The students of a cohort as models of their own (weights copied)."""
+    students = [MLP(cohort.sizes).to(cohort.weights[0].device) for _ in range(len(cohort))]
+    with torch.no_grad():
+        for s, student in enumerate(students):
+            for layer, weight, bias in zip(student.layers, cohort.weights, cohort.biases, strict=True):
+                layer.weight.copy_(weight[s].t())
+                layer.bias.copy_(bias[s, 0])
+    return students

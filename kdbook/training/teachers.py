@@ -1,0 +1,172 @@
+"""Where soft targets come from. All kinds answer `soft_targets(x, index, view)`, so no loss knows which it was given."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from kdbook.data.images import CENTRE_VIEW, VIEWS, Split
+from kdbook.models import Outputs
+
+
+class SoftTargets(NamedTuple):
+    """A teacher's answer: logits (B, C), and its features where it shows them."""
+
+    logits: Tensor
+    features: list[Tensor] | None = None
+
+
+class LiveTeacher:
+    """A network asked afresh for every batch: always in eval mode, never with gradients.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Returns `Outputs`. It is switched to eval mode before every answer, because a loop that trains a student
+        which contains it would switch it back.
+    """
+
+    def __init__(self, model: nn.Module):
+        self.model = model.eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
+        """Logits and features of the images x (B, H, W) as given; index and view are not needed."""
+        return SoftTargets(*self.model.eval()(x))
+
+
+class CachedTeacher:
+    """Logits computed once for every sample and view, looked up by sample index *and* view.
+
+    Exact: with shifts as the only augmentation there are 25 views, so the whole orbit of MNIST is 1.5 million rows
+    of 10 floats (60 MB).
+
+    Parameters
+    ----------
+    logits : Tensor (V, N, C)
+        V = 1 (unshifted only) or 25.
+    index : Tensor (N,)
+        Sample index of each column.
+    """
+
+    def __init__(self, logits: Tensor, index: Tensor):
+        if logits.ndim != 3 or logits.shape[0] not in (1, VIEWS) or logits.shape[1] != len(index):
+            raise ValueError(f"logits must be (1 or {VIEWS}, {len(index)}, C), got {tuple(logits.shape)}")
+        self.logits = logits
+        self.row = torch.full((int(index.max()) + 1,), -1, device=logits.device)
+        self.row[index] = torch.arange(len(index), device=logits.device)
+
+    @classmethod
+    def of(cls, model: nn.Module, split: Split) -> "CachedTeacher":
+        """Ask a network for all samples of a split, and for all 25 shifts when the split is `shifted()`."""
+        views = range(VIEWS) if split.views == VIEWS else [CENTRE_VIEW]
+        return cls(torch.stack([predict(model, split, view=v).logits for v in views]), split.index)
+
+    def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
+        """Stored logits of the samples `index` (B,) under `view` (B,) or one view for all.
+
+        Raises
+        ------
+        ValueError
+            When a view other than the centre is asked of a cache without views.
+        IndexError
+            When a sample was never cached (checked on the CPU, where the check is free of a device stall).
+        """
+        row = self.row[index]
+        if row.device.type == "cpu" and bool((row < 0).any()):
+            raise IndexError(f"sample {int(index[row < 0][0])} was not cached: cache the split that the student sees")
+        if len(self.logits) == VIEWS:
+            return SoftTargets(self.logits[view, row])
+        if not isinstance(view, int) or view != CENTRE_VIEW:
+            raise ValueError("this cache holds unshifted images only: build it from split.shifted()")
+        return SoftTargets(self.logits[0, row])
+
+
+class EnsembleTeacher:
+    """Several teachers as one.
+
+    Parameters
+    ----------
+    teachers : sequence
+        Anything with `soft_targets`.
+    mean : {"arithmetic", "geometric"}
+        Of the probabilities at T = 1 (Hinton et al. 2015, section 2, allow both). The geometric mean is the mean of
+        the logits, up to a constant a row.
+    """
+
+    def __init__(self, teachers: Sequence, mean: str = "arithmetic"):
+        if mean not in ("arithmetic", "geometric"):
+            raise ValueError(f"mean must be 'arithmetic' or 'geometric', got {mean!r}")
+        if not teachers:
+            raise ValueError("teachers must hold at least one teacher, got an empty sequence")
+        self.teachers, self.mean = list(teachers), mean
+
+    def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
+        """Logits (B, C) of the mean; no features."""
+        log_p = torch.stack([t.soft_targets(x, index, view).logits.log_softmax(-1) for t in self.teachers])
+        if self.mean == "geometric":
+            return SoftTargets(log_p.mean(0))
+        return SoftTargets(log_p.logsumexp(0) - torch.tensor(float(len(self.teachers))).log().item())
+
+
+class ApiTeacher:
+    """A teacher behind an interface that shows less than its logits; asking it for features raises.
+
+    Parameters
+    ----------
+    teacher
+        Anything with `soft_targets`.
+    reveals : {"label", "samples", "top_k"}
+        The most probable class; `count` classes drawn at T = 1; or the `count` largest log-probabilities.
+    count : int
+        Number of samples, or k.
+    floor : float
+        Probability mass spread evenly over all classes for "label" and "samples", so that logits stay finite.
+    """
+
+    def __init__(self, teacher, reveals: str = "label", count: int = 1, floor: float = 1e-4):
+        if reveals not in ("label", "samples", "top_k"):
+            raise ValueError(f"reveals must be 'label', 'samples' or 'top_k', got {reveals!r}")
+        if count < 1:
+            raise ValueError(f"count must be 1 or more, got {count}")
+        self.teacher, self.reveals, self.count, self.floor = teacher, reveals, count, floor
+
+    def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
+        """Logits (B, C) rebuilt from what is revealed; for "top_k" the missing mass is spread evenly over the rest."""
+        log_p = self.teacher.soft_targets(x, index, view).logits.log_softmax(-1)
+        classes = log_p.shape[-1]
+        if self.reveals == "top_k":
+            if self.count >= classes:
+                return SoftTargets(log_p)
+            top = log_p.topk(self.count, dim=-1)
+            rest = (1 - top.values.exp().sum(-1, keepdim=True)).clamp_min(1e-12) / (classes - self.count)
+            return SoftTargets(rest.log().expand_as(log_p).scatter(-1, top.indices, top.values))
+        if self.reveals == "label":
+            drawn = log_p.argmax(-1, keepdim=True)
+        else:
+            drawn = torch.multinomial(log_p.exp(), self.count, replacement=True)
+        share = torch.zeros_like(log_p).scatter_add_(-1, drawn, torch.full(drawn.shape, 1 / drawn.shape[-1]).to(log_p))
+        return SoftTargets(((1 - self.floor) * share + self.floor / classes).log())
+
+    @property
+    def features(self):
+        raise AttributeError("an API teacher shows no features: use a response loss, or a teacher that you can open")
+
+
+@torch.no_grad()
+def predict(model: nn.Module, split: Split, *, view: Tensor | int = CENTRE_VIEW, batch_size: int = 2000) -> Outputs:
+    """Logits (..., N, C) of a network, or of a stack of S, for a whole split; features are dropped to save memory.
+
+    Parameters
+    ----------
+    view : int or Tensor (N,)
+        Shift of all images, or of each.
+    """
+    was_training = model.training
+    model.eval()
+    rows = torch.arange(len(split), device=split.x.device)
+    views = None if isinstance(view, int) and view == CENTRE_VIEW else torch.as_tensor(view).expand(len(split)).to(rows)
+    logits = [model(x).logits for x, _ in split.batches(rows, views, batch_size)]
+    model.train(was_training)
+    return Outputs(torch.cat(logits, dim=-2), [])
