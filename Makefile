@@ -35,12 +35,13 @@ help: ## Print this list
 
 setup: .venv/.stamp ## Install everything into .venv (again when the dependencies changed)
 
+# --no-compile: a minute less; Python compiles what is used when it is first imported.
 .venv/.stamp: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "kdbook needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up .venv: a few minutes, mostly PyTorch. Later calls skip this."
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[speech,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[speech,dev]'
 	@touch $@
 
 book: setup chapter-exists ## Train the shared teachers, execute every notebook, print the claims table

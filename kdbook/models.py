@@ -131,7 +131,9 @@ def count_multiply_adds(model: nn.Module, image_size: Sequence[int] = (28, 28)) 
         if isinstance(module, nn.Linear):
             total += output.numel() * module.in_features
         else:
-            total += output.numel() * module.in_channels // module.groups * module.kernel_size[0] * module.kernel_size[1]
+            total += (
+                output.numel() * module.in_channels // module.groups * module.kernel_size[0] * module.kernel_size[1]
+            )
 
     probe = copy.deepcopy(model).eval()
     for module in probe.modules():

@@ -46,7 +46,7 @@ def conda_environment():
     for item in by_conda + by_pip:
         match = re.fullmatch(r"([\w.-]+)==?(\d[\w.]*)", item)
         if match:
-            pins[CONDA_NAMES.get(match[1], match[1])] = Version(match[2])
+            pins[canonicalize_name(CONDA_NAMES.get(match[1], match[1]))] = Version(match[2])
         else:
             rest.append(item)
     return pins, rest

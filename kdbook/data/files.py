@@ -106,7 +106,7 @@ def _idx_size(path: Path) -> int:
     """Bytes that the header of an IDX file promises; -1 for a file too short to hold one."""
     with path.open("rb") as file:
         magic = file.read(4)
-        if len(magic) < 4:
-            return -1
-        shape = np.frombuffer(file.read(4 * magic[3]), dtype=">i4")
-    return 4 + 4 * magic[3] + int(np.prod(shape, dtype=np.int64))
+        sizes = file.read(4 * magic[3]) if len(magic) == 4 else b""
+    if len(magic) < 4 or len(sizes) < 4 * magic[3]:
+        return -1
+    return 4 + len(sizes) + int(np.prod(np.frombuffer(sizes, dtype=">i4"), dtype=np.int64))

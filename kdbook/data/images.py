@@ -105,6 +105,8 @@ class Split:
             Rows, in the order of visiting.
         view : Tensor (M,) or None
             Shift of each; None = unshifted.
+        batch_size : int
+            Rows a batch; the last one may be shorter.
 
         Yields
         ------
@@ -149,6 +151,8 @@ def load_images(name: str = "mnist", part: str = "train", device: torch.device |
         ``mnist`` or ``fashion-mnist``.
     part : str
         ``train`` (60,000), ``fit`` (the first 50,000 of them), ``validation`` (the last 10,000) or ``test`` (10,000).
+    device : torch.device or str
+        Where the tensors are put.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Can a student recognise a digit that it never saw? Hinton et al. 2015, section 3, and the mechanism.
 
 The transfer set is the first 50,000 training images without some classes; the last 10,000 are never seen by a student,
-so that the bias is chosen on them. Published: without 3s 206 test errors, 133 on the 1010 threes; bias of class 3 raised
-by 3.5, chosen on the *test* set: 109 and 14. Only 7s and 8s: 47.3 %, both biases lowered by 7.6: 13.2 %.
+so that the bias is chosen on them. Published: without 3s 206 test errors, 133 on the 1010 threes; bias of class 3
+raised by 3.5, chosen on the *test* set: 109 and 14. Only 7s and 8s: 47.3 %, both biases lowered by 7.6: 13.2 %.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ COLUMNS = {
     "test_errors": "wrong answers on the 10,000 test images, bias as trained",
     "test_errors_bias": "the same with `bias`",
     "test_errors_prior": "the same with `bias_prior`",
-    "test_errors_oracle": "the same with the bias that is best on the test set itself: optimistic, shown beside the paper's",
+    "test_errors_oracle": "the same with the bias that is best on the test set itself: optimistic, as the paper's",
     "errors_on_three": "wrong answers on the 1,010 test threes, bias as trained",
     "errors_on_three_bias": "the same with `bias`",
     "errors_on_three_oracle": "the same with the bias that is best on the test set itself",

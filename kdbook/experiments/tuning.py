@@ -23,28 +23,33 @@ STUDENT = {
     "temperature": 20.0, "alpha": 0.9,
 }  # fmt: skip
 # arm -> candidate -> what it changes; every candidate is one trial
-TEACHER_CANDIDATES = {
-    "teacher_dropout": {"0.5": {"hidden_dropout": 0.5}, "0.3": {"hidden_dropout": 0.3}},
+TEACHERS = {
+    "teacher_dropout": {"0.5": {"hidden_dropout": 0.5}, "0.3": {"hidden_dropout": 0.3}, "0.2": {"hidden_dropout": 0.2}},
+    "teacher_input_dropout": {"0.1": {"hidden_dropout": 0.3, "input_dropout": 0.1}},
 }
-STUDENT_CANDIDATES = {
-    "distilled_lr": {"0.05": {"lr": 0.05}, "0.1": {}, "0.3": {"lr": 0.3}},
+TUTOR = ("teacher_dropout", "0.3")  # the teacher of all students here
+STUDENTS = {
+    "distilled_lr": {"0.05": {"lr": 0.05}, "0.1": {}, "0.2": {"lr": 0.2}},
+    "distilled_alpha": {"0.5": {"alpha": 0.5}, "1": {"alpha": 1.0}},
+    "distilled_shifted_lr": {"0.1": {"alpha": 1.0, "shifts": True}, "0.2": {"alpha": 1.0, "shifts": True, "lr": 0.2}},
 }
+CANDIDATES = {**TEACHERS, **STUDENTS}
 QUICK = {"samples": 5_000, "epochs": 1, "sizes": [784, 30, 30, 10]}
 
 
-def teacher(profile: str, arm: str, candidate: str, seed: int = 0) -> Trial:
-    """A teacher of the first 50,000 images."""
-    settings = {**TEACHER, **TEACHER_CANDIDATES[arm][candidate], **(QUICK if profile == "quick" else {})}
-    return Trial("tuning", arm, seed, {**settings, "candidate": candidate}, version=VERSION)
+def candidate(profile: str, arm: str, name: str, seed: int) -> Trial:
+    """One setting, tried once."""
+    chosen = {**(TEACHER if arm in TEACHERS else STUDENT), **CANDIDATES[arm][name]}
+    if profile == "quick":
+        chosen |= QUICK
+    needs = () if arm in TEACHERS else (candidate(profile, *TUTOR, seed),)
+    return Trial("tuning", arm, seed, {**chosen, "candidate": name}, needs=needs, version=VERSION)
 
 
 def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Every candidate, teachers first; students learn from the first candidate that `CHOSEN_TEACHER` names."""
+    """Every candidate, teachers first."""
     check_profile(profile)
-    made = []
-    for seed in seeds_of(seeds, 1):
-        made += [teacher(profile, a, c, seed) for a, cs in TEACHER_CANDIDATES.items() for c in cs]
-    return made
+    return [candidate(profile, a, c, seed) for seed in seeds_of(seeds, 1) for a, cs in CANDIDATES.items() for c in cs]
 
 
 def measure(trials: list[Trial], tools) -> list[dict]:

@@ -52,7 +52,9 @@ class Progress:
 
     def epoch(self, trial: Trial, epoch: int, epochs: int) -> None:
         """Show the running trial's epoch; a fraction of a trial counts towards the time left."""
-        self.bar.set_description_str(f"{self.name}: {trial.arm}, seed {trial.seed}, epoch {epoch}/{epochs}", refresh=False)
+        self.bar.set_description_str(
+            f"{self.name}: {trial.arm}, seed {trial.seed}, epoch {epoch}/{epochs}", refresh=False
+        )
         self.bar.n = round(self.whole + epoch / (epochs + 1), 2)
         self.bar.refresh()
 

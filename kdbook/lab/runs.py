@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+import kdbook
 from kdbook import experiments
 from kdbook.experiments.trial import check_profile
 from kdbook.lab.engines import ENGINES, in_order
@@ -49,6 +50,7 @@ def run(
     name : str
         A module of `kdbook.experiments`.
     profile : {"quick", "full"}
+        How much: settings for live use, or for the reference numbers.
     seeds : int, optional
         Number of seeds; None or 0 = the profile's own.
     device : str
@@ -57,8 +59,13 @@ def run(
         Where trials run.
     rerun : bool
         Forget this experiment's stored trials first (not those that it needs of others).
+    store : Store, optional
+        Where trials are kept; default the user's own.
     out : Path, optional
-        Folder of ``results/<name>.csv``; default ``build/<profile>``, or `KDBOOK_OUT`.
+        Folder of ``<name>.csv``; default ``build/quick/results`` (or below `KDBOOK_OUT`) for a quick run or another
+        number of seeds, ``results/full`` for the reference.
+    quiet : bool
+        Show no progress.
 
     Returns
     -------
@@ -82,8 +89,46 @@ def run(
                 store.remove(trial)
     ENGINES[engine](trials, store, device, quiet)
     results = collect(name, trials, profile, store)
-    save_results(results, name, (out or output_folder(profile)) / "results")
+    reference = profile == "full" and not seeds
+    save_results(results, name, out or (REFERENCE if reference else output_folder(profile) / "results"))
     return results
+
+
+def describe_run(profile: str, device: str = "auto", minutes: dict[str, float] | None = None) -> None:
+    """Print the line that opens a chapter: device, versions, and about how long the profile takes.
+
+    Parameters
+    ----------
+    profile : {"quick", "full"}
+        What the chapter runs.
+    device : str
+        As for `run`.
+    minutes : dict of str to float, optional
+        Minutes on two cores by profile.
+    """
+    check_profile(profile)
+    found = pick_device(device)
+    time = f", about {minutes[profile]:g} min on two cores when nothing is stored yet" if minutes else ""
+    print(
+        f"kdbook {kdbook.__version__}, torch {torch.__version__}, profile {profile}, "
+        f"device {found.type} ({torch.get_num_threads()} threads){time}"
+    )
+
+
+def prepare(profile: str, device: str = "auto", *, store: Store | None = None, quiet: bool = False) -> int:
+    """Train the trials that other experiments need, so that chapters which run side by side do not wait for them.
+
+    Returns
+    -------
+    int
+        Their number.
+    """
+    check_profile(profile)
+    trials = [t for name in experiments.EXPERIMENTS for t in experiments.module(name).trials(profile)]
+    shared = {need for t in trials for need in t.needs if need.experiment != t.experiment}
+    shared = sorted(shared, key=lambda t: (t.seed, t.arm != "teacher", t.name))
+    ENGINES["local"](shared, store or Store(), pick_device(device), quiet)
+    return len(shared)
 
 
 def collect(name: str, trials: list, profile: str, store: Store) -> Results:

@@ -1,4 +1,4 @@
-"""Argument checks and small helpers that the losses share.
+"""Argument checks that the losses share, and the few formulas of one row that several of them are made of.
 
 Checks of numbers, shapes and types read no tensor data and always run. Checks of tensor data (`check_finite`,
 `check_label_range`, `check_probabilities`) make a GPU wait, so the losses call them only under `check=True`.

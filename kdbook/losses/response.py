@@ -217,7 +217,7 @@ def dkd_loss(
     labels : Tensor (...) of integers
         The target class y of each row.
     temperature, alpha, beta : float or Tensor
-        Weights of TCKD and NCKD, at least 0. This alpha is the paper's, not a share: the two need not sum to 1.
+        Alpha and beta weight TCKD and NCKD, at least 0; they are the paper's and need not sum to 1.
     reduction, check : str, bool
         "mean" returns a scalar, "none" a tensor (...); the factor T^2 is in both.
 
@@ -368,7 +368,7 @@ def deep_to_shallow_loss(
     branch_logits, labels : sequence of tensors (..., C) or Tensor (heads, ..., C), Tensor (...) of integers
         Shallow to deep, two or more heads; they share the labels.
     temperature, alpha, beta : float or Tensor
-        The same for all branches.
+        The same for all branches: alpha in [0, 1], beta at least 0.
     branch_feats : sequence of tensors (..., *feature axes), optional
         Shallow to deep, one a head, already projected to the deepest one's shape. Needed if beta is not 0.
     reduction, check : str, bool

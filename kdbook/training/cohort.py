@@ -33,8 +33,10 @@ class StackedMLP(nn.Module):
                 raise ValueError("a cohort's models must have neither dropout nor max_norm: train them one by one")
         self.sizes = models[0].sizes
         layers = list(zip(*(m.layers for m in models), strict=True))
-        self.weights = nn.ParameterList(torch.stack([l.weight.detach().t() for l in ls]) for ls in layers)  # (S, in, out)
-        self.biases = nn.ParameterList(torch.stack([l.bias.detach() for l in ls])[:, None] for ls in layers)  # (S, 1, out)
+        weights = [torch.stack([layer.weight.detach().t() for layer in same]) for same in layers]
+        biases = [torch.stack([layer.bias.detach() for layer in same])[:, None] for same in layers]
+        self.weights = nn.ParameterList(weights)  # (S, in, out) each
+        self.biases = nn.ParameterList(biases)  # (S, 1, out) each
 
     def __len__(self) -> int:
         return len(self.weights[0])

@@ -68,6 +68,8 @@ def fit(
         student of a cohort gets the gradient that it would get alone. `parts` are tensors whose means are logged.
     split : Split
         Training samples; a shift is drawn for each image and epoch when `split.views` is 25.
+    epochs, batch_size : int
+        How often all samples are visited, and how many at once.
     optimizer : callable
         parameters -> torch optimizer, such as `sgd(0.1)`.
     schedule : callable
@@ -75,6 +77,8 @@ def fit(
     seed : int
         With the epoch's number it fixes order, shifts and dropout, so that a resumed run equals an unbroken one bit
         by bit (same machine, same number of threads).
+    device : torch.device or str
+        Where training runs; models and split are moved there.
     checkpoint : Path, optional
         File to save to at epoch ends and to resume from.
     progress : bool or callable

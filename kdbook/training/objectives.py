@@ -43,9 +43,7 @@ class HardLabels:
 
     def __call__(self, model, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         logits = model(batch.x).logits
-        rows = hard_loss(
-            logits, batch.y, label_smoothing=self.label_smoothing, reduction="none", check=batch.check
-        )
+        rows = hard_loss(logits, batch.y, label_smoothing=self.label_smoothing, reduction="none", check=batch.check)
         return rows, {}
 
 

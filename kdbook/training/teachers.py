@@ -1,4 +1,4 @@
-"""Where soft targets come from. All kinds answer `soft_targets(x, index, view)`, so no loss knows which it was given."""
+"""Where soft targets come from. All kinds answer `soft_targets(x, index, view)`: no loss knows which it was given."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -160,8 +160,14 @@ def predict(model: nn.Module, split: Split, *, view: Tensor | int = CENTRE_VIEW,
 
     Parameters
     ----------
+    model : nn.Module
+        Asked in eval mode; its mode is restored.
+    split : Split
+        Images to ask about.
     view : int or Tensor (N,)
         Shift of all images, or of each.
+    batch_size : int
+        Images a forward pass.
     """
     was_training = model.training
     model.eval()

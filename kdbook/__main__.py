@@ -1,0 +1,120 @@
+"""The command line: `python -m kdbook COMMAND`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from kdbook.experiments import EXPERIMENTS, module
+from kdbook.experiments.trial import PROFILES
+
+profile_option = click.option("--profile", type=click.Choice(PROFILES), default="quick", show_default=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli():
+    """A workbook on knowledge distillation: run its experiments, draw its figures, check its claims."""
+
+
+@cli.command("list")
+def list_():
+    """The experiments, with the question that each answers and its number of trials."""
+    for name in EXPERIMENTS:
+        found = module(name)
+        counts = ", ".join(f"{profile} {len(found.trials(profile))}" for profile in PROFILES)
+        click.echo(f"{name:26}{found.__doc__.splitlines()[0]}\n{'':26}trials: {counts}")
+
+
+@cli.command()
+@click.argument("experiment", type=click.Choice(EXPERIMENTS))
+@profile_option
+@click.option("--seeds", type=int, default=0, help="Number of seeds; 0 = the profile's own.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--engine", default="local", show_default=True, help="Where trials run.")
+@click.option("--rerun", is_flag=True, help="Forget this experiment's stored trials first.")
+def run(experiment, profile, seeds, device, engine, rerun):
+    """Train what the store lacks of EXPERIMENT and print its table. Interrupt and repeat at will."""
+    from kdbook import lab
+
+    table = lab.run(experiment, profile, seeds, device, engine, rerun)
+    click.echo(table.to_string(index=False))
+    click.echo(f"{table.info['trials']} trials, {table.info['seconds']:.0f} s of training, on {table.info['device']}")
+
+
+@cli.command()
+@profile_option
+@click.option("--device", default="auto", show_default=True)
+def prepare(profile, device):
+    """Train the nets that several experiments share, so that chapters can run side by side."""
+    from kdbook.lab.runs import prepare
+
+    click.echo(f"{prepare(profile, device)} shared trials are ready")
+
+
+@cli.command()
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Executed notebook to write.")
+@click.option("--profile", type=click.Choice(PROFILES), default=None, help="Default: what the notebook says.")
+@click.option("--clean", is_flag=True, help="As committed: default parameters, figures and results left alone.")
+def execute(source, output, profile, clean):
+    """Execute the chapter SOURCE (a .py) by papermill."""
+    from kdbook.lab.notebooks import execute as execute_notebook
+
+    parameters = None if clean else {"PROFILE": profile or "quick"}
+    execute_notebook(source, output, parameters, None if clean else output.parent)
+    click.echo(f"{source} executed into {output}")
+
+
+@cli.command()
+def figures():
+    """Draw every figure of the book from results/full; nothing is trained."""
+    from kdbook.show.figures import COMMITTED, draw_all
+
+    click.echo(f"{len(draw_all())} figures in {COMMITTED}")
+
+
+@cli.command()
+@profile_option
+@click.option("--write", is_flag=True, help="Write results/CLAIMS.md as well.")
+def claims(profile, write):
+    """Print the ledger: claim, published, reference, yours, verdict."""
+    from kdbook.lab import claims as ledger
+    from kdbook.lab.results import output_folder
+
+    if write:
+        click.echo(f"wrote {ledger.write_markdown()}")
+    else:
+        ledger.print_table(output_folder(profile))
+
+
+@cli.command()
+def doctor():
+    """Check this machine: versions, device, data, disk; what is missing and how to get it."""
+    from kdbook.lab.doctor import examine
+
+    found = examine()
+    for what, state, remedy in found:
+        click.echo(f"{'ok  ' if not remedy else 'MEND'} {what:16} {state}" + (f"\n     -> {remedy}" if remedy else ""))
+    if any(remedy for _, _, remedy in found):
+        raise SystemExit(1)
+
+
+def main():
+    """Run a command; a foreseeable failure ends with one clear line and a non-zero exit."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(
+            "\ninterrupted: finished trials and the last checkpoint are kept; repeat the command to go on", err=True
+        )
+        sys.exit(130)
+    except (ValueError, KeyError, OSError, RuntimeError, FloatingPointError) as error:
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

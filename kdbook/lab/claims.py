@@ -1,0 +1,307 @@
+"""The claims ledger: each published statement beside what was measured here, with a verdict that this module computes.
+
+`claims.yaml` holds the statements and how each is checked. A check takes one value a seed from an experiment's table
+(a column, or two rows or columns compared) and gives their mean with a 95 % t interval. Its outcome is
+
+- ``holds``: the interval meets the published value within its tolerance (for ``relation`` with a published value: or
+  lies beyond it); without a published value, the whole interval lies beyond ``than``;
+- ``same sign and order``: it misses the tolerance, but lies wholly on the published side of no effect (0; 1 for a
+  ratio), and its mean effect is of the same order of magnitude, within a factor of sqrt(10) of the published one;
+- ``fails``: anything else, an interval that cannot exclude ``than`` included.
+
+The claim is ``reproduced`` when every check holds and no deviation from the paper is listed; ``reproduced with a
+correction`` when none fails; else ``not reproduced``. Quick results are shown and never decide.
+"""
+
+import functools
+import math
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kdbook.data.files import write_atomically
+from kdbook.lab.intervals import t_interval
+from kdbook.lab.results import REPOSITORY, read_results
+from kdbook.lab.runs import load
+from kdbook.lab.statements import Check, Claim, load_claims
+
+MARKDOWN = REPOSITORY / "results" / "CLAIMS.md"
+REPRODUCED, CORRECTED, FAILED = "reproduced", "reproduced with a correction", "not reproduced"
+UNTESTABLE, PENDING = "not testable here", "no full results yet"
+HOLDS, NEAR, FAILS, SHOWN = "holds", "same sign and order", "fails", "shown"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean over `n` seeds with its 95 % t interval; for a single seed all three are equal."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self):
+        return f"{number(self.mean)} [{number(self.low)}, {number(self.high)}]" if self.n > 1 else number(self.mean)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A check with its full estimate (`ours`), the quick one (`yours`), and the outcome."""
+
+    check: Check
+    ours: Estimate | None
+    yours: Estimate | None
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim with its measured checks and its verdict."""
+
+    claim: Claim
+    measured: tuple[Measured, ...]
+    verdict: str
+
+    def text(self, name: str) -> str:
+        """All checks' `ours` or `yours` in one line of text."""
+        found = [(m.check, getattr(m, name)) for m in self.measured if getattr(m, name) is not None]
+        text = "; ".join(f"{check.label}: {value} {check.unit}" for check, value in found)
+        return f"{text} (provisional)" if text and name == "yours" else text or "-"
+
+
+def number(x: float) -> str:
+    """A number as tables show it: about three digits, whole numbers whole."""
+    if not math.isfinite(x):
+        return str(x)
+    if x == round(x) and abs(x) < 1e6:
+        return f"{int(x):,}"
+    digits = 0 if abs(x) >= 100 else 1 if abs(x) >= 10 else 2 if abs(x) >= 1 else 3
+    return f"{x:,.{digits}f}" if abs(x) >= 0.01 else f"{x:.1e}"
+
+
+def values(check: Check, table: pd.DataFrame) -> pd.Series:
+    """The check's value of each seed (of each teacher, where students are compared with their teachers).
+
+    A row's partner is the row of its seed; where the other arm lacks that seed, the row of its `teacher_seed`. Students
+    of one teacher are not independent then, so that they are averaged first.
+
+    Raises
+    ------
+    ValueError
+        When the table lacks a column, rows or partners, has several rows for a seed, or a value is not finite.
+    """
+    rows = _select(check, table, check.where)
+    ours, by_teacher = _column(check, rows, check.column), False
+    if check.versus or check.versus_column:
+        other, by_teacher = _partners(check, table, rows, check.versus or check.where)
+        if check.compare == "share":
+            goal, goal_by_teacher = _partners(check, table, rows, check.goal)
+            ours, by_teacher = (other - ours) / (other - goal), by_teacher or goal_by_teacher
+        else:
+            ours = ours / other if check.compare == "ratio" else ours - other
+    if not np.isfinite(ours).all():
+        raise ValueError(f"check {check.label!r}: a value of {check.experiment}.{check.column} is not finite")
+    return check.scale * (ours.groupby(rows["teacher_seed"]).mean() if by_teacher else ours)
+
+
+def _select(check: Check, table: pd.DataFrame, where: Mapping) -> pd.DataFrame:
+    lacking = [c for c in ("seed", *where) if c not in table]
+    if lacking:
+        raise ValueError(f"check {check.label!r}: the results of {check.experiment} lack the column {lacking[0]}")
+    rows = table[np.logical_and.reduce([table[key] == value for key, value in where.items()])]
+    if not len(rows) or rows["seed"].duplicated().any():
+        raise ValueError(f"check {check.label!r}: {check.experiment} has no row, or several a seed, for {dict(where)}")
+    return rows.set_index("seed", drop=False).sort_index()
+
+
+def _column(check: Check, rows: pd.DataFrame, column: str) -> pd.Series:
+    if column not in rows:
+        raise ValueError(f"check {check.label!r}: the results of {check.experiment} lack the column {column}")
+    return rows[column].astype(float)
+
+
+def _partners(check: Check, table: pd.DataFrame, rows: pd.DataFrame, where: Mapping) -> tuple[pd.Series, bool]:
+    """The other side's value for every row, and whether it is that of the row's teacher."""
+    other = _column(check, _select(check, table, where), check.versus_column or check.column)
+    by_teacher = not rows.index.isin(other.index).all()
+    keys = rows["teacher_seed"] if by_teacher and "teacher_seed" in rows else rows["seed"]
+    if not keys.isin(other.index).all():
+        raise ValueError(
+            f"check {check.label!r}: no row of {dict(where)} for the seeds {list(keys[~keys.isin(other.index)])}"
+        )
+    return pd.Series(other.loc[keys].to_numpy(), rows.index), by_teacher
+
+
+def interval(sample) -> Estimate:
+    """Mean and 95 % t interval of independent values."""
+    return Estimate(*t_interval(sample), len(sample))
+
+
+def outcome(check: Check, ours: Estimate | None) -> str:
+    """Whether a check holds; the module's docstring defines the words."""
+    if check.shown:
+        return SHOWN
+    if ours is None or ours.n < 2:
+        return PENDING
+    if check.published is None:
+        return HOLDS if (ours.low > check.than if check.relation == "greater" else ours.high < check.than) else FAILS
+    least = -math.inf if check.relation == "less" else check.published - check.tolerance
+    most = math.inf if check.relation == "greater" else check.published + check.tolerance
+    if ours.low <= most and ours.high >= least:
+        return HOLDS
+    none = 1.0 if check.compare == "ratio" else 0.0
+    effects = [x - none for x in (ours.low, ours.high, ours.mean)]
+    published = check.published - none
+    if published == 0 or any(e * published <= 0 for e in effects):
+        return FAILS
+    return NEAR if abs(math.log10(effects[-1] / published)) <= 0.5 else FAILS
+
+
+def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = None) -> Row:
+    """Measure a claim's checks and compute its verdict.
+
+    Parameters
+    ----------
+    claim : Claim
+        With its checks.
+    load_full, load_quick : function of an experiment's name
+        Gives its table, or raises FileNotFoundError when there is none yet. Quick tables decide nothing.
+    """
+
+    def estimate(check, loader):
+        try:
+            return interval(values(check, loader(check.experiment))) if loader else None
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ValueError(f"claim {claim.id}: {error}") from error
+
+    measured = []
+    for check in claim.checks:
+        ours = estimate(check, load_full)
+        measured.append(Measured(check, ours, estimate(check, load_quick), outcome(check, ours)))
+    return Row(claim, tuple(measured), verdict(claim, [m.outcome for m in measured]))
+
+
+def verdict(claim: Claim, outcomes: list[str]) -> str:
+    """The claim's verdict from its checks' outcomes."""
+    if claim.test != "experiment":
+        return UNTESTABLE
+    if PENDING in outcomes:
+        return PENDING
+    if FAILS in outcomes:
+        return FAILED
+    return CORRECTED if NEAR in outcomes or claim.deviations else REPRODUCED
+
+
+def rows(chapter: str | None = None, quick_folder: Path | None = None) -> list[Row]:
+    """Every claim, or those of a chapter such as ``"01"``, evaluated on the committed full results.
+
+    Parameters
+    ----------
+    chapter : str, optional
+        Two digits; all chapters when None.
+    quick_folder : Path, optional
+        Output folder of a quick run, such as ``build/quick``; its numbers are shown as `yours`.
+    """
+    quick = None
+    if quick_folder is not None:
+        quick = functools.cache(lambda name: read_results(name, Path(quick_folder) / "results"))
+    full = functools.cache(load)
+    return [evaluate(c, full, quick) for c in load_claims() if chapter in (None, c.chapter)]
+
+
+def ledger(chapter: str | None = None, quick_folder: Path | None = None) -> pd.DataFrame:
+    """The ledger as a table, one row a claim; parameters as `rows`."""
+    columns = ("claim", "chapter", "statement", "published", "reference", "yours", "verdict", "summary_verdict")
+    found = [
+        (r.claim.id, r.claim.chapter, r.claim.statement, r.claim.published, r.text("ours"), r.text("yours"), r.verdict,
+         r.claim.summary_verdict)
+        for r in rows(chapter, quick_folder)
+    ]  # fmt: skip
+    return pd.DataFrame(found, columns=columns)
+
+
+INTRODUCTION = """# Claims
+
+Each statement of the visual summary and of the papers it rests on, beside what was measured here. Written by
+`make claims` from the full results; not edited by hand.
+
+*By reading* judges the summary's wording against the papers: correct, imprecise, wrong, unsupported, or n/a where the
+summary does not say it. The *verdict* is computed. A check holds when our 95 % interval over seeds meets the published
+value within its tolerance, or lies wholly on the stated side. All checks hold: *reproduced*. A number misses its
+tolerance but has the published sign and order of magnitude, or the experiment deviates from the paper in a listed way:
+*reproduced with a correction*. Else, also where our interval cannot tell: *not reproduced*. *Shown* numbers decide
+nothing. Differences are paired by seed; n counts seeds, or teachers where students are compared with their teachers.
+"""
+
+
+def write_markdown(path: Path = MARKDOWN) -> Path:
+    """Write the ledger of the full results as one readable page, chapter by chapter; returns its path."""
+    every = rows()
+    counts = Counter(row.verdict for row in every)
+    parts = [INTRODUCTION, _cells("verdict", "claims"), _cells("---", "---:")]
+    parts += [_cells(v, str(counts[v])) for v in (REPRODUCED, CORRECTED, FAILED, UNTESTABLE, PENDING) if counts[v]]
+    for chapter, found in groupby(every, key=lambda row: row.claim.chapter):
+        found = list(found)
+        parts += [
+            f"\n## Chapter {chapter}\n",
+            _cells("claim", "statement", "summary, by reading", "verdict"),
+            _cells(*["---"] * 4),
+        ]
+        parts += [
+            _cells(f"[{r.claim.id}](#{r.claim.id})", r.claim.statement, r.claim.summary_verdict, f"**{r.verdict}**")
+            for r in found
+        ]
+        parts += [_section(row) for row in found]
+    write_atomically(Path(path), ("\n".join(parts) + "\n").encode())
+    return Path(path)
+
+
+def _cells(*texts: str) -> str:
+    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+
+
+def _section(row: Row) -> str:
+    """One claim in full: what was said, what is right and wrong about it, and what was measured."""
+    claim = row.claim
+    source = claim.source + "".join(f" [[{i}]]({link})" for i, link in enumerate(claim.links, 1))
+    lines = [
+        f"\n### {claim.id}\n\n{claim.statement} **{row.verdict.capitalize()}.**\n",
+        f"- Published: {claim.published}. Source: {source} (read: {claim.checked}).",
+        f"- The summary, by reading: {claim.summary_verdict}. {claim.why}",
+    ]
+    lines += [f"- Why it is not measured: {claim.reason}"] if claim.reason else []
+    lines += [f"- Differs from what was published: {text}" for text in claim.deviations]
+    if row.measured:
+        lines += ["", _cells("measured", "published", "ours [95 % interval]", "n", "check"), _cells(*["---"] * 5)]
+    for m in row.measured:
+        ours, n = (str(m.ours), str(m.ours.n)) if m.ours else ("-", "-")
+        lines.append(_cells(f"{m.check.label} ({m.check.unit})", m.check.expected, ours, n, m.outcome))
+    reasons = dict.fromkeys(m.check.tolerance_reason for m in row.measured if m.check.tolerance_reason)
+    lines += [f"\nTolerances: {'; '.join(reasons)}."] if reasons else []
+    return "\n".join(lines)
+
+
+def print_table(chapter: str | None = None, quick_folder: Path | None = None, width: int = 120) -> None:
+    """Print claim, published, reference, yours and verdict, a line a claim and one a check, `width` characters wide."""
+    label = max(20, width - 86)
+
+    def line(*texts):
+        sizes = (label, 17, 25, 12, 28)
+        cells = [textwrap.shorten(t, size, placeholder=" …") for t, size in zip(texts, sizes, strict=True)]
+        print(" ".join(f"{cell:<{size}}" for cell, size in zip(cells, sizes, strict=True)).rstrip())
+
+    line("claim", "published", "reference", "yours", "verdict")
+    for row in rows(chapter, quick_folder):
+        line(f"{row.claim.chapter} {row.claim.id}", "", "", "", row.verdict)
+        for m in row.measured:
+            yours = f"({number(m.yours.mean)})" if m.yours else "-"
+            line(f"- {m.check.label}", m.check.expected, str(m.ours or "-"), yours, m.outcome)
+    print("reference: mean over seeds of the full results [95 % interval]. (yours): quick run, provisional.")

@@ -1,0 +1,83 @@
+"""What a machine has for the book, what is missing, and how to get it."""
+
+import importlib.util
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from jupyter_client.kernelspec import KernelSpecManager
+
+from kdbook.data.files import SHA256, DamagedFileError, home, verified_bytes
+from kdbook.lab.runs import pick_device
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "jupyterlab",
+    "papermill",
+    "jupytext",
+    "ipywidgets",
+)
+OPTIONAL = {"espeakng_loader": "speech", "ray": "ray", "sphinx": "site"}  # module -> extra that brings it
+NEEDED_DISK = 3 * 2**30  # bytes; decompressed data, trials of the quick and full profile
+
+
+def examine() -> list[tuple[str, str, str]]:
+    """Check this machine.
+
+    Returns
+    -------
+    list of (what, found, remedy)
+        The remedy is empty where all is well.
+    """
+    return [*_packages(), *_extras(), _device(), _kernel(), _data(), _disk()]
+
+
+def _packages():
+    for name in PACKAGES:
+        try:
+            yield name, version(name), ""
+        except PackageNotFoundError:
+            yield name, "missing", "run `make setup`"
+
+
+def _extras():
+    for module, extra in OPTIONAL.items():
+        found = importlib.util.find_spec(module) is not None
+        yield (
+            f"extra {extra}",
+            "installed" if found else "not installed (optional): pip install 'kdbook[" + extra + "]'",
+            "",
+        )
+
+
+def _device():
+    return "device", f"{pick_device().type}, {torch.get_num_threads()} threads", ""
+
+
+def _kernel():
+    found = "python3" in KernelSpecManager().find_kernel_specs()
+    return "Jupyter kernel", "python3" if found else "missing", "" if found else "run `make setup`"
+
+
+def _data():
+    for name in SHA256:
+        try:
+            verified_bytes(name)
+        except DamagedFileError as error:
+            return "data", "damaged", str(error)
+    return "data", f"{len(SHA256)} files, checksums right", ""
+
+
+def _disk():
+    folder = home()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    remedy = (
+        "" if free > NEEDED_DISK else f"free some space, or set KDBOOK_HOME to a folder with {NEEDED_DISK >> 30} GiB"
+    )
+    return "free disk", f"{free / 2**30:.0f} GiB at {home()}", remedy

@@ -1,0 +1,105 @@
+"""Execute a chapter by papermill: the only executor of the book."""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+from jupyter_client.kernelspec import NoSuchKernel
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+from zmq.error import ZMQError
+
+from kdbook.data.files import write_atomically
+
+KERNEL = "python3"
+# A socket file in place of TCP: no port to clash on, and no warning about unencrypted traffic.
+IPC = Config({"KernelManager": {"transport": "ipc"}})
+
+
+class ChapterError(RuntimeError):
+    """A cell of a chapter failed, or no kernel was there to run it."""
+
+
+def execute(source: Path, output: Path, parameters: dict | None = None, out: Path | None = None) -> None:
+    """Run a paired ``.py`` and write the executed ``.ipynb``.
+
+    Parameters
+    ----------
+    source : Path
+        Jupytext percent script.
+    output : Path
+        Written only when every cell ran; a failed run is left beside it as ``<name>.failed.ipynb``.
+    parameters : dict, optional
+        Values for the `parameters` cell; None executes the committed form, whose cells are those of the script.
+    out : Path, optional
+        Sets `KDBOOK_OUT` for the chapter: figures and results go there.
+
+    Raises
+    ------
+    ChapterError
+        Naming the chapter, the cell's error and what to do.
+    """
+    notebook = jupytext.read(source)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    before = dict(os.environ)
+    if out:
+        os.environ["KDBOOK_OUT"] = str(out.resolve())
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}.") as folder:
+        script, executed = Path(folder) / "in.ipynb", Path(folder) / "out.ipynb"
+        nbformat.write(notebook, script)
+        try:
+            _papermill(script, executed, parameters or {})
+        except NoSuchKernel:
+            raise ChapterError(f"no Jupyter kernel {KERNEL!r} to run {source.name}: `make setup` installs it") from None
+        except PapermillExecutionError as error:
+            failed = output.with_suffix(".failed.ipynb")
+            os.replace(executed, failed)
+            told = f"{error.ename}: {error.evalue}"
+            raise ChapterError(f"{source.name}, cell {error.exec_count}: {told}; see {failed}") from error
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        write_atomically(output, (nbformat.writes(cleaned(nbformat.read(executed, as_version=4))) + "\n").encode())
+
+
+def _papermill(script: Path, executed: Path, parameters: dict, tries: int = 2) -> None:
+    for left in reversed(range(tries)):
+        try:
+            papermill.execute_notebook(
+                script,
+                executed,
+                parameters,
+                kernel_name=KERNEL,
+                progress_bar=False,
+                config=IPC,
+                store_widget_state=True,
+            )
+            return
+        except (ZMQError, TimeoutError):  # another kernel took the same socket in the same moment
+            if not left:
+                raise
+
+
+def cleaned(notebook):
+    """Drop what papermill notes about a run and the progress lines that were overwritten on screen."""
+    notebook.metadata.pop("papermill", None)
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        cell.id = f"cell-{number}"
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in map(_settled, cell.outputs) if output is not None]
+    return notebook
+
+
+def _settled(output):
+    """A stream as it looks once its carriage returns have been obeyed; None when nothing is left."""
+    if output.output_type != "stream":
+        return output
+    lines = [re.sub(r".*\r(?=.)", "", line).replace("\r", "").rstrip() for line in output.text.split("\n")]
+    output.text = "\n".join(lines)
+    return output if output.text.strip() else None

@@ -1,0 +1,81 @@
+"""Marks that many figures share: the seeds of an arm with their interval, the published value, the reader's own run."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from kdbook.lab.intervals import t_interval
+from kdbook.show.style import PUBLISHED, YOURS
+
+
+def seeds_and_interval(axes: Axes, at: float, values, colour: str, label: str | None = None) -> None:
+    """Every seed as a small dot, their mean as a bar with its 95 % t interval.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    at : float
+        Position on the x axis.
+    values : array (seeds,)
+        One measurement a seed.
+    colour : str
+        Of the arm.
+    label : str, optional
+        Entry of the legend.
+    """
+    values = np.asarray(values, dtype=float)
+    mean, low, high = t_interval(values)
+    spread = at + np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else [at]
+    axes.scatter(spread, values, s=14, color=colour, alpha=0.7, label=label, zorder=3)
+    axes.plot([at - 0.22, at + 0.22], [mean, mean], color=colour, lw=2)
+    axes.plot([at, at], [low, high], color=colour, lw=1.5)
+
+
+def published(axes: Axes, at, value, label: str | None = None) -> None:
+    """The published value as a black cross."""
+    axes.scatter(np.atleast_1d(at), np.atleast_1d(value), marker="x", s=60, color=PUBLISHED, label=label, zorder=4)
+
+
+def yours(axes: Axes, at: float, values, label: str | None = None) -> None:
+    """The reader's own run: hollow diamonds."""
+    values = np.asarray(values, dtype=float)
+    axes.scatter(
+        np.full(len(values), at + 0.3),
+        values,
+        marker="D",
+        s=30,
+        facecolors="none",
+        edgecolors=YOURS,
+        lw=1.6,
+        label=label,
+    )
+
+
+def compare_arms(axes: Axes, arms: dict, column: str, reference, mine=None, colours=None, scale: float = 1.0) -> None:
+    """One column by arm: reference seeds with interval, and the reader's own run.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    arms : dict of str to str
+        Arm to tick label.
+    column : str
+        What is compared.
+    reference, mine : DataFrame
+        Full results, and the reader's own run or None.
+    colours : dict of str to str, optional
+        Arm to colour.
+    scale : float
+        Factor on every value, such as 100 for per cent.
+    """
+    for at, arm in enumerate(arms):
+        colour = (colours or {}).get(arm, "#0072B2")
+        seeds_and_interval(axes, at, reference.loc[reference.arm == arm, column] * scale, colour)
+        if mine is not None:
+            yours(
+                axes, at, mine.loc[mine.arm == arm, column] * scale, "yours (quick: smaller nets)" if at == 0 else None
+            )
+    axes.set_xticks(range(len(arms)), list(arms.values()))
+    axes.set_xlim(-0.5, len(arms) - 0.4)
+    axes.grid(axis="x", visible=False)

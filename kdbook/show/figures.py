@@ -1,0 +1,193 @@
+"""Figures by name: registered where they are drawn (`show/plots`), saved with alt text and the arrays behind them."""
+
+import base64
+import io
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+import matplotlib.pyplot as plt
+import numpy as np
+import PIL.Image
+from IPython.display import Image, display
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+
+from kdbook.data.files import write_atomically
+from kdbook.lab import load
+from kdbook.lab.results import REPOSITORY
+from kdbook.show import plots
+from kdbook.show.style import style
+
+COMMITTED = REPOSITORY / "figures"
+_REGISTRY: dict[str, "Registered"] = {}
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A figure of the book: what draws it, from which experiment, for which chapter, and what it shows in words."""
+
+    name: str
+    chapter: str
+    experiment: str
+    alt: str
+    draw: Callable
+
+
+def figure(name: str, *, chapter: str, alt: str) -> Callable:
+    """Register `plot(reference, mine=None) -> Figure` under a name; the module's name is the experiment's.
+
+    Parameters
+    ----------
+    name : str
+        File name of the figure.
+    chapter : str
+        Two digits.
+    alt : str
+        What a reader who cannot see it should know. Numbers stay out: they belong to the results.
+    """
+
+    def register(draw: Callable) -> Callable:
+        def styled(reference, mine=None) -> Figure:
+            with style():
+                return draw(reference, mine)
+
+        styled.__doc__, styled.__name__ = draw.__doc__, draw.__name__
+        _REGISTRY[name] = Registered(name, chapter, draw.__module__.rsplit(".", 1)[-1], alt, styled)
+        return styled
+
+    return register
+
+
+def registered() -> dict[str, Registered]:
+    """All figures of the book by name."""
+    for module in iter_modules(plots.__path__):
+        import_module(f"{plots.__name__}.{module.name}")
+    return dict(sorted(_REGISTRY.items()))
+
+
+def show_figure(name: str, reference, mine=None) -> None:
+    """Draw a registered figure in a notebook with its alt text; a run of the book (`KDBOOK_OUT`) keeps it as well.
+
+    Parameters
+    ----------
+    name : str
+        As registered in `show/plots`.
+    reference : Results
+        What `load` returned.
+    mine : Results, optional
+        What `run` returned.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, listing those there are.
+    """
+    found = registered().get(name)
+    if found is None:
+        raise ValueError(f"unknown figure {name!r}; there are {', '.join(registered())}")
+    drawn = found.draw(reference, mine)
+    if out := os.environ.get("KDBOOK_OUT"):
+        save(drawn, name, alt=found.alt, folder=Path(out) / "figures")
+    show_picture(drawn, alt=found.alt)
+
+
+def show_picture(drawn: Figure, *, alt: str) -> None:
+    """Display a figure as PNG with alt text, in the cell's metadata too, where the site's builder reads it."""
+    display(Image(png(drawn), alt=alt), metadata={"image/png": {"alt": alt}})
+    plt.close(drawn)
+
+
+def png(drawn: Figure) -> bytes:
+    """PNG bytes of 64 colours and no date: small enough for a notebook, and the same figure gives the same bytes."""
+    drawn_bytes, small = io.BytesIO(), io.BytesIO()
+    with style():
+        drawn.savefig(drawn_bytes, format="png")
+    PIL.Image.open(drawn_bytes).convert("RGB").quantize(64, dither=PIL.Image.Dither.NONE).save(
+        small, "png", optimize=True
+    )
+    return small.getvalue()
+
+
+def data_url(drawn: Figure) -> str:
+    """PNG as a data URL."""
+    return "data:image/png;base64," + base64.b64encode(png(drawn)).decode()
+
+
+def save(drawn: Figure, name: str, *, alt: str, folder: Path = COMMITTED) -> None:
+    """Write ``<name>.svg``, ``.png`` and ``.json`` (the plotted arrays and the alt text) into a folder.
+
+    Raises
+    ------
+    ValueError
+        When alt text is missing.
+    """
+    if not alt.strip():
+        raise ValueError(f"figure {name} needs alt text")
+    svg = io.StringIO()
+    with style():
+        drawn.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Description": alt})
+    arrays = {"name": name, "alt": alt, "axes": [plotted(axes) for axes in drawn.axes]}
+    write_atomically(folder / f"{name}.svg", svg.getvalue().encode())
+    write_atomically(folder / f"{name}.png", png(drawn))
+    write_atomically(folder / f"{name}.json", (json.dumps(arrays, indent=1) + "\n").encode())
+
+
+def plotted(axes: Axes) -> dict:
+    """The numbers that an axes shows: lines, bars, points and images, in drawing order."""
+    series = []
+    for line in axes.get_lines():
+        x, y = line.get_data(orig=False)
+        series.append({"kind": "line", "label": _label(line), "x": _numbers(x), "y": _numbers(y)})
+    for bars in axes.containers:
+        heights = [getattr(p, "get_height", lambda: None)() for p in bars if hasattr(p, "get_height")]
+        widths = [p.get_width() for p in bars if hasattr(p, "get_width")]
+        if heights:
+            series.append({"kind": "bar", "label": _label(bars), "x": _numbers(widths), "y": _numbers(heights)})
+    for points in axes.collections:
+        if isinstance(points, PathCollection):
+            x, y = np.ma.getdata(points.get_offsets()).T
+            series.append({"kind": "points", "label": _label(points), "x": _numbers(x), "y": _numbers(y)})
+    for image in axes.get_images():
+        series.append({"kind": "image", "label": _label(image), "values": [_numbers(r) for r in image.get_array()]})
+    return {
+        "title": axes.get_title(),
+        "xlabel": axes.get_xlabel(),
+        "ylabel": axes.get_ylabel(),
+        "series": series,
+    }
+
+
+def _label(artist) -> str:
+    label = str(artist.get_label())
+    return "" if label.startswith("_") else label
+
+
+def _numbers(values) -> list:
+    """Plain floats with ten digits, None for what is masked or not a number."""
+    values = np.ma.filled(np.ma.asarray(values, dtype=float), np.nan).ravel()
+    return [None if np.isnan(v) else float(f"{v:.10g}") for v in values]
+
+
+def draw_all(folder: Path = COMMITTED) -> list[str]:
+    """Draw every figure from the committed results, and the index that says where each comes from. Trains nothing.
+
+    Returns
+    -------
+    list of str
+        Names of the figures.
+    """
+    found = registered()
+    for entry in found.values():
+        drawn = entry.draw(load(entry.experiment))
+        save(drawn, entry.name, alt=entry.alt, folder=folder)
+        plt.close(drawn)
+    lines = ["# Figures", "", "| figure | chapter | experiment | what it shows |", "|---|---|---|---|"]
+    lines += [f"| [{e.name}]({e.name}.svg) | {e.chapter} | `{e.experiment}` | {e.alt} |" for e in found.values()]
+    write_atomically(folder / "index.md", ("\n".join(lines) + "\n").encode())
+    return list(found)

@@ -1,0 +1,71 @@
+"""Every test has a home and an output folder of its own; only the decompressed images are shared: they never change."""
+
+import errno
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from kdbook.data import Split
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Results are compared bit by bit, which needs a fixed number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def image_cache(tmp_path_factory):
+    """Folder of decompressed images, filled by the first test that asks for them."""
+    folder = tmp_path_factory.mktemp("images")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory, image_cache, monkeypatch):
+    """`KDBOOK_HOME` and `KDBOOK_OUT` point to empty folders, so that no test sees the user's trials or another test's."""
+    folder = tmp_path_factory.mktemp("kdbook")
+    (folder / "home").mkdir()
+    (folder / "home" / "data").symlink_to(image_cache, target_is_directory=True)
+    monkeypatch.setenv("KDBOOK_HOME", str(folder / "home"))
+    monkeypatch.setenv("KDBOOK_OUT", str(folder / "out"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def quadrants():
+    """Factory of an easy task: the label is the quadrant that is bright, the rest is noise; indices have gaps."""
+
+    def make(n: int = 96, *, side: int = 6, seed: int = 0) -> Split:
+        generator = torch.Generator().manual_seed(seed)
+        y = torch.arange(n) % 4
+        x = torch.randint(0, 120, (n, side, side), dtype=torch.uint8, generator=generator)
+        half = side // 2
+        for i, label in enumerate(y.tolist()):
+            down, right = label // 2 * half, label % 2 * half
+            x[i, down : down + half, right : right + half] += 120
+        return Split(x, y, torch.arange(n) * 3 + 5)
+
+    return make
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """From now on files take half of what is written to them and then say that the disk is full."""
+
+    def half_written(path, content):
+        with open(path, "wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    def full_at_flush(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half_written)
+    monkeypatch.setattr("os.fsync", full_at_flush)
