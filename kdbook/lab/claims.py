@@ -7,7 +7,7 @@
   lies beyond it); without a published value, the whole interval lies beyond ``than``;
 - ``same sign and order``: it misses the tolerance, but lies wholly on the published side of no effect (0; 1 for a
   ratio), and its mean effect is of the same order of magnitude, within a factor of sqrt(10) of the published one;
-- ``fails``: anything else, an interval that cannot exclude ``than`` included.
+- ``fails``: anything else, also an interval that cannot exclude ``than``.
 
 The claim is ``reproduced`` when every check holds and no deviation from the paper is listed; ``reproduced with a
 correction`` when none fails; else ``not reproduced``. Quick results are shown and never decide.
@@ -88,8 +88,8 @@ def number(x: float) -> str:
 def values(check: Check, table: pd.DataFrame) -> pd.Series:
     """The check's value of each seed (of each teacher, where students are compared with their teachers).
 
-    A row's partner is the row of its seed; where the other arm lacks that seed, the row of its `teacher_seed`. Students
-    of one teacher are not independent then, so that they are averaged first.
+    A row's partner is the row of its seed or, among teachers, that of its own teacher (`teacher_seed`). Students of one
+    teacher then share its luck and are not independent, so that they are averaged first.
 
     Raises
     ------
@@ -128,19 +128,14 @@ def _column(check: Check, rows: pd.DataFrame, column: str) -> pd.Series:
 
 def _partners(check: Check, table: pd.DataFrame, rows: pd.DataFrame, where: Mapping) -> tuple[pd.Series, bool]:
     """The other side's value for every row, and whether it is that of the row's teacher."""
-    other = _column(check, _select(check, table, where), check.versus_column or check.column)
-    by_teacher = not rows.index.isin(other.index).all()
-    keys = rows["teacher_seed"] if by_teacher and "teacher_seed" in rows else rows["seed"]
-    if not keys.isin(other.index).all():
-        raise ValueError(
-            f"check {check.label!r}: no row of {dict(where)} for the seeds {list(keys[~keys.isin(other.index)])}"
-        )
+    others = _select(check, table, where)
+    by_teacher = "teacher_seed" in rows and rows["teacher_seed"].notna().all() and others["teacher_seed"].isna().all()
+    keys = rows["teacher_seed"].astype(int) if by_teacher else rows["seed"]
+    alone = keys[~keys.isin(others.index)].tolist()
+    if alone:
+        raise ValueError(f"check {check.label!r}: no row of {dict(where)} for the seeds {alone}")
+    other = _column(check, others, check.versus_column or check.column)
     return pd.Series(other.loc[keys].to_numpy(), rows.index), by_teacher
-
-
-def interval(sample) -> Estimate:
-    """Mean and 95 % t interval of independent values."""
-    return Estimate(*t_interval(sample), len(sample))
 
 
 def outcome(check: Check, ours: Estimate | None) -> str:
@@ -176,17 +171,18 @@ def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = No
 
     def estimate(check, loader):
         try:
-            return interval(values(check, loader(check.experiment))) if loader else None
+            sample = values(check, loader(check.experiment)) if loader else None
+            return None if sample is None else Estimate(*t_interval(sample), len(sample))
         except FileNotFoundError:
             return None
         except ValueError as error:
             raise ValueError(f"claim {claim.id}: {error}") from error
 
-    measured = []
-    for check in claim.checks:
-        ours = estimate(check, load_full)
-        measured.append(Measured(check, ours, estimate(check, load_quick), outcome(check, ours)))
-    return Row(claim, tuple(measured), verdict(claim, [m.outcome for m in measured]))
+    ours = [estimate(check, load_full) for check in claim.checks]
+    yours = [estimate(check, load_quick) for check in claim.checks]
+    outcomes = [outcome(check, mine) for check, mine in zip(claim.checks, ours, strict=True)]
+    measured = tuple(map(Measured, claim.checks, ours, yours, outcomes))
+    return Row(claim, measured, verdict(claim, outcomes))
 
 
 def verdict(claim: Claim, outcomes: list[str]) -> str:
@@ -201,30 +197,37 @@ def verdict(claim: Claim, outcomes: list[str]) -> str:
 
 
 def rows(chapter: str | None = None, quick_folder: Path | None = None) -> list[Row]:
-    """Every claim, or those of a chapter such as ``"01"``, evaluated on the committed full results.
+    """Every claim, evaluated on the committed full results.
 
     Parameters
     ----------
     chapter : str, optional
-        Two digits; all chapters when None.
+        Only the claims of this chapter, such as ``"01"``.
     quick_folder : Path, optional
         Output folder of a quick run, such as ``build/quick``; its numbers are shown as `yours`.
+
+    Raises
+    ------
+    ValueError
+        For a chapter without claims.
     """
+    claims = [c for c in load_claims() if chapter in (None, c.chapter)]
+    if not claims:
+        raise ValueError(f"no claims of chapter {chapter!r}: chapters are two digits, such as '01'")
     quick = None
     if quick_folder is not None:
         quick = functools.cache(lambda name: read_results(name, Path(quick_folder) / "results"))
     full = functools.cache(load)
-    return [evaluate(c, full, quick) for c in load_claims() if chapter in (None, c.chapter)]
+    return [evaluate(claim, full, quick) for claim in claims]
 
 
 def ledger(chapter: str | None = None, quick_folder: Path | None = None) -> pd.DataFrame:
     """The ledger as a table, one row a claim; parameters as `rows`."""
     columns = ("claim", "chapter", "statement", "published", "reference", "yours", "verdict", "summary_verdict")
-    found = [
-        (r.claim.id, r.claim.chapter, r.claim.statement, r.claim.published, r.text("ours"), r.text("yours"), r.verdict,
-         r.claim.summary_verdict)
-        for r in rows(chapter, quick_folder)
-    ]  # fmt: skip
+    found = []
+    for r in rows(chapter, quick_folder):
+        c, numbers = r.claim, (r.text("ours"), r.text("yours"))
+        found.append((c.id, c.chapter, c.statement, c.published, *numbers, r.verdict, c.summary_verdict))
     return pd.DataFrame(found, columns=columns)
 
 
@@ -250,15 +253,9 @@ def write_markdown(path: Path = MARKDOWN) -> Path:
     parts += [_cells(v, str(counts[v])) for v in (REPRODUCED, CORRECTED, FAILED, UNTESTABLE, PENDING) if counts[v]]
     for chapter, found in groupby(every, key=lambda row: row.claim.chapter):
         found = list(found)
-        parts += [
-            f"\n## Chapter {chapter}\n",
-            _cells("claim", "statement", "summary, by reading", "verdict"),
-            _cells(*["---"] * 4),
-        ]
-        parts += [
-            _cells(f"[{r.claim.id}](#{r.claim.id})", r.claim.statement, r.claim.summary_verdict, f"**{r.verdict}**")
-            for r in found
-        ]
+        parts += [f"\n## Chapter {chapter}\n", _cells("claim", "statement", "summary", "verdict"), _cells(*["---"] * 4)]
+        for c, verdict in ((r.claim, r.verdict) for r in found):
+            parts.append(_cells(f"[{c.id}](#{c.id})", c.statement, c.summary_verdict, f"**{verdict}**"))
         parts += [_section(row) for row in found]
     write_atomically(Path(path), ("\n".join(parts) + "\n").encode())
     return Path(path)
@@ -274,11 +271,11 @@ def _section(row: Row) -> str:
     source = claim.source + "".join(f" [[{i}]]({link})" for i, link in enumerate(claim.links, 1))
     lines = [
         f"\n### {claim.id}\n\n{claim.statement} **{row.verdict.capitalize()}.**\n",
-        f"- Published: {claim.published}. Source: {source} (read: {claim.checked}).",
+        f"- Published: {claim.published}. Source: {source} (checked: {claim.checked}).",
         f"- The summary, by reading: {claim.summary_verdict}. {claim.why}",
     ]
     lines += [f"- Why it is not measured: {claim.reason}"] if claim.reason else []
-    lines += [f"- Differs from what was published: {text}" for text in claim.deviations]
+    lines += [f"- Where the test differs: {text}" for text in claim.deviations]
     if row.measured:
         lines += ["", _cells("measured", "published", "ours [95 % interval]", "n", "check"), _cells(*["---"] * 5)]
     for m in row.measured:
@@ -290,18 +287,17 @@ def _section(row: Row) -> str:
 
 
 def print_table(chapter: str | None = None, quick_folder: Path | None = None, width: int = 120) -> None:
-    """Print claim, published, reference, yours and verdict, a line a claim and one a check, `width` characters wide."""
-    label = max(20, width - 86)
+    """Print claim, published, reference, yours and verdict: a line a claim, a line a check, `width` characters wide."""
+    sizes = (max(20, width - 76), 17, 26, 10, 19)
 
     def line(*texts):
-        sizes = (label, 17, 25, 12, 28)
         cells = [textwrap.shorten(t, size, placeholder=" …") for t, size in zip(texts, sizes, strict=True)]
         print(" ".join(f"{cell:<{size}}" for cell, size in zip(cells, sizes, strict=True)).rstrip())
 
     line("claim", "published", "reference", "yours", "verdict")
     for row in rows(chapter, quick_folder):
-        line(f"{row.claim.chapter} {row.claim.id}", "", "", "", row.verdict)
+        print(f"{row.claim.chapter} {row.claim.id} ".ljust(sum(sizes) + 3 - len(row.verdict), "."), row.verdict)
         for m in row.measured:
             yours = f"({number(m.yours.mean)})" if m.yours else "-"
             line(f"- {m.check.label}", m.check.expected, str(m.ours or "-"), yours, m.outcome)
-    print("reference: mean over seeds of the full results [95 % interval]. (yours): quick run, provisional.")
+    print("reference: mean of the full results [95 % interval over seeds]; (yours): your quick run, provisional")

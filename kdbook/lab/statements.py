@@ -111,18 +111,12 @@ def _build(cls, fields: Mapping, where: str):
 def _claim(fields: Mapping) -> Claim:
     where = f"claim {fields.get('id', '(without id)')}"
     claim = _build(Claim, {**fields, "checks": [_check(where, c) for c in fields.get("checks", ())]}, where)
-    _need(
-        bool(re.fullmatch(r"\d\d", str(claim.chapter))), where, "chapter", f"must be two digits, got {claim.chapter!r}"
-    )
+    two_digits = bool(re.fullmatch(r"\d\d", str(claim.chapter)))
+    _need(two_digits, where, "chapter", f"must be two digits, got {claim.chapter!r}")
     measured = claim.test == "experiment"
     _need(measured or bool(claim.reason), where, "reason", f"is missing, and test is {claim.test}")
-    decides = any(not c.shown for c in claim.checks)
-    _need(
-        measured == decides,
-        where,
-        "checks",
-        "must decide something" if measured else f"given, but test is {claim.test}",
-    )
+    problem = "must decide something" if measured else f"must be empty, since test is {claim.test}"
+    _need(any(not c.shown for c in claim.checks) if measured else not claim.checks, where, "checks", problem)
     return claim
 
 

@@ -170,8 +170,9 @@ def _resume(path: Path | None, stateful: dict, run: dict) -> History:
         return History()
     try:
         saved = torch.load(path, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged archive
-        warnings.warn(f"checkpoint {path} cannot be read ({error}); training starts afresh", stacklevel=3)
+    except Exception as error:  # torch raises many kinds for a damaged archive, some with advice not to be followed
+        reason = type(error).__name__
+        warnings.warn(f"checkpoint {path} cannot be read ({reason}); training starts afresh", stacklevel=3)
         return History()
     if saved["run"] != run:
         raise ValueError(f"checkpoint {path} belongs to another run: it says {saved['run']}, asked for {run}")

@@ -56,7 +56,7 @@ def test_each_student_of_a_cohort_ends_as_it_would_alone(quadrants, teacher):
         alone = fit(model, Distillation(teacher, temperature, alpha), split, **settings)
         losses.append([epoch["loss"] for epoch in alone.epochs])
         assert_same_weights(trained, model, atol=1e-5)
-        assert float((model.layers[0].weight.detach() - before).abs().max()) > 1e-2
+        assert float((model.layers[0].weight.detach() - before).abs().max()) > 1e-3
     summed = [sum(epoch) for epoch in zip(*losses, strict=True)]
     assert [epoch["loss"] for epoch in together.epochs] == pytest.approx(summed, rel=1e-4)
 
