@@ -47,9 +47,9 @@ STUDENTS = {
     "smoothed_1": (1.0, "teacher_smoothed", "answer"),
     "smoothed_4": (4.0, "teacher_smoothed", "answer"),
 }
-NET = {"sizes": [784, 300, 300, 10], "samples": 12_000, "batch_size": 128, "lr": 0.1, "epochs": 20}
+NET = {"sizes": [784, 300, 300, 10], "samples": 12_000, "batch_size": 128, "lr": 0.1, "epochs": 15}
 LENET_TEACHER = {"net": "lenet5", "samples": 200, "batch_size": 20, "lr": 0.02, "epochs": 60}
-LENET_STUDENT = {"net": "lenet5", "batch_size": 128, "lr": 0.05, "epochs": 8, "temperature": 4.0, "alpha": 1.0}
+LENET_STUDENT = {"net": "lenet5", "batch_size": 128, "lr": 0.05, "epochs": 6, "temperature": 4.0, "alpha": 1.0}
 SETTINGS = {
     "full": {"net": NET, "lenet_teacher": LENET_TEACHER, "lenet_student": LENET_STUDENT},
     "quick": {
@@ -99,7 +99,8 @@ def permuted(logits: Tensor, y: Tensor, generator: torch.Generator | None = None
     """
     order = torch.rand(logits.shape, generator=generator).to(logits.device).scatter_(-1, y[:, None], -1.0).argsort(-1)
     classes = torch.arange(logits.shape[-1], device=logits.device).expand_as(logits)
-    wrong_first = (classes == y[:, None]).to(torch.int8).argsort(-1, descending=True, stable=True)  # y, then the others
+    is_right = (classes == y[:, None]).to(torch.int8)
+    wrong_first = torch.argsort(is_right, dim=-1, descending=True, stable=True)  # y, then the others in order
     return torch.empty_like(logits).scatter_(-1, wrong_first, logits.gather(-1, order))
 
 

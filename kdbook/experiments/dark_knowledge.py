@@ -144,9 +144,10 @@ def _teacher_pictures(logits: Tensor, test: Split) -> dict[str, np.ndarray]:
 
 def _auc(score: Tensor, positive: Tensor) -> float:
     """Chance that a positive has a higher score than a negative (Mann-Whitney), ties counted half."""
-    ranks = torch.from_numpy(np.argsort(np.argsort(score.cpu().numpy(), kind="stable"), kind="stable")) + 1.0
+    _, place, counts = torch.unique(score, return_inverse=True, return_counts=True)
+    ranks = (counts.cumsum(0) - (counts - 1) / 2.0).double()[place]  # equal scores share their mean rank
     n = int(positive.sum())
-    return float((ranks[positive.cpu()].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:

@@ -96,8 +96,8 @@ def values(check: Check, table: pd.DataFrame) -> pd.Series:
     ValueError
         When the table lacks a column, rows or partners, has several rows for a seed, or a value is not finite.
     """
-    rows = _select(check, table, check.where)
-    ours, by_teacher = _column(check, rows, check.column), False
+    rows = _select(check, table, check.where, check.column)
+    ours, by_teacher = rows[check.column].astype(float), False
     if check.versus or check.versus_column:
         other, by_teacher = _partners(check, table, rows, check.versus or check.where)
         if check.compare == "share":
@@ -110,8 +110,9 @@ def values(check: Check, table: pd.DataFrame) -> pd.Series:
     return check.scale * (ours.groupby(rows["teacher_seed"]).mean() if by_teacher else ours)
 
 
-def _select(check: Check, table: pd.DataFrame, where: Mapping) -> pd.DataFrame:
-    lacking = [c for c in ("seed", *where) if c not in table]
+def _select(check: Check, table: pd.DataFrame, where: Mapping, column: str) -> pd.DataFrame:
+    """The rows that `where` names, in the order of their seeds, which are the index."""
+    lacking = [c for c in ("seed", *where, column) if c not in table]
     if lacking:
         raise ValueError(f"check {check.label!r}: the results of {check.experiment} lack the column {lacking[0]}")
     rows = table[np.logical_and.reduce([table[key] == value for key, value in where.items()])]
@@ -120,22 +121,16 @@ def _select(check: Check, table: pd.DataFrame, where: Mapping) -> pd.DataFrame:
     return rows.set_index("seed", drop=False).sort_index()
 
 
-def _column(check: Check, rows: pd.DataFrame, column: str) -> pd.Series:
-    if column not in rows:
-        raise ValueError(f"check {check.label!r}: the results of {check.experiment} lack the column {column}")
-    return rows[column].astype(float)
-
-
 def _partners(check: Check, table: pd.DataFrame, rows: pd.DataFrame, where: Mapping) -> tuple[pd.Series, bool]:
     """The other side's value for every row, and whether it is that of the row's teacher."""
-    others = _select(check, table, where)
+    column = check.versus_column or check.column
+    others = _select(check, table, where, column)
     by_teacher = "teacher_seed" in rows and rows["teacher_seed"].notna().all() and others["teacher_seed"].isna().all()
     keys = rows["teacher_seed"].astype(int) if by_teacher else rows["seed"]
     alone = keys[~keys.isin(others.index)].tolist()
     if alone:
         raise ValueError(f"check {check.label!r}: no row of {dict(where)} for the seeds {alone}")
-    other = _column(check, others, check.versus_column or check.column)
-    return pd.Series(other.loc[keys].to_numpy(), rows.index), by_teacher
+    return pd.Series(others[column].loc[keys].to_numpy(float), rows.index), by_teacher
 
 
 def outcome(check: Check, ours: Estimate | None) -> str:

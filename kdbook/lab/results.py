@@ -84,7 +84,8 @@ def read_results(name: str, folder: Path) -> Results:
     """
     path = folder / f"{name}.csv"
     if not path.exists():
-        raise FileNotFoundError(f"no results at {path}: run `python -m kdbook run {name}`")
+        profile = " --profile full" if folder == REFERENCE else ""
+        raise FileNotFoundError(f"no results at {path}: run `python -m kdbook run {name}{profile}`")
     arrays = {}
     if path.with_suffix(".npz").exists():
         with np.load(path.with_suffix(".npz")) as archive:

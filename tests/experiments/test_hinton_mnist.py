@@ -1,0 +1,76 @@
+import pytest
+import torch
+
+from kdbook.data import load_images
+from kdbook.experiments import hinton_mnist
+from kdbook.experiments.nets import errors, network, one_view_each, seeded_network
+from kdbook.training import predict
+
+FULL = hinton_mnist.SETTINGS["full"]
+
+
+def test_the_networks_have_the_papers_sizes():
+    assert FULL["teacher"]["sizes"] == [784, 1200, 1200, 10]
+    assert all(FULL[arm]["sizes"] == [784, 800, 800, 10] for arm in hinton_mnist.ARMS[1:])
+
+
+def test_the_paper_student_of_hard_labels_has_no_regulariser():
+    assert not set(FULL["hard"]) & {*hinton_mnist.REGULARIZERS, "temperature"}
+
+
+def test_the_control_has_all_regularisers_of_the_teacher_and_no_teacher():
+    assert all(FULL["hard_regularized"][k] == v == FULL["teacher"][k] for k, v in hinton_mnist.REGULARIZERS.items())
+    assert "temperature" not in FULL["hard_regularized"]
+
+
+def test_the_papers_distilled_student_sees_no_shifts_and_uses_both_kinds_of_targets():
+    assert "shifts" not in FULL["distilled"] and FULL["distilled"]["temperature"] == 20.0
+    assert 0 < FULL["distilled"]["alpha"] < 1
+    assert FULL["distilled_shifted"]["shifts"] and FULL["distilled_shifted"]["alpha"] == 1.0
+
+
+def test_student_seed_i_learns_from_teacher_seed_i_modulo_the_number_of_teachers():
+    trials = hinton_mnist.trials("full")
+    teachers = [t for t in trials if t.arm == "teacher"]
+    assert [t.seed for t in teachers] == [0, 1, 2]
+    students = [t for t in trials if t.arm != "teacher"]
+    assert all(t.needs[0] == teachers[t.seed % 3] for t in students)
+    assert sorted({t.seed for t in students}) == [0, 1, 2, 3, 4]
+
+
+def test_one_seed_trains_one_teacher():
+    assert [t.arm for t in hinton_mnist.trials("full", 1)] == list(hinton_mnist.ARMS)
+
+
+def test_the_quick_profile_has_the_conditions_of_the_full_one():
+    size = {"sizes", "samples", "epochs"}
+    for arm, settings in hinton_mnist.SETTINGS["quick"].items():
+        assert {k: v for k, v in settings.items() if k not in size} == {k: v for k, v in FULL[arm].items() if k not in size}
+
+
+def test_a_teacher_of_an_unknown_profile_is_refused():
+    with pytest.raises(ValueError, match="profile must be one of quick, full, got 'slow'"):
+        hinton_mnist.teacher("slow", 0)
+
+
+def test_a_small_run_measures_every_arm_and_stores_what_it_measured(micro, micro_store, documented):
+    table, measured = micro("hinton_mnist", 2)
+    documented("hinton_mnist", table, measured)
+    assert table.groupby("arm").size().to_dict() == {"teacher": 1, **dict.fromkeys(hinton_mnist.ARMS[1:], 2)}
+    students = table[table.arm != "teacher"]
+    assert (students.teacher_seed == 0).all() and students.agreement.between(0, 1).all() and (students.mean_kl > 0).all()
+    teachers = table[table.arm == "teacher"]
+    assert teachers.agreement.isna().all() and teachers.teacher_seed.isna().all()
+    assert (table.parameters == 785 * 12 + 13 * 12 + 13 * 10).all()
+    test = load_images("mnist", "test")
+    for trial, (row,) in measured.items():
+        model = network(trial.settings)
+        model.load_state_dict(micro_store.tensors(trial))
+        assert errors(predict(model, test).logits, test.y) == row["test_errors"]
+        assert errors(predict(model, test, view=one_view_each(test)).logits, test.y) == row["test_errors_shifted"]
+        assert micro_store.read(trial).pictures["loss"].shape == (trial.settings["epochs"],)
+
+
+def test_students_of_one_seed_start_from_the_same_weights():
+    hard, distilled = (seeded_network(hinton_mnist.student(arm, "quick", 1)) for arm in ("hard", "distilled"))
+    assert all(torch.equal(a, b) for a, b in zip(hard.parameters(), distilled.parameters(), strict=True))
