@@ -26,7 +26,9 @@ def slow_shift(image, view):
     return shifted
 
 
-@pytest.mark.parametrize(("part", "counts"), [("train", TRAIN_COUNTS), ("test", TEST_COUNTS), ("validation", LAST_COUNTS)])
+@pytest.mark.parametrize(
+    ("part", "counts"), [("train", TRAIN_COUNTS), ("test", TEST_COUNTS), ("validation", LAST_COUNTS)]
+)
 def test_mnist_has_the_published_number_of_each_digit(part, counts):
     split = load_images("mnist", part)
     assert torch.bincount(split.y).tolist() == counts

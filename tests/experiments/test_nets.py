@@ -59,7 +59,11 @@ def test_a_stored_network_has_the_stored_weights_and_is_in_eval_mode():
 
 @pytest.mark.parametrize(
     ("settings", "part", "number", "views"),
-    [({}, "train", 60_000, 1), ({"part": "fit", "samples": 70}, "fit", 70, 1), ({"shifts": True}, "train", 60_000, VIEWS)],
+    [
+        ({}, "train", 60_000, 1),
+        ({"part": "fit", "samples": 70}, "fit", 70, 1),
+        ({"shifts": True}, "train", 60_000, VIEWS),
+    ],
 )
 def test_the_training_split_follows_the_settings(settings, part, number, views):
     split = nets.training_split(Trial("tuning", "a", 0, settings), Tools())
@@ -86,7 +90,9 @@ def test_a_teacher_is_asked_once_for_each_split_and_its_shifts():
 
 
 def test_a_temperature_among_the_settings_means_distillation():
-    trial = Trial("tuning", "a", 0, {**SETTINGS, "temperature": 3.0, "alpha": 0.7}, needs=(Trial("t", "b", 0, SETTINGS),))
+    trial = Trial(
+        "tuning", "a", 0, {**SETTINGS, "temperature": 3.0, "alpha": 0.7}, needs=(Trial("t", "b", 0, SETTINGS),)
+    )
     split = load_images(part="test").rows(slice(20))
     made = nets.objective_for(trial, split, Tools(nets.network(SETTINGS).state_dict()))
     assert isinstance(made, Distillation) and (made.temperature, made.alpha) == (3.0, 0.7)

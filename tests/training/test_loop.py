@@ -275,7 +275,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, train, change):
     train(network(), checkpoint=path)
     with pytest.raises(ValueError, match="belongs to another run") as raised:
         train(network(), checkpoint=path, **change)
-    (name, value), = change.items()
+    ((name, value),) = change.items()
     assert f"'{name}': {value}" in str(raised.value)
 
 

@@ -72,7 +72,10 @@ def test_each_student_of_a_stack_has_a_temperature_and_a_weight_of_its_own(teach
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [((0.0, 1.0), "temperature must be positive and finite, got 0.0"), ((4.0, 1.5), r"alpha must be in \[0, 1\], got 1.5")],
+    [
+        ((0.0, 1.0), "temperature must be positive and finite, got 0.0"),
+        ((4.0, 1.5), r"alpha must be in \[0, 1\], got 1.5"),
+    ],
 )
 def test_an_impossible_setting_is_refused_by_name(student, teacher, batch, arguments, message):
     with pytest.raises(ValueError, match=message):

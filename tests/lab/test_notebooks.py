@@ -1,0 +1,77 @@
+"""Chapters are executed by papermill, cleaned, and written only when every cell ran."""
+
+import nbformat
+import pytest
+
+from kdbook.lab import notebooks
+from kdbook.lab.notebooks import ChapterError, cleaned, execute
+
+CHAPTER = """# %% [markdown]
+# # A chapter
+
+# %% tags=["parameters"]
+PROFILE = "quick"
+
+# %%
+import os
+import sys
+
+print("half", end="\\r")
+print("whole")
+print("progress", end="\\r", file=sys.stderr)
+print(PROFILE, os.environ.get("KDBOOK_OUT") is not None)
+"""
+
+
+@pytest.fixture
+def chapter(tmp_path):
+    script = tmp_path / "09_test.py"
+    script.write_text(CHAPTER)
+    return script
+
+
+def outputs(path):
+    return "".join(o.text for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code" for o in c.outputs)
+
+
+@pytest.mark.slow
+def test_a_chapter_is_executed_with_parameters_and_its_output_folder(chapter, tmp_path):
+    output = tmp_path / "out" / "09_test.ipynb"
+    execute(chapter, output, {"PROFILE": "full"}, tmp_path / "out")
+    assert outputs(output) == "whole\nfull True\n"
+
+
+@pytest.mark.slow
+def test_the_committed_form_has_the_cells_of_the_script_and_counts_from_one(chapter, tmp_path, monkeypatch):
+    monkeypatch.delenv("KDBOOK_OUT")
+    output = tmp_path / "09_test.ipynb"
+    execute(chapter, output)
+    notebook = nbformat.read(output, as_version=4)
+    assert [c.execution_count for c in notebook.cells if c.cell_type == "code"] == [1, 2]
+    assert "papermill" not in notebook.metadata
+    assert outputs(output) == "whole\nquick False\n"
+
+
+@pytest.mark.slow
+def test_a_failing_cell_is_named_and_the_old_notebook_stays(chapter, tmp_path):
+    output = tmp_path / "09_test.ipynb"
+    output.write_text("old")
+    chapter.write_text(CHAPTER + "\n# %%\nraise ValueError('temperature is cold')\n")
+    with pytest.raises(ChapterError, match="09_test.py, cell 3: ValueError: temperature is cold"):
+        execute(chapter, output)
+    assert output.read_text() == "old"
+    assert (tmp_path / "09_test.failed.ipynb").exists()
+
+
+def test_a_missing_kernel_says_how_to_get_it(chapter, tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "KERNEL", "nonsense")
+    with pytest.raises(ChapterError, match="make setup"):
+        execute(chapter, tmp_path / "out.ipynb")
+
+
+def test_overwritten_progress_lines_are_dropped():
+    stream = nbformat.v4.new_output("stream", name="stderr", text="1/3\r2/3\r3/3\r   \r")
+    kept = nbformat.v4.new_output("stream", name="stdout", text="a\rb\nc\n")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[stream, kept])])
+    (output,) = cleaned(notebook).cells[0].outputs
+    assert output.text == "b\nc\n"

@@ -1,0 +1,106 @@
+"""The committed chapters: a pair of equal text, executed whole, self-checking, and fit for a static page."""
+
+import ast
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted((ROOT / "notebooks").glob("*.py"))
+PARAMETERS = {"PROFILE": "quick", "SEEDS": 0, "DEVICE": "auto", "RERUN": False}
+
+chapters = pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
+
+
+def notebook_of(script):
+    return nbformat.read(script.with_suffix(".ipynb"), as_version=4)
+
+
+def code_cells(script):
+    return [cell for cell in notebook_of(script).cells if cell.cell_type == "code"]
+
+
+def test_there_are_chapters():
+    assert [p.stem for p in SCRIPTS][:2] == ["00_overview", "01_dark_knowledge"]
+
+
+@chapters
+def test_script_and_notebook_hold_the_same_text(script):
+    def body(text):
+        cells = jupytext.reads(text, "py:percent").cells
+        return [(cell.cell_type, cell.source) for cell in cells]
+
+    written = jupytext.writes(notebook_of(script), "py:percent")
+    assert body(written) == body(script.read_text())
+
+
+@chapters
+def test_cells_were_executed_once_from_the_first_to_the_last(script):
+    counts = [cell.execution_count for cell in code_cells(script)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@chapters
+def test_no_output_holds_an_error_a_warning_or_a_machine_path(script):
+    for cell in code_cells(script):
+        for output in cell.outputs:
+            text = str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", ""))
+            assert output.output_type != "error"
+            assert "Warning" not in text
+            assert not re.search(r"/(home|root|tmp|Users)/", text)
+
+
+@chapters
+def test_the_parameters_cell_holds_the_four_literals(script):
+    (cell,) = [c for c in code_cells(script) if "parameters" in c.metadata.get("tags", [])]
+    found = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(cell.source).body}
+    assert found == PARAMETERS
+
+
+@chapters
+def test_the_notebook_stays_under_a_megabyte(script):
+    assert script.with_suffix(".ipynb").stat().st_size < 1_000_000
+
+
+@chapters
+def test_every_picture_has_alt_text(script):
+    for cell in code_cells(script):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert output.metadata["image/png"]["alt"].strip()
+
+
+@chapters
+def test_it_has_sliders_and_two_exercises_or_more(script):
+    source = script.read_text()
+    assert len(set(re.findall(r"check_\w+(?=\()", source))) >= 2
+    assert "picture_slider(" in source
+    assert notebook_of(script).metadata["widgets"]
+
+
+@chapters
+def test_it_uses_no_magic_no_pip_and_no_absolute_path(script):
+    source = script.read_text()
+    assert not re.search(r"^\s*[%!]\w", source, flags=re.MULTILINE)
+    assert "pip install" not in source
+    assert not re.search(r"[\"'](/|[A-Z]:\\)\w", source)
+
+
+def test_the_blackboard_loss_of_chapter_01_equals_the_package():
+    import torch
+
+    from kdbook.losses import kd_loss
+
+    cells = jupytext.read(ROOT / "notebooks" / "01_dark_knowledge.py").cells
+    (source,) = [c.source for c in cells if "def distillation_loss" in c.source]
+    names = {}
+    exec(source, names)
+    generator = torch.Generator().manual_seed(5)
+    s, t = torch.randn(2, 7, 10, generator=generator, dtype=torch.float64)
+    y = torch.arange(7)
+    for temperature, alpha in ((1.0, 0.0), (4.0, 0.7), (20.0, 1.0)):
+        ours = names["distillation_loss"](s, t, y, temperature, alpha)
+        torch.testing.assert_close(ours, kd_loss(s, t, y, temperature=temperature, alpha=alpha))

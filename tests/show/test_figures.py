@@ -1,0 +1,79 @@
+"""Figures: found by name, drawn the same each time, saved with alt text and the arrays behind them."""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from kdbook.experiments import EXPERIMENTS
+from kdbook.lab.results import REFERENCE
+from kdbook.show.compare import compare_figures
+from kdbook.show.figures import COMMITTED, draw_all, plotted, png, registered, save, show_figure
+
+
+@pytest.fixture
+def drawn():
+    fig, (left, right) = plt.subplots(1, 2)
+    left.plot([0, 1, 2], [1.0, np.nan, 3.0], label="line")
+    left.bar([0, 1], [5, 7], label="bars")
+    left.set(title="T", xlabel="x", ylabel="y")
+    right.scatter([1, 2], [3, 4], label="points")
+    right.imshow(np.ma.masked_equal([[1.0, 2.0], [3.0, 9.0]], 9.0))
+    yield fig
+    plt.close(fig)
+
+
+def test_the_saved_arrays_are_those_that_were_plotted(drawn):
+    left, right = map(plotted, drawn.axes)
+    assert (left["title"], left["xlabel"], left["ylabel"]) == ("T", "x", "y")
+    line, bars = left["series"]
+    assert line == {"kind": "line", "label": "line", "x": [0, 1, 2], "y": [1, None, 3]}
+    assert bars["kind"] == "bar"
+    assert bars["y"] == [5, 7]
+    points, image = right["series"]
+    assert (points["x"], points["y"]) == ([1, 2], [3, 4])
+    assert image["values"] == [[1, 2], [3, None]]
+
+
+def test_saving_twice_gives_the_same_bytes(drawn, tmp_path):
+    for folder in ("a", "b"):
+        save(drawn, "f", alt="What is seen.", folder=tmp_path / folder)
+    for suffix in ("svg", "png", "json"):
+        assert (tmp_path / "a" / f"f.{suffix}").read_bytes() == (tmp_path / "b" / f"f.{suffix}").read_bytes()
+
+
+def test_no_date_stands_in_a_saved_figure(drawn, tmp_path):
+    save(drawn, "f", alt="What is seen.", folder=tmp_path)
+    assert "<dc:date>" not in (tmp_path / "f.svg").read_text()
+    assert b"tIME" not in png(drawn)
+
+
+def test_alt_text_is_required_and_saved(drawn, tmp_path):
+    with pytest.raises(ValueError, match="alt text"):
+        save(drawn, "f", alt=" ", folder=tmp_path)
+    save(drawn, "f", alt="What is seen.", folder=tmp_path)
+    assert json.loads((tmp_path / "f.json").read_text())["alt"] == "What is seen."
+
+
+def test_every_figure_belongs_to_an_experiment_and_a_chapter_and_has_alt_text():
+    found = registered()
+    assert len(found) >= 10
+    for entry in found.values():
+        assert entry.experiment in EXPERIMENTS
+        assert entry.chapter.isdigit() and len(entry.chapter) == 2
+        assert 40 < len(entry.alt) < 400
+
+
+def test_an_unknown_figure_is_refused_with_the_list_of_those_there_are():
+    with pytest.raises(ValueError, match="unknown figure 'nonsense'.*hinton_errors"):
+        show_figure("nonsense", None)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REFERENCE.exists(), reason="no committed results yet")
+def test_every_committed_figure_is_drawn_again_with_the_same_numbers(tmp_path):
+    names = draw_all(tmp_path)
+    assert sorted(p.stem for p in COMMITTED.glob("*.json")) == names
+    assert compare_figures(COMMITTED, tmp_path, rtol=1e-6) == []
+    assert (tmp_path / "index.md").read_text() == (COMMITTED / "index.md").read_text()

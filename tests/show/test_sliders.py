@@ -1,0 +1,48 @@
+"""A slider over prepared pictures, linked in the browser."""
+
+import matplotlib.pyplot as plt
+import pytest
+
+from kdbook.show import picture_slider
+
+
+def draw(value):
+    fig, axes = plt.subplots(figsize=(1, 1))
+    axes.bar([0], [value])
+    return fig
+
+
+@pytest.fixture
+def box():
+    return picture_slider("T", [1, 2.5, 4], draw, alt=lambda v: f'height "{v}"', start=1)
+
+
+def test_each_value_has_its_own_picture_with_alt_text(box):
+    slider, stack = box.children
+    assert [label for label, _ in slider.options] == ["1", "2.5", "4"]
+    assert len({page.value for page in stack.children}) == 3
+    assert 'alt="height &quot;2.5&quot;"' in stack.children[1].value
+    assert all("data:image/png;base64," in page.value for page in stack.children)
+
+
+def test_it_starts_where_it_was_told_to(box):
+    slider, stack = box.children
+    assert slider.index == stack.selected_index == 1
+
+
+def test_the_link_lives_in_the_browser_not_in_the_kernel(box):
+    slider, stack = box.children
+    slider.index = 2
+    assert stack.selected_index == 1
+
+
+def test_pictures_are_closed_after_drawing(box):
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("values", "start", "message"), [([1], 0, "two or more"), ([1, 2], 2, "start must be in 0..1")]
+)
+def test_an_impossible_slider_is_refused(values, start, message):
+    with pytest.raises(ValueError, match=message):
+        picture_slider("T", values, draw, alt=str, start=start)

@@ -1,0 +1,88 @@
+"""The command line: what is asked for happens, and what goes wrong is one clear line with a non-zero exit."""
+
+import subprocess
+import sys
+
+import pytest
+
+from kdbook import __main__ as command_line
+
+
+def call(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["kdbook", *arguments])
+    command_line.main()
+
+
+def test_list_names_every_experiment_with_its_question(monkeypatch, capsys):
+    call(monkeypatch, "list")
+    printed = capsys.readouterr().out
+    assert "hinton_mnist" in printed
+    assert "?" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "nonsense"], "nonsense"),
+        (["run", "latency", "--profile", "nonsense"], "nonsense"),
+        (["run", "latency", "--device", "nonsense"], "device 'nonsense' is not available"),
+        (["run", "latency", "--engine", "nonsense"], "engine must be one of local"),
+        (["run", "latency", "--seeds", "-1"], "seeds must be 0"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_a_wrong_argument_is_named_and_the_exit_is_not_zero(monkeypatch, capsys, arguments, message):
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, *arguments)
+    assert stopped.value.code != 0
+    assert message in capsys.readouterr().err
+
+
+def test_doctor_finds_this_machine_in_order(monkeypatch, capsys):
+    call(monkeypatch, "doctor")
+    printed = capsys.readouterr().out
+    assert "MEND" not in printed
+    assert "8 files, checksums right" in printed
+
+
+def test_doctor_names_a_damaged_data_file_and_its_remedy(monkeypatch, capsys, tmp_path):
+    from kdbook.data import files
+    from kdbook.lab import doctor
+
+    def damaged(name):
+        raise files.DamagedFileError(f"{name} is damaged: restore it")
+
+    monkeypatch.setattr(doctor, "verified_bytes", damaged)
+    with pytest.raises(SystemExit):
+        call(monkeypatch, "doctor")
+    assert "is damaged: restore it" in capsys.readouterr().out
+
+
+def test_an_interrupt_ends_with_a_word_on_how_to_go_on(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kdbook.lab.run", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, "run", "latency")
+    assert stopped.value.code == 130
+    assert "repeat the command" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_line_and_not_a_traceback(monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kdbook.lab.run", full)
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, "run", "latency")
+    assert stopped.value.code == 1
+    assert "No space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_experiment_runs_from_the_shell_and_prints_its_table(own_folders):
+    command = [sys.executable, "-m", "kdbook", "run", "latency", "--seeds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "784-800-800-10" in done.stdout
+    assert (own_folders / "out" / "results" / "latency.csv").exists()
