@@ -84,7 +84,7 @@ def claims(profile, write):
     if write:
         click.echo(f"wrote {ledger.write_markdown()}")
     else:
-        ledger.print_table(output_folder(profile))
+        ledger.print_table(quick_folder=output_folder() if profile == "quick" else None)
 
 
 @cli.command()

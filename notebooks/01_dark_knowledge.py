@@ -199,15 +199,14 @@ show_figure("sevens_and_eights_bias", missing, my_missing)
 # ### Who carried the 3?
 #
 # A common explanation is that 2s and 8s look a little like 3s. The paper does not say so; it can be tested. Leave out the
-# 2s too, or the 5s, or the 8s. And to see whether it is the teacher's probability of 3 that matters at all, set it to
-# zero on every image:
+# 2s too, or the 5s, or the 8s. And to see whether it is the teacher's probability of 3 that matters at all, erase it:
+# the logit of 3 is lowered to the lowest of each image, so that nothing is left of which images look like a 3.
 
 # %%
 show_figure("missing_three_mechanism", missing, my_missing)
 
 # %% [markdown]
-# Without the probability, the student cannot answer 3 whatever its bias. With it, no single class is needed; the picture
-# shows which one is missed most.
+# MECHANISM
 #
 # ## Inside a soft target
 #

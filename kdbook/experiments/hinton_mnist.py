@@ -45,19 +45,15 @@ FULL = {
 }
 
 
-def _quick(settings: dict) -> dict:
-    """The same conditions on the first 20,000 images, with smaller nets and fewer epochs."""
-    sizes = [784, 400, 400, 10] if settings["sizes"][1] == 1200 else [784, 100, 100, 10]
-    return {
-        **settings,
-        "sizes": sizes,
-        "samples": 20_000,
-        "batch_size": 256,
-        "epochs": max(5, settings["epochs"] // 10),
-    }
-
-
-SETTINGS = {"full": FULL, "quick": {arm: _quick(s) for arm, s in FULL.items()}}
+QUICK_STUDENT = {"sizes": [784, 100, 100, 10], "samples": 6_000, "batch_size": 128, "lr": 0.1}
+QUICK = {
+    "teacher": {"sizes": [784, 400, 400, 10], "samples": 20_000, "epochs": 10},
+    "hard": {**QUICK_STUDENT, "epochs": 12},
+    "hard_regularized": {**QUICK_STUDENT, "epochs": 16},
+    "distilled": {**QUICK_STUDENT, "epochs": 16},
+    "distilled_shifted": {**QUICK_STUDENT, "epochs": 20},
+}
+SETTINGS = {"full": FULL, "quick": {arm: {**FULL[arm], **QUICK[arm]} for arm in FULL}}
 SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 2}}
 
 

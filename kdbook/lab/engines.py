@@ -43,37 +43,45 @@ class LocalTools:
 
 
 class Progress:
-    """One line of text: trials done, the one that runs, its epoch, and the time left as far as it is known."""
+    """One line of text: which trial of how many, its epoch, and the time left by the work that is done."""
 
-    def __init__(self, total: int, name: str, quiet: bool = False):
-        form = "{desc} | {n_fmt}/{total_fmt} trials, {elapsed} gone, {remaining} left"
-        self.bar = tqdm(total=total, desc=name, bar_format=form, disable=quiet or not total, mininterval=1, leave=False)
-        self.name, self.whole = name, 0
+    def __init__(self, trials: list[Trial], quiet: bool = False):
+        form = "{desc} | {percentage:.0f} %, {elapsed} gone, {remaining} left"
+        self.total, self.number, self.whole = len(trials), 0, 0.0
+        self.bar = tqdm(
+            total=sum(map(work, trials)), bar_format=form, disable=quiet or not trials, mininterval=1, leave=False
+        )
 
     def epoch(self, trial: Trial, epoch: int, epochs: int) -> None:
-        """Show the running trial's epoch; a fraction of a trial counts towards the time left."""
-        self.bar.set_description_str(
-            f"{self.name}: {trial.arm}, seed {trial.seed}, epoch {epoch}/{epochs}", refresh=False
-        )
-        self.bar.n = round(self.whole + epoch / (epochs + 1), 2)
+        """Show the running trial's epoch."""
+        text = f"trial {self.number + 1}/{self.total}: {trial.experiment} {trial.arm}, seed {trial.seed}"
+        self.bar.set_description_str(f"{text}, epoch {epoch}/{epochs}", refresh=False)
+        self.bar.n = self.whole + work(trial) * epoch / epochs
         self.bar.refresh()
 
-    def done(self, number: int) -> None:
+    def done(self, group: list[Trial]) -> None:
         """Count finished trials."""
-        self.whole += number
+        self.number += len(group)
+        self.whole += sum(map(work, group))
         self.bar.n = self.whole
         self.bar.refresh()
+
+
+def work(trial: Trial) -> float:
+    """How much a trial trains, epochs times weights: only the estimate of the time left depends on it."""
+    sizes = trial.settings.get("sizes", [784, 100])
+    return trial.settings.get("epochs", 1) * sum(a * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
 
 
 def local(trials: Iterable[Trial], store: Store, device: torch.device, quiet: bool = False) -> None:
     """Train in this process what the store lacks, needs first; cohorts as one model."""
     pending = [t for t in in_order(trials) if store.read(t) is None]
-    show = Progress(len(pending), pending[0].experiment if pending else "", quiet)
+    show = Progress(pending, quiet)
     tools = LocalTools(store, device, show)
     with show.bar:
         for group in grouped(pending):
             run_group(group, store, tools)
-            show.done(len(group))
+            show.done(group)
 
 
 def run_group(group: list[Trial], store: Store, tools) -> None:

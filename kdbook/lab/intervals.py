@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit  # scipy.stats takes a second to import
 
 
 def t_interval(values, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -32,5 +32,5 @@ def t_interval(values, confidence: float = 0.95) -> tuple[float, float, float]:
     mean = float(values.mean())
     if values.size == 1:
         return mean, mean, mean
-    half = float(stats.t.ppf((1 + confidence) / 2, values.size - 1) * values.std(ddof=1) / math.sqrt(values.size))
+    half = float(stdtrit(values.size - 1, (1 + confidence) / 2) * values.std(ddof=1) / math.sqrt(values.size))
     return mean, mean - half, mean + half

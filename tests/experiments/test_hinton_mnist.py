@@ -43,7 +43,7 @@ def test_one_seed_trains_one_teacher():
 
 
 def test_the_quick_profile_has_the_conditions_of_the_full_one():
-    size = {"sizes", "samples", "epochs"}
+    size = {"sizes", "samples", "batch_size", "epochs"}
     for arm, settings in hinton_mnist.SETTINGS["quick"].items():
         assert {k: v for k, v in settings.items() if k not in size} == {
             k: v for k, v in FULL[arm].items() if k not in size

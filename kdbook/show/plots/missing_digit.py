@@ -14,7 +14,7 @@ MECHANISM = {
     "no_3_2": "no 3s, no 2s",
     "no_3_5": "no 3s, no 5s",
     "no_3_8": "no 3s, no 8s",
-    "no_3_no_probability": "no 3s, teacher's\nprobability of 3 zeroed",
+    "no_3_no_probability": "no 3s, teacher's\nlikeness of 3 erased",
 }
 
 
@@ -81,7 +81,7 @@ def sevens_and_eights(reference, mine=None) -> Figure:
     "missing_three_mechanism",
     chapter="01",
     alt="Errors on the 1,010 test threes by what the transfer set lacked besides 3s, before and after the bias is "
-    "chosen on validation images. Without the teacher's probability of 3 the student cannot answer 3.",
+    "chosen on validation images. Erasing the teacher's probability of 3 does the greatest harm.",
 )
 def mechanism(reference, mine=None) -> Figure:
     """Which classes carried the 3?"""

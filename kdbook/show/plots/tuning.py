@@ -21,8 +21,8 @@ def candidates(reference, mine=None) -> Figure:
         for table, colour, label in ((reference, SOFT, "reference"), (mine, YOURS, "yours (quick)")):
             if table is None:
                 continue
-            rows = table[table.arm == arm].set_index(table[table.arm == arm].candidate.astype(str))
-            axes.plot(range(len(values)), [rows.validation_errors[v] for v in values], "o-", color=colour, label=label)
+            errors = table[table.arm == arm].set_index("candidate").validation_errors.rename(float)
+            axes.plot(range(len(values)), [errors[float(v)] for v in values], "o-", color=colour, label=label)
         axes.set_xticks(range(len(values)), list(values))
         axes.set(title=arm.replace("_", " "), xlim=(-0.5, len(values) - 0.5))
     panels[0].set_ylabel("errors on 10,000 validation images")
