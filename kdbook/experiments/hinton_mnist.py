@@ -38,10 +38,10 @@ STUDENT = {"sizes": [784, 800, 800, 10], "batch_size": 512, "lr": 0.2}  # twice 
 SOFT = {"temperature": 20.0, "alpha": 0.9}
 FULL = {
     "teacher": {"sizes": [784, 1200, 1200, 10], **REGULARIZERS, "lr": 0.2, "batch_size": 256, "epochs": 90},
-    "hard": {**STUDENT, "epochs": 16},
-    "hard_regularized": {**STUDENT, **REGULARIZERS, "epochs": 24},
-    "distilled": {**STUDENT, **SOFT, "epochs": 40},
-    "distilled_shifted": {**STUDENT, **SOFT, "alpha": 1.0, "shifts": True, "epochs": 50},
+    "hard": {**STUDENT, "epochs": 14},
+    "hard_regularized": {**STUDENT, **REGULARIZERS, "epochs": 20},
+    "distilled": {**STUDENT, **SOFT, "epochs": 30},
+    "distilled_shifted": {**STUDENT, **SOFT, "alpha": 1.0, "shifts": True, "epochs": 45},
 }
 
 

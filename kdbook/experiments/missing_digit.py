@@ -45,7 +45,7 @@ BIASES = np.round(np.arange(-15, 15.01, 0.1), 1)
 
 STUDENT = {"sizes": [784, 800, 800, 10], "part": "fit", "temperature": 20.0, "alpha": 1.0, "batch_size": 256, "lr": 0.1}
 SETTINGS = {
-    "full": {**STUDENT, "epochs": 10},
+    "full": {**STUDENT, "epochs": 8},
     "quick": {**STUDENT, "sizes": [784, 100, 100, 10], "samples": 12_000, "epochs": 10},
 }
 # Two classes are a fifth of the images: more epochs for as many steps.
