@@ -75,14 +75,14 @@ def figures():
 
 @cli.command()
 @profile_option
-@click.option("--write", is_flag=True, help="Write results/CLAIMS.md as well.")
+@click.option("--write", is_flag=True, help="Write results/CLAIMS.md and the README's summary instead.")
 def claims(profile, write):
     """Print the ledger: claim, published, reference, yours, verdict."""
     from kdbook.lab import claims as ledger
     from kdbook.lab.results import output_folder
 
     if write:
-        click.echo(f"wrote {ledger.write_markdown()}")
+        click.echo(f"wrote {ledger.write_markdown()} and the summary in {ledger.write_summary()}")
     else:
         ledger.print_table(quick_folder=output_folder() if profile == "quick" else None)
 

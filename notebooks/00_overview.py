@@ -177,6 +177,35 @@ show_picture(
 )
 
 # %% [markdown]
+# **Where does the teacher doubt?** Slide through twelve test images, from its most doubtful to its surest answers. Before
+# you look at the bars, guess its second choice. (The slider works on a static page too; the picture above stands still.)
+
+# %%
+from kdbook.show import picture_slider
+
+names = ("least_certain", "most_certain")
+gallery = np.concatenate([dark.array("teacher", f"{name}_images")[:6] for name in names])
+gallery_logits = np.concatenate([dark.array("teacher", f"{name}_logits")[:6] for name in names])
+
+
+def draw_answer(number):
+    fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.5), width_ratios=[1, 2.6])
+    left.imshow(gallery[number - 1], cmap="gray_r")
+    left.set_axis_off()
+    right.bar(range(10), softmax(gallery_logits[number - 1], 4), color=SOFT)
+    right.set(xticks=range(10), ylim=(0, 1), title="teacher's answer at T = 4")
+    return fig
+
+
+def answer_alt(number):
+    p = softmax(gallery_logits[number - 1], 4)
+    first, second = np.argsort(p)[::-1][:2]
+    return f"Image {number}: class {first} with probability {p[first]:.2f}, then class {second} with {p[second]:.2f}."
+
+
+picture_slider("image", range(1, 13), draw_answer, alt=answer_alt)
+
+# %% [markdown]
 # For the clear digit the answer at $T = 1$ looks like a label. What Hinton called *dark knowledge* sits in numbers too
 # small for this axis; chapter 01 puts them on a logarithmic one. (The phrase is from his talks of 2014: the paper has the
 # idea, illustrated by a BMW that is more easily taken for a garbage truck than for a carrot, but not the words.)

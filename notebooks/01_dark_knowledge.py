@@ -212,7 +212,7 @@ show_figure("missing_three_mechanism", missing, my_missing)
 #
 # The example that goes round says of a 2: *"2: 0.91, 3: 0.06, 7: 0.02"*. The paper has no such numbers. It speaks of one
 # 2 with a probability of $10^{-6}$ of being a 3 and $10^{-9}$ of being a 7, and another 2 where it is the other way round.
-# Six real ones (yours, when you run this):
+# Six real ones:
 
 # %%
 dark = load("dark_knowledge")

@@ -28,6 +28,7 @@ COLUMNS = {
     "test_errors_oracle": "the same with the bias that is best on the test set itself: optimistic, as the paper's",
     "errors_on_three": "wrong answers on the 1,010 test threes, bias as trained",
     "errors_on_three_bias": "the same with `bias`",
+    "errors_on_three_prior": "the same with `bias_prior`",
     "errors_on_three_oracle": "the same with the bias that is best on the test set itself",
     "transfer_images": "images that the student saw",
 }
@@ -41,7 +42,7 @@ ARMS = {
     "no_3_no_probability": ((3,), None, True, (3,)),
     "only_7_8": ((), (7, 8), False, (7, 8)),
 }
-BIASES = np.round(np.arange(-15, 15.01, 0.1), 1)
+BIASES = np.round(np.arange(-15, 15.01, 0.1), 1) + 0.0  # no negative zero
 
 STUDENT = {"sizes": [784, 800, 800, 10], "part": "fit", "temperature": 20.0, "alpha": 1.0, "batch_size": 256, "lr": 0.1}
 SETTINGS = {

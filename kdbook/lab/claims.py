@@ -32,6 +32,7 @@ from kdbook.lab.runs import load
 from kdbook.lab.statements import Check, Claim, load_claims
 
 MARKDOWN = REPOSITORY / "results" / "CLAIMS.md"
+README, SUMMARY_MARKS = REPOSITORY / "README.md", ("<!-- claims -->", "<!-- end of claims -->")
 REPRODUCED, CORRECTED, FAILED = "reproduced", "reproduced with a correction", "not reproduced"
 UNTESTABLE, PENDING = "not testable here", "no full results yet"
 HOLDS, NEAR, FAILS, SHOWN = "holds", "same sign and order", "fails", "shown"
@@ -253,6 +254,26 @@ def write_markdown(path: Path = MARKDOWN) -> Path:
             parts.append(_cells(f"[{c.id}](#{c.id})", c.statement, c.summary_verdict, f"**{verdict}**"))
         parts += [_section(row) for row in found]
     write_atomically(Path(path), ("\n".join(parts) + "\n").encode())
+    return Path(path)
+
+
+def write_summary(path: Path = README) -> Path:
+    """Put what was tested, with its verdicts, between the README's two marks; returns its path.
+
+    Raises
+    ------
+    ValueError
+        When the marks are not there.
+    """
+    text = Path(path).read_text()
+    before, mark, rest = text.partition(SUMMARY_MARKS[0])
+    _, end, after = rest.partition(SUMMARY_MARKS[1])
+    if not (mark and end):
+        raise ValueError(f"{path} lacks the marks {' and '.join(SUMMARY_MARKS)}")
+    tested = [row for row in rows() if row.verdict != UNTESTABLE]
+    table = [_cells("published statement", "verdict"), _cells("---", "---")]
+    table += [_cells(row.claim.statement, f"[{row.verdict}](results/CLAIMS.md#{row.claim.id})") for row in tested]
+    write_atomically(Path(path), f"{before}{mark}\n{chr(10).join(table)}\n{end}{after}".encode())
     return Path(path)
 
 

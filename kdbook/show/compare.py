@@ -117,8 +117,17 @@ def _skeleton_differences(expected, actual):
             if old[field] != new[field]:
                 yield f"axes[{i}].{field} is {new[field]!r}, expected {old[field]!r}"
         missing = Counter(map(_drawn_as, old["series"])) - Counter(map(_drawn_as, new["series"]))
+        if any(map(_has_gaps, new["series"])) and not any(map(_has_gaps, old["series"])):
+            yield f"axes[{i}] has missing numbers, which the expected figure has not"
         for (kind, label), count in sorted(missing.items()):
             yield f"axes[{i}] lacks {count} {kind} series" + (f" labelled {label!r}" if label else " without a label")
+
+
+def _has_gaps(value):
+    # A number that is masked or not a number is saved as null.
+    if isinstance(value, dict):
+        return any(map(_has_gaps, value.values()))
+    return any(map(_has_gaps, value)) if isinstance(value, list) else value is None
 
 
 def _drawn_as(series):

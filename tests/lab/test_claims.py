@@ -337,3 +337,17 @@ def test_the_terminal_table_keeps_to_its_width(measured, capsys, width):
 )  # fmt: skip
 def test_numbers_are_shown_with_three_digits_or_so(value, text):
     assert number(value) == text
+
+
+def test_the_committed_ledger_and_the_readme_say_what_the_results_say(tmp_path):
+    written = claims.write_markdown(tmp_path / "CLAIMS.md").read_text()
+    assert written == claims.MARKDOWN.read_text(), "run `make claims`"
+    copy = tmp_path / "README.md"
+    copy.write_text(claims.README.read_text())
+    assert claims.write_summary(copy).read_text() == claims.README.read_text(), "run `make claims`"
+
+
+def test_a_readme_without_marks_is_refused(tmp_path):
+    (tmp_path / "README.md").write_text("nothing")
+    with pytest.raises(ValueError, match="lacks the marks"):
+        claims.write_summary(tmp_path / "README.md")

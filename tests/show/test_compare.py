@@ -162,3 +162,12 @@ def test_the_command_line_says_what_agrees_and_fails_on_a_difference(tmp_path):
     loose, strict = CliRunner().invoke(main, folders), CliRunner().invoke(main, [*folders, "--rtol", "1e-6"])
     assert loose.exit_code == 0 and loose.output == "1 figures agree: axes, and every number finite\n"
     assert strict.exit_code == 1 and strict.output == "errors: axes[0].series[0].y[1] is 75.0, expected 74.0\n"
+
+
+def test_a_gap_where_the_expected_figure_has_none_is_reported(tmp_path):
+    whole = changed(SERIES, [FIGURE["axes"][0]["series"][0]])
+    gap = copy.deepcopy(whole)
+    gap["axes"][0]["series"][0]["y"][1] = None
+    assert compare(tmp_path, {"f": whole}, {"f": gap}) == [
+        "f: axes[0] has missing numbers, which the expected figure has not"
+    ]

@@ -27,8 +27,7 @@ def softmax(logits: np.ndarray, temperature: float) -> np.ndarray:
 )
 def two_soft_targets(reference, mine=None) -> Figure:
     """The paper speaks of 1e-6 against 1e-9; here are real ones."""
-    source = mine if mine is not None else reference
-    images, logits = source.array("teacher", "twos_images"), source.array("teacher", "twos_logits")
+    images, logits = reference.array("teacher", "twos_images"), reference.array("teacher", "twos_logits")
     fig, rows = plt.subplots(4, len(images), figsize=(12, 7), height_ratios=[1.1, 1, 1, 1], sharex="row", sharey="row")
     for column, (image, z) in enumerate(zip(images, logits, strict=True)):
         rows[0, column].imshow(image, cmap="gray_r")

@@ -1,0 +1,85 @@
+"""A tiny experiment for the tests of the lab, whose teacher belongs to another one.
+
+As a script it runs itself by the command line in a process of its own. Environment variables steer it: `TOY_LOG` is a
+file that gets a line for each trial measured, `TOY_STALL` a file that a student makes before it stops in mid-epoch,
+`TOY_MEET` a folder where two processes wait for each other.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from kdbook import experiments
+from kdbook.experiments.nets import errors, objective_for, predict, train, training_split
+from kdbook.experiments.trial import Trial, check_profile, seeds_of
+
+VERSION = 1
+COLUMNS = {"arm": "who", "seed": "seed", "train_errors": "wrong answers on the images trained on"}
+SETTINGS = {
+    "sizes": [784, 8, 10],
+    "hidden_dropout": 0.2,
+    "samples": 100,
+    "shifts": True,
+    "batch_size": 25,
+    "lr": 0.05,
+    "epochs": 6,
+}
+
+
+def trials(profile="quick", seeds=None):
+    check_profile(profile)
+    teacher = Trial("toy_teacher", "teacher", 0, SETTINGS, version=VERSION)
+    settings = {**SETTINGS, "temperature": 2.0, "alpha": 1.0}
+    return [Trial("toy", "student", s, settings, needs=(teacher,), version=VERSION) for s in seeds_of(seeds, 2)]
+
+
+class Stalling:
+    """An objective that can stop in the middle of the fourth epoch."""
+
+    def __init__(self, objective, stall):
+        self.objective, self.stall = objective, stall
+
+    def start_epoch(self, epoch):
+        self.epoch, self.batches = epoch, 0
+
+    def __call__(self, model, batch):
+        self.batches += 1
+        if self.stall and self.epoch == 3 and self.batches == 2:
+            Path(self.stall).touch()
+            time.sleep(600)
+        return self.objective(model, batch)
+
+
+def measure(trials, tools):
+    (trial,) = trials
+    if log := os.environ.get("TOY_LOG"):
+        with open(log, "a") as file:
+            file.write(f"{trial.arm} {trial.seed}\n")
+    split = training_split(trial, tools)
+    stall = os.environ.get("TOY_STALL") if trial.arm == "student" else None
+    model, loss = train(trial, split, Stalling(objective_for(trial, split, tools), stall), tools)
+    tools.keep(trial, tensors=model.state_dict(), pictures={"loss": loss})
+    return [{"train_errors": errors(predict(model, split).logits, split.y)}]
+
+
+def meet(folder, number):
+    """Wait until `number` processes are here."""
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < number:
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    from kdbook.training import loop
+
+    loop.CHECKPOINT_SECONDS = 0.0
+    experiments.EXPERIMENTS = ("toy", "toy_teacher")
+    for name in experiments.EXPERIMENTS:
+        sys.modules[f"kdbook.experiments.{name}"] = sys.modules["__main__"]
+    from kdbook.__main__ import main
+
+    if os.environ.get("TOY_MEET"):
+        meet(Path(os.environ["TOY_MEET"]), 2)
+    sys.argv = ["kdbook", "run", "toy", "--device", "cpu"]
+    main()
