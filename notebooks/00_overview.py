@@ -279,7 +279,7 @@ ledger("00", output_folder(PROFILE)).drop(columns="chapter").style.hide()
 # And the chapter that is already here, in one look:
 
 # %%
-ledger("01", output_folder(PROFILE)).drop(columns="chapter").style.hide()
+ledger("01").drop(columns=["chapter", "yours"]).style.hide()
 
 # %% [markdown]
 # The whole list, with the reasons behind each verdict and each tolerance, is `results/CLAIMS.md`.

@@ -107,7 +107,7 @@ def _teacher_rows(model, test: Split, student, train: Split) -> list[dict]:
     logits, twos = predict(model, test).logits, test.y == 2
     train_logits, x = predict(model, train).logits, train.images()
     with torch.no_grad():
-        out = student.to(x.device).eval()(x)
+        out = student.eval()(x)
     hard = gradient_noise(out.features[-1], out.logits.softmax(-1) - F.one_hot(train.y, 10))
     rows = []
     for t in TEMPERATURES:
@@ -139,7 +139,7 @@ def _teacher_pictures(logits: Tensor, test: Split) -> dict[str, np.ndarray]:
     pictures = {"similarity": class_similarity(logits, test.y)}
     for name, rows in (("twos", chosen), ("least_certain", order[:12]), ("most_certain", order[-12:])):
         pictures |= {f"{name}_images": test.x[rows], f"{name}_logits": logits[rows], f"{name}_labels": test.y[rows]}
-    return {k: v.cpu().numpy() for k, v in pictures.items()}
+    return {k: v.numpy() for k, v in pictures.items()}
 
 
 def _auc(score: Tensor, positive: Tensor) -> float:
@@ -151,19 +151,19 @@ def _auc(score: Tensor, positive: Tensor) -> float:
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
-    """Read the stored nets and compare."""
+    """Read the stored nets and compare them, on the CPU, since not every device has float64."""
     (trial,) = trials
-    test = load_images(trial.data, "test", tools.device)
-    teacher = stored_network(trial.needs[0], tools)
+    test = load_images(trial.data, "test")
+    teacher = stored_network(trial.needs[0], tools).cpu()
     logits = predict(teacher, test).logits
     if trial.arm == "teacher":
         tools.keep(trial, pictures=_teacher_pictures(logits, test))
-        few = load_images(trial.data, "train", tools.device).rows(slice(2000))
+        few = load_images(trial.data, "train").rows(slice(2000))
         fresh = hinton_mnist.student("hard", "full", trial.seed)
         return [{"rows": _teacher_rows(teacher, test, seeded_network(fresh), few)}]
     student_trial = trial.needs[1]
     untrained = trial.arm == "untrained"
-    student = seeded_network(student_trial).to(tools.device) if untrained else stored_network(student_trial, tools)
+    student = seeded_network(student_trial) if untrained else stored_network(student_trial, tools).cpu()
     answers = predict(student, test).logits
     few = test.rows(slice(2000)).images()
     with torch.no_grad():
@@ -171,7 +171,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     similar = [class_similarity(z, test.y) for z in (logits, answers)]
     confused = [confusion_matrix(z, test.y) for z in (logits, answers)]
     mistaken = logits.argmax(-1) != test.y
-    tools.keep(trial, pictures={"similarity": similar[1].cpu().numpy()})
+    tools.keep(trial, pictures={"similarity": similar[1].numpy()})
     return [
         {
             "similarity": off_diagonal_correlation(similar[0].log(), similar[1].log()),

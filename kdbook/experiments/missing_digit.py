@@ -133,7 +133,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     for part in ("validation", "test"):
         images = load_images(trial.data, part, tools.device)
         curves[part] = bias_curve(predict(model, images).logits, images.y, shifted)
-    prior = float(torch.isin(whole.y, torch.tensor(shifted, device=whole.y.device)).double().mean())
+    prior = float(torch.isin(whole.y, torch.tensor(shifted, device=whole.y.device)).float().mean())
     places = {
         "": int(np.flatnonzero(BIASES == 0)[0]),
         "_bias": best_bias(curves["validation"][0]),

@@ -66,8 +66,23 @@ def objective_for(trial: Trial, split: Split, tools: Tools):
     )
 
 
-def train(trial: Trial, split: Split, objective, tools: Tools, model: nn.Module | None = None):
+def train(trial: Trial, split: Split, objective, tools: Tools, model: nn.Module | None = None, watch=None):
     """Train a trial's network with its own epochs, batch size and learning rate; last epoch, never the best.
+
+    Parameters
+    ----------
+    trial : Trial
+        Its settings hold `epochs`, `batch_size` and `lr`.
+    split : Split
+        Training samples.
+    objective : callable
+        As for `fit`.
+    tools : Tools
+        Device, checkpoint and progress.
+    model : nn.Module, optional
+        Default: the trial's own network, fresh.
+    watch : callable, optional
+        Called with the model after every epoch; such a training is not checkpointed, as what `watch` saw would be lost.
 
     Returns
     -------
@@ -75,7 +90,13 @@ def train(trial: Trial, split: Split, objective, tools: Tools, model: nn.Module 
     loss : array (epochs,), mean training loss
     """
     model = seeded_network(trial) if model is None else model
-    s = trial.settings
+    show, s = tools.progress(trial), trial.settings
+
+    def progress(epoch: int, epochs: int) -> None:
+        if watch:
+            watch(model)
+        show(epoch, epochs)
+
     history = fit(
         model,
         objective,
@@ -85,8 +106,8 @@ def train(trial: Trial, split: Split, objective, tools: Tools, model: nn.Module 
         optimizer=sgd(s["lr"]),
         seed=trial.seed,
         device=tools.device,
-        checkpoint=tools.checkpoint(trial),
-        progress=tools.progress(trial),
+        checkpoint=None if watch else tools.checkpoint(trial),
+        progress=progress,
     )
     return model.eval(), np.array([epoch["loss"] for epoch in history.epochs])
 
@@ -105,8 +126,8 @@ def fidelity(student_logits: Tensor, teacher_logits: Tensor) -> dict:
     """Top-1 agreement (share) and mean KL(teacher || student) at T = 1 (nats); Stanton et al. 2021, section 3."""
     log_p, log_q = teacher_logits.log_softmax(-1), student_logits.log_softmax(-1)
     return {
-        "agreement": float((student_logits.argmax(-1) == teacher_logits.argmax(-1)).double().mean()),
-        "mean_kl": float((log_p.exp() * (log_p - log_q)).sum(-1).double().mean()),
+        "agreement": float((student_logits.argmax(-1) == teacher_logits.argmax(-1)).float().mean()),
+        "mean_kl": float((log_p.exp() * (log_p - log_q)).sum(-1).mean()),
     }
 
 

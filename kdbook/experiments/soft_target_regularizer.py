@@ -8,9 +8,8 @@ import copy
 
 from kdbook.data.images import load_images
 from kdbook.experiments import hinton_mnist
-from kdbook.experiments.nets import errors, objective_for, predict, seeded_network, stored_network, training_split
+from kdbook.experiments.nets import errors, objective_for, predict, stored_network, train, training_split
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.training import fit, sgd
 
 VERSION = 1
 COLUMNS = {
@@ -58,27 +57,15 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         split = load_images(trial.data, "train", tools.device)
         return [{"train_accuracy": accuracy(baseline, split), "test_accuracy": whole, "recovered": 1.0}]
     split, validation = training_split(trial, tools), load_images(trial.data, "validation", tools.device)
-    model, curve, best = seeded_network(trial), [], None
+    curve, best = [], None
 
-    def watch(epoch: int, epochs: int) -> None:
+    def watch(model) -> None:
         nonlocal best
         curve.append(accuracy(model, validation))
         if curve[-1] == max(curve):
             best = copy.deepcopy(model)
-        tools.progress(trial)(epoch, epochs)
 
-    s = trial.settings
-    fit(
-        model,
-        objective_for(trial, split, tools),
-        split,
-        epochs=s["epochs"],
-        batch_size=s["batch_size"],
-        optimizer=sgd(s["lr"]),
-        seed=trial.seed,
-        device=tools.device,
-        progress=watch,
-    )
+    model, _ = train(trial, split, objective_for(trial, split, tools), tools, watch=watch)
     tools.keep(trial, pictures={"validation_accuracy": curve})
     last = accuracy(model, test)
     return [
