@@ -7,6 +7,7 @@ import datetime
 import platform
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from importlib.metadata import version
 
 import torch
@@ -86,7 +87,9 @@ def local(trials: Iterable[Trial], store: Store, device: torch.device, quiet: bo
 
 def run_group(group: list[Trial], store: Store, tools) -> None:
     """Measure a cohort, or a single trial as a list of one, and store it; another process may have been faster."""
-    with store.lock(group[0]):
+    with ExitStack() as locks:
+        for trial in group:  # every process locks in the same order, so that none waits for the other for ever
+            locks.enter_context(store.lock(trial))
         group = [t for t in group if store.read(t) is None]
         if not group:
             return
