@@ -206,7 +206,8 @@ show_figure("sevens_and_eights_bias", missing, my_missing)
 show_figure("missing_three_mechanism", missing, my_missing)
 
 # %% [markdown]
-# MECHANISM
+# Read it against the first column: a class that carried the 3 is missed when it is left out. The last column is what is
+# left when no image says any more that it looks like a 3.
 #
 # ## Inside a soft target
 #
@@ -393,6 +394,44 @@ ledger("01", output_folder(PROFILE)).drop(columns="chapter").style.hide()
 # %% [markdown]
 # ## What surprised us
 #
-# TO BE WRITTEN FROM THE FULL RESULTS
+# The sentences below are written by code from the full results, so they change when the results do.
+
+# %%
+from IPython.display import Markdown
+
+
+def mean(table, arm, column="test_errors"):
+    return table.loc[table.arm == arm, column].mean()
+
+
+gap = mean(hinton, "hard") - mean(hinton, "teacher")
+by_control = (mean(hinton, "hard") - mean(hinton, "hard_regularized")) / gap
+by_teacher = (mean(hinton, "hard") - mean(hinton, "distilled")) / gap
+base, without_5 = (mean(missing, arm, "errors_on_three") for arm in ("no_3", "no_3_5"))
+without_2, without_8, erased = (
+    mean(missing, arm, "errors_on_three") for arm in ("no_3_2", "no_3_8", "no_3_no_probability")
+)
+Markdown(f"""
+- **Much of the famous gap is regularisation.** The teacher's regularisers alone, without a teacher, close
+  {by_control:.0%} of the gap between the plain student and the teacher; soft targets close {by_teacher:.0%}, and need
+  neither dropout nor shifted images.
+- **Soft targets carry the shifts only in part.** On shifted images the student of soft targets makes
+  {mean(hinton, "distilled", "test_errors_shifted"):.0f} errors, the plain one
+  {mean(hinton, "hard", "test_errors_shifted"):.0f}, and one that saw all shifts
+  {mean(hinton, "distilled_shifted", "test_errors_shifted"):.0f}.
+- **The unseen 3 was carried by its look-alikes together.** Of 1,010 threes the student misses {base:.0f} as trained;
+  without 2s {without_2:.0f}, without 8s {without_8:.0f}, without 5s {without_5:.0f}; with the teacher's likeness of 3
+  erased {erased:.0f}.
+- **A student of hard labels has dark knowledge.** Its class similarities correlate {mean(dark, "hard", "similarity"):.2f}
+  with the teacher's, an untrained net's {mean(dark, "untrained", "similarity"):.2f}, a distilled student's
+  {mean(dark, "distilled", "similarity"):.2f}.
+- **Few labels are where soft targets shine.** With 3 % of the images they reach {mean(few, "soft", "test_accuracy"):.1%},
+  hard labels {mean(few, "hard", "test_accuracy"):.1%}, and hard labels on all images
+  {mean(few, "hard_all", "test_accuracy"):.1%}.
+""")
+
+# %% [markdown]
+# What differs from the paper: the teacher trains for fewer epochs with less dropout than a long training would bear (its
+# error count is above the published 67), and the number of epochs of every student was chosen by the time that it takes.
 #
 # Next: 02 · Temperature.
