@@ -29,7 +29,7 @@ def image_cache(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory, image_cache, monkeypatch):
-    """`KDBOOK_HOME` and `KDBOOK_OUT` point to empty folders, so that no test sees the user's trials or another test's."""
+    """Empty folders for `KDBOOK_HOME` and `KDBOOK_OUT`: no test sees the user's trials or another test's."""
     folder = tmp_path_factory.mktemp("kdbook")
     (folder / "home").mkdir()
     (folder / "home" / "data").symlink_to(image_cache, target_is_directory=True)

@@ -82,16 +82,21 @@ def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and score it; its weights are kept for those who need them."""
     (trial,) = trials
+    model, loss, row = train_and_score(trial, tools)
+    tools.keep(trial, tensors=model.state_dict(), pictures={"loss": loss})
+    return [row]
+
+
+def train_and_score(trial: Trial, tools: Tools):
+    """The trained model, its training loss by epoch, and the measured columns."""
     split = training_split(trial, tools)
     model, loss = train(trial, split, objective_for(trial, split, tools), tools)
-    tools.keep(trial, tensors=model.state_dict(), pictures={"loss": loss})
     teacher_logits = None
     if trial.needs:
         teacher_logits = predict(stored_network(trial.needs[0], tools), test_split(trial, tools)).logits
-    return [
-        {
-            "teacher_seed": trial.needs[0].seed if trial.needs else None,
-            **scores(model, trial, tools, teacher_logits),
-            "parameters": count_parameters(model),
-        }
-    ]
+    row = {
+        "teacher_seed": trial.needs[0].seed if trial.needs else None,
+        **scores(model, trial, tools, teacher_logits),
+        "parameters": count_parameters(model),
+    }
+    return model, loss, row

@@ -72,6 +72,8 @@ def save_results(results: Results, name: str, folder: Path) -> None:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **results.arrays)
         write_atomically(folder / f"{name}.npz", buffer.getvalue())
+    else:
+        (folder / f"{name}.npz").unlink(missing_ok=True)
 
 
 def read_results(name: str, folder: Path) -> Results:

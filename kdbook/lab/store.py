@@ -77,7 +77,7 @@ class Store:
                 with np.load(io.BytesIO(files["pictures.npz"])) as archive:
                     pictures = dict(archive)
             return Stored(result["measured"], result["provenance"], pictures)
-        except (OSError, ValueError, KeyError) as error:
+        except (FileNotFoundError, ValueError, KeyError) as error:
             print(f"stored trial {folder} is damaged ({error}): it is removed and trained again", file=sys.stderr)
             shutil.rmtree(folder, ignore_errors=True)
             return None

@@ -63,7 +63,8 @@ def stack(models: Sequence[MLP]) -> StackedMLP:
 
 def unstack(cohort: StackedMLP) -> list[MLP]:
     """The students of a cohort as models of their own (weights copied)."""
-    students = [MLP(cohort.sizes).to(cohort.weights[0].device) for _ in range(len(cohort))]
+    with torch.random.fork_rng():  # their first weights are thrown away
+        students = [MLP(cohort.sizes).to(cohort.weights[0].device) for _ in range(len(cohort))]
     with torch.no_grad():
         for s, student in enumerate(students):
             for layer, weight, bias in zip(student.layers, cohort.weights, cohort.biases, strict=True):

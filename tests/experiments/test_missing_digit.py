@@ -104,8 +104,8 @@ def test_a_small_run_scores_each_choice_of_the_bias(micro, micro_store, document
         removed, kept, _, _ = ARMS[trial.arm]
         expected = sum((int(c) in kept) if kept else (int(c) not in removed) for c in first)
         assert row["transfer_images"] == expected
-        assert row["test_errors_bias"] == pictures["test_errors"][BIASES == row["bias"]][0]
-        assert row["errors_on_three_bias"] == pictures["errors_on_three"][BIASES == row["bias"]][0]
+        assert row["test_errors_bias"] == pictures["test_errors"][row["bias"] == BIASES][0]
+        assert row["errors_on_three_bias"] == pictures["errors_on_three"][row["bias"] == BIASES][0]
         assert row["test_errors"] == pictures["test_errors"][BIASES == 0][0]
         validation = pictures["validation_errors"]
-        assert validation[BIASES == row["bias"]][0] == validation.min()
+        assert validation[row["bias"] == BIASES][0] == validation.min()

@@ -1,11 +1,13 @@
 import platform
+from types import SimpleNamespace
 
+import filelock
 import pytest
 import torch
 
 from kdbook import experiments
 from kdbook.experiments.trial import Trial
-from kdbook.lab import Store
+from kdbook.lab import Store, engines
 from kdbook.lab.engines import LocalTools, Progress, grouped, in_order, local, provenance, run_group
 
 CPU = torch.device("cpu")
@@ -63,9 +65,29 @@ def test_the_engine_measures_needs_first_and_a_cohort_together(module, store):
     assert [store.read(t).measured for t in cohort(0)] == [{"n": 3}] * 3
 
 
+def test_every_trial_of_a_cohort_is_locked_while_it_is_measured_and_free_afterwards(module, store):
+    def is_free(trial):
+        try:
+            with filelock.FileLock(store.root / f"{trial.name}.lock", timeout=0):
+                return True
+        except filelock.Timeout:
+            return False
+
+    measure, free = module.measure, []
+
+    def looking(trials, tools):
+        free.append([is_free(t) for t in trials])
+        return measure(trials, tools)
+
+    module.measure = looking
+    run_group(cohort(0), store, LocalTools(store, CPU, Progress([], quiet=True)))
+    assert free == [[False] * 3]
+    assert [is_free(t) for t in cohort(0)] == [True] * 3
+
+
 def test_the_seconds_of_a_cohort_are_shared_among_its_trials(module, store, monkeypatch):
     clock = iter([100.0, 106.0])
-    monkeypatch.setattr("kdbook.lab.engines.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr(engines, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     run_group(cohort(0), store, LocalTools(store, CPU, Progress([], quiet=True)))
     assert [store.read(t).provenance["seconds"] for t in cohort(0)] == [2.0] * 3
 

@@ -354,7 +354,8 @@ torch.manual_seed(11)
 x = torch.randint(0, 256, (200, 28, 28), dtype=torch.uint8)
 split = Split(x, torch.arange(200) % 10, torch.arange(200)).shifted()
 model = MLP([784, 64, 64, 10], input_dropout=0.2, hidden_dropout=0.5, max_norm=3.5)
-fit(model, Stalling(), split, epochs=8, batch_size=32, optimizer=sgd(0.05), seed=3, checkpoint=checkpoint, progress=False)
+settings = {"epochs": 8, "batch_size": 32, "optimizer": sgd(0.05), "seed": 3, "progress": False}
+fit(model, Stalling(), split, checkpoint=checkpoint, **settings)
 torch.save(model.state_dict(), target)
 """
 
