@@ -103,7 +103,7 @@ def plain_rate(split, teacher, batch_size: int) -> float:
 
 
 def distillation_rates(batch_size: int = 128) -> tuple[float, float, float]:
-    """Images a second of distilling the 800-unit student with shifts: kdbook's, the plain loop's, the products' limit."""
+    """Images a second of distilling the 800-unit student with shifts: ours, a plain loop's, the products' limit."""
     split = load_images().rows(slice(IMAGES)).shifted()
     teacher = MLP(TEACHER).eval()
     objective = Distillation(CachedTeacher.of(teacher, split), temperature=20.0, alpha=1.0)
