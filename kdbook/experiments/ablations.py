@@ -47,7 +47,7 @@ STUDENTS = {
     "smoothed_1": (1.0, "teacher_smoothed", "answer"),
     "smoothed_4": (4.0, "teacher_smoothed", "answer"),
 }
-# Learning rates were lowered until no quick run diverged, with its test errors in sight: not tuned on validation images.
+# Learning rates were lowered until no quick run diverged, with its test errors in sight: not tuned on validation.
 NET = {"sizes": [784, 300, 300, 10], "samples": 12_000, "batch_size": 64, "lr": 0.03, "epochs": 12}
 LENET_TEACHER = {"net": "lenet5", "samples": 200, "batch_size": 20, "lr": 0.02, "epochs": 60}
 LENET_STUDENT = {"net": "lenet5", "batch_size": 128, "lr": 0.01, "epochs": 4, "temperature": 4.0, "alpha": 1.0}
