@@ -11,13 +11,10 @@ import papermill
 from jupyter_client.kernelspec import NoSuchKernel
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
-from zmq.error import ZMQError
 
 from kdbook.data.files import write_atomically
 
 KERNEL = "python3"
-# A socket file in place of TCP: no port to clash on, and no warning about unencrypted traffic.
-IPC = Config({"KernelManager": {"transport": "ipc"}})
 
 
 class ChapterError(RuntimeError):
@@ -66,22 +63,19 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
         write_atomically(output, (nbformat.writes(cleaned(nbformat.read(executed, as_version=4))) + "\n").encode())
 
 
-def _papermill(script: Path, executed: Path, parameters: dict, tries: int = 2) -> None:
-    for left in reversed(range(tries)):
-        try:
-            papermill.execute_notebook(
-                script,
-                executed,
-                parameters,
-                kernel_name=KERNEL,
-                progress_bar=False,
-                config=IPC,
-                store_widget_state=True,
-            )
-            return
-        except (ZMQError, TimeoutError):  # another kernel took the same socket in the same moment
-            if not left:
-                raise
+def _papermill(script: Path, executed: Path, parameters: dict) -> None:
+    with tempfile.TemporaryDirectory(prefix="kdbook-") as sockets:
+        # Socket files, a folder for each kernel: ports may clash when several start at once, and ask for encryption.
+        manager = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{sockets}/kernel"}
+        papermill.execute_notebook(
+            script,
+            executed,
+            parameters,
+            kernel_name=KERNEL,
+            progress_bar=False,
+            config=Config({"KernelManager": manager}),
+            store_widget_state=True,
+        )
 
 
 def cleaned(notebook):
