@@ -86,8 +86,19 @@ def cleaned(notebook):
         cell.metadata.pop("execution", None)
         cell.id = f"cell-{number}"
         if cell.cell_type == "code":
-            cell.outputs = [output for output in map(_settled, cell.outputs) if output is not None]
+            cell.outputs = [output for output in map(_settled, _joined(cell.outputs)) if output is not None]
     return notebook
+
+
+def _joined(outputs: list) -> list:
+    """Neighbouring pieces of one stream as one: a kernel sends a progress line a piece at a time."""
+    joined = []
+    for output in outputs:
+        if output.output_type == "stream" and joined and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _settled(output):

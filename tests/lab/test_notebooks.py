@@ -6,7 +6,15 @@ import pytest
 from kdbook.lab import notebooks
 from kdbook.lab.notebooks import ChapterError, cleaned, execute
 
-CHAPTER = """# %% [markdown]
+CHAPTER = """# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
 # # A chapter
 
 # %% tags=["parameters"]
@@ -18,7 +26,7 @@ import sys
 
 print("half", end="\\r")
 print("whole")
-print("progress", end="\\r", file=sys.stderr)
+print("progress", end="\\r        \\r", file=sys.stderr)
 print(PROFILE, os.environ.get("KDBOOK_OUT") is not None)
 """
 
@@ -70,8 +78,8 @@ def test_a_missing_kernel_says_how_to_get_it(chapter, tmp_path, monkeypatch):
 
 
 def test_overwritten_progress_lines_are_dropped():
-    stream = nbformat.v4.new_output("stream", name="stderr", text="1/3\r2/3\r3/3\r   \r")
+    pieces = [nbformat.v4.new_output("stream", name="stderr", text=t) for t in ("1/3", "\r2/3", "\r3/3\r   \r")]
     kept = nbformat.v4.new_output("stream", name="stdout", text="a\rb\nc\n")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[stream, kept])])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[*pieces, kept])])
     (output,) = cleaned(notebook).cells[0].outputs
     assert output.text == "b\nc\n"
