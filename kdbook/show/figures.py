@@ -103,20 +103,34 @@ def show_picture(drawn: Figure, *, alt: str) -> None:
     plt.close(drawn)
 
 
+def show_strip(pictures: list[bytes], *, alt: str) -> None:
+    """Display PNGs of one height side by side, as one picture."""
+    images = [PIL.Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
+    strip = PIL.Image.new("RGB", (sum(i.width for i in images), max(i.height for i in images)), "white")
+    at = 0
+    for image in images:
+        strip.paste(image, (at, 0))
+        at += image.width
+    display(Image(_few_colours(strip), alt=alt), metadata={"image/png": {"alt": alt}})
+
+
 def png(drawn: Figure) -> bytes:
     """PNG bytes of 64 colours and no date: small enough for a notebook, and the same figure gives the same bytes."""
-    drawn_bytes, small = io.BytesIO(), io.BytesIO()
+    drawn_bytes = io.BytesIO()
     with style():
         drawn.savefig(drawn_bytes, format="png")
-    PIL.Image.open(drawn_bytes).convert("RGB").quantize(64, dither=PIL.Image.Dither.NONE).save(
-        small, "png", optimize=True
-    )
+    return _few_colours(PIL.Image.open(drawn_bytes))
+
+
+def _few_colours(image: PIL.Image.Image) -> bytes:
+    small = io.BytesIO()
+    image.convert("RGB").quantize(64, dither=PIL.Image.Dither.NONE).save(small, "png", optimize=True)
     return small.getvalue()
 
 
-def data_url(drawn: Figure) -> str:
-    """PNG as a data URL."""
-    return "data:image/png;base64," + base64.b64encode(png(drawn)).decode()
+def data_url(picture: bytes) -> str:
+    """PNG bytes as a data URL."""
+    return "data:image/png;base64," + base64.b64encode(picture).decode()
 
 
 def save(drawn: Figure, name: str, *, alt: str, folder: Path = COMMITTED) -> None:

@@ -1,7 +1,7 @@
 """Sliders that need no kernel: a `SelectionSlider` linked in the browser to a stack of pictures.
 
-One cell serves the live notebook and the static page. Where readers type numbers of their own, a kernel is needed:
-that part is written in the notebook, beside a picture that stands still.
+One cell serves the live notebook and the static page, and leaves three stills for readers whose page has no sliders,
+such as the code host's. Where readers type numbers of their own, a kernel is needed: that part is in the notebook.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,16 +9,17 @@ from html import escape
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
+from IPython.display import display
 from matplotlib.figure import Figure
 
-from kdbook.show.figures import data_url
+from kdbook.show.figures import data_url, png, show_strip
 from kdbook.show.style import style
 
 
 def picture_slider(
     label: str, values: Sequence, draw: Callable[[object], Figure], *, alt: Callable[[object], str], start: int = 0
-) -> widgets.VBox:
-    """A slider over prepared pictures.
+) -> None:
+    """Show a slider over prepared pictures, and under it the first, the middle and the last of them.
 
     Parameters
     ----------
@@ -33,11 +34,6 @@ def picture_slider(
     start : int
         Position at first.
 
-    Returns
-    -------
-    VBox
-        Leave it as the last expression of a cell.
-
     Raises
     ------
     ValueError
@@ -47,13 +43,27 @@ def picture_slider(
         raise ValueError(f"a slider needs two or more values, got {len(values)}")
     if not 0 <= start < len(values):
         raise ValueError(f"start must be in 0..{len(values) - 1}, got {start}")
-    pages = []
-    for value in values:
-        with style():
-            drawn = draw(value)
-        url = data_url(drawn)
-        plt.close(drawn)
-        pages.append(widgets.HTML(f'<img src="{url}" alt="{escape(alt(value), quote=True)}" style="max-width:100%">'))
+    pictures = [_draw(draw, value) for value in values]
+    texts = [alt(value) for value in values]
+    display(linked(label, values, pictures, texts, start))
+    stills = sorted({0, len(values) // 2, len(values) - 1})
+    show_strip([pictures[i] for i in stills], alt=" ".join(texts[i] for i in stills))
+
+
+def _draw(draw: Callable, value) -> bytes:
+    with style():
+        drawn = draw(value)
+    picture = png(drawn)
+    plt.close(drawn)
+    return picture
+
+
+def linked(label: str, values: Sequence, pictures: list[bytes], texts: list[str], start: int) -> widgets.VBox:
+    """The slider and its stack of pictures; the browser, not the kernel, puts the chosen one on top."""
+    pages = [
+        widgets.HTML(f'<img src="{data_url(picture)}" alt="{escape(text, quote=True)}" style="max-width:100%">')
+        for picture, text in zip(pictures, texts, strict=True)
+    ]
     stack = widgets.Stack(pages, selected_index=start)
     slider = widgets.SelectionSlider(
         options=[(f"{value:g}" if isinstance(value, float | int) else str(value), i) for i, value in enumerate(values)],
@@ -63,6 +73,5 @@ def picture_slider(
         style={"description_width": "initial"},
         layout={"width": "min(100%, 560px)"},
     )
-    # linked in the browser: the index of the chosen option is the page on top
     widgets.jslink((slider, "index"), (stack, "selected_index"))
     return widgets.VBox([slider, stack])

@@ -10,18 +10,24 @@ from kdbook.experiments import EXPERIMENTS
 from kdbook.lab.results import REFERENCE
 from kdbook.show.compare import compare_figures
 from kdbook.show.figures import COMMITTED, draw_all, plotted, png, registered, save, show_figure
+from kdbook.show.style import style
 
 
-@pytest.fixture
-def drawn():
-    fig, (left, right) = plt.subplots(1, 2)
+def draw():
+    with style():
+        fig, (left, right) = plt.subplots(1, 2)
     left.plot([0, 1, 2], [1.0, np.nan, 3.0], label="line")
     left.bar([0, 1], [5, 7], label="bars")
     left.set(title="T", xlabel="x", ylabel="y")
     right.scatter([1, 2], [3, 4], label="points")
     right.imshow(np.ma.masked_equal([[1.0, 2.0], [3.0, 9.0]], 9.0))
-    yield fig
-    plt.close(fig)
+    return fig
+
+
+@pytest.fixture
+def drawn():
+    yield draw()
+    plt.close("all")
 
 
 def test_the_saved_arrays_are_those_that_were_plotted(drawn):
@@ -36,9 +42,9 @@ def test_the_saved_arrays_are_those_that_were_plotted(drawn):
     assert image["values"] == [[1, 2], [3, None]]
 
 
-def test_saving_twice_gives_the_same_bytes(drawn, tmp_path):
+def test_drawing_twice_gives_the_same_bytes(tmp_path):
     for folder in ("a", "b"):
-        save(drawn, "f", alt="What is seen.", folder=tmp_path / folder)
+        save(draw(), "f", alt="What is seen.", folder=tmp_path / folder)
     for suffix in ("svg", "png", "json"):
         assert (tmp_path / "a" / f"f.{suffix}").read_bytes() == (tmp_path / "b" / f"f.{suffix}").read_bytes()
 

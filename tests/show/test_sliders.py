@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from kdbook.show import picture_slider
+from kdbook.show import picture_slider, sliders
 
 
 def draw(value):
@@ -13,14 +13,24 @@ def draw(value):
 
 
 @pytest.fixture
-def box():
-    return picture_slider("T", [1, 2.5, 4], draw, alt=lambda v: f'height "{v}"', start=1)
+def shown(monkeypatch):
+    """What is displayed: the slider with its stack, and the strip of stills as (pictures, alt text)."""
+    boxes, strips = [], []
+    monkeypatch.setattr(sliders, "display", boxes.append)
+    monkeypatch.setattr(sliders, "show_strip", lambda pictures, alt: strips.append((pictures, alt)))
+    picture_slider("T", [1, 2.5, 4, 5], draw, alt=lambda v: f'height "{v}"', start=1)
+    return boxes[0], strips[0]
+
+
+@pytest.fixture
+def box(shown):
+    return shown[0]
 
 
 def test_each_value_has_its_own_picture_with_alt_text(box):
     slider, stack = box.children
-    assert [label for label, _ in slider.options] == ["1", "2.5", "4"]
-    assert len({page.value for page in stack.children}) == 3
+    assert [label for label, _ in slider.options] == ["1", "2.5", "4", "5"]
+    assert len({page.value for page in stack.children}) == 4
     assert 'alt="height &quot;2.5&quot;"' in stack.children[1].value
     assert all("data:image/png;base64," in page.value for page in stack.children)
 
@@ -34,6 +44,15 @@ def test_the_link_lives_in_the_browser_not_in_the_kernel(box):
     slider, stack = box.children
     slider.index = 2
     assert stack.selected_index == 1
+
+
+def test_three_stills_stand_under_it_for_pages_without_sliders(shown):
+    box, (pictures, alt) = shown
+    assert [
+        sliders.data_url(p) in page.value
+        for p, page in zip(pictures, [box.children[1].children[i] for i in (0, 2, 3)], strict=True)
+    ] == [True] * 3
+    assert alt == 'height "1" height "4" height "5"'
 
 
 def test_pictures_are_closed_after_drawing(box):
