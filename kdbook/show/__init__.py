@@ -1,10 +1,11 @@
-"""How results are seen: figures by name, one look for all, and sliders that live in the notebook and on static pages.
+"""How results are seen: figures by name, one look for all, sliders that live on static pages too, and the ledger.
 
 `plots/<experiment>.py` has one function a figure; `figures` saves and shows them; `sliders` links pictures to a slider.
 Nothing is trained or computed here beyond what a picture needs.
 """
 
 from kdbook.show.figures import show_figure, show_picture
+from kdbook.show.ledger import show_ledger
 from kdbook.show.sliders import picture_slider
 
-__all__ = ["picture_slider", "show_figure", "show_picture"]
+__all__ = ["picture_slider", "show_figure", "show_ledger", "show_picture"]
