@@ -28,7 +28,7 @@ DEVICE = "auto"
 RERUN = False
 
 # %%
-from kdbook.lab import describe_run, ledger, load, output_folder, run
+from kdbook.lab import describe_run, load, output_folder, run
 
 describe_run(PROFILE, DEVICE, minutes={"quick": 0.5, "full": 1})
 
@@ -105,7 +105,7 @@ def box(axes, x, y, text, colour):
 
 def arrow(axes, start, end, text="", colour="black"):
     axes.annotate(
-        "", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.5, "shrinkA": 34, "shrinkB": 34}
+        "", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.5, "shrinkA": 42, "shrinkB": 42}
     )
     axes.text((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 0.13, text, ha="center", fontsize=9, color=colour)
 
@@ -123,8 +123,8 @@ with style():
     arrow(axes, (0, 1), (2.2, 0))
     arrow(axes, (2.2, 2), (4.6, 2), "logits t")
     arrow(axes, (2.2, 0), (4.6, 0), "logits s")
-    arrow(axes, (4.6, 2), (7, 1), "alpha", TEACHER)
-    arrow(axes, (4.6, 0), (7, 1), "", SOFT)
+    arrow(axes, (4.9, 1.9), (7, 1), "alpha", TEACHER)
+    arrow(axes, (4.9, 0.1), (7, 1), "", SOFT)
     arrow(axes, (7, -0.4), (7, 1), "")
     axes.text(7.15, 0.28, "1 - alpha", fontsize=9, color=HARD)
     axes.annotate("", (2.2, -0.45), (4.6, -0.75), arrowprops={"arrowstyle": "-|>", "ls": "--", "color": SOFT})
@@ -178,7 +178,8 @@ show_picture(
 
 # %% [markdown]
 # **Where does the teacher doubt?** Slide through twelve test images, from its most doubtful to its surest answers. Before
-# you look at the bars, guess its second choice. (The slider works on a static page too; the picture above stands still.)
+# you look at the bars, guess its second choice. (Where a page has no slider, three of
+# the twelve stand below.)
 
 # %%
 from kdbook.show import picture_slider
@@ -273,13 +274,15 @@ check_gap_closed(my_share)
 # order, but outside, or under conditions that differ. Citations cannot be run; what was checked by reading is said.
 
 # %%
-ledger("00", output_folder(PROFILE)).drop(columns="chapter").style.hide()
+from kdbook.show import show_ledger
+
+show_ledger("00", output_folder(PROFILE))
 
 # %% [markdown]
 # And the chapter that is already here, in one look:
 
 # %%
-ledger("01").drop(columns=["chapter", "yours"]).style.hide()
+show_ledger("01")
 
 # %% [markdown]
 # The whole list, with the reasons behind each verdict and each tolerance, is `results/CLAIMS.md`.

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from kdbook.lab.intervals import t_interval
 from kdbook.show.style import PUBLISHED, YOURS
@@ -49,6 +50,14 @@ def yours(axes: Axes, at: float, values, label: str | None = None) -> None:
         lw=1.6,
         label=label,
     )
+
+
+def log_scale(axes: Axes) -> None:
+    """A logarithmic y axis with plain numbers at 1, 2 and 5 of each decade."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.minorticks_off()
 
 
 def compare_arms(axes: Axes, arms: dict, column: str, reference, mine=None, colours=None, scale: float = 1.0) -> None:

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.hinton_mnist import ARMS, PUBLISHED
-from kdbook.show.drawing import compare_arms, published, seeds_and_interval, yours
+from kdbook.show.drawing import compare_arms, log_scale, published, seeds_and_interval, yours
 from kdbook.show.figures import figure
 from kdbook.show.style import ARM_COLOURS, ARM_LABELS
 
@@ -34,15 +34,15 @@ def errors(reference, mine=None) -> Figure:
 @figure(
     "hinton_shifted",
     chapter="01",
-    alt="Test errors on shifted test images against test errors on unshifted ones, by arm. The plain student fails on "
-    "shifted images; the students that met all shifts do nearly as well as on unshifted ones.",
+    alt="Test errors by arm when each test image is shifted. The student of hard labels fails most often, the student "
+    "of soft targets several times less, and the nets that met all shifts least.",
 )
 def shifted(reference, mine=None) -> Figure:
     """Does knowledge of shifts come through unshifted images?"""
     fig, axes = plt.subplots(figsize=(8.5, 4))
     arms = {arm: ARM_LABELS[arm] for arm in ARMS}
     compare_arms(axes, arms, "test_errors_shifted", reference, mine, ARM_COLOURS)
-    axes.set_yscale("log")
+    log_scale(axes)
     axes.set(
         title="Test errors when each test image is shifted by up to two pixels", ylabel="wrong answers (log scale)"
     )

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.latency import NETWORKS
-from kdbook.show.drawing import seeds_and_interval, yours
+from kdbook.show.drawing import log_scale, seeds_and_interval, yours
 from kdbook.show.figures import figure
 from kdbook.show.style import SOFT
 
@@ -36,7 +36,7 @@ def ratios(reference, mine=None) -> Figure:
             seeds_and_interval(axes, at, _ratio(reference, name, batch_size, column), SOFT)
             if mine is not None:
                 yours(axes, at, _ratio(mine, name, batch_size, column), "yours" if at == 0 else None)
-        axes.set_yscale("log")
+        log_scale(axes)
         axes.set_xticks(range(len(NETWORKS)), [n.replace("784-", "").removesuffix("-10") for n in NETWORKS], fontsize=8)
         axes.set(title=title, xlabel="hidden units, or net")
         axes.grid(axis="x", visible=False)

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kdbook.experiments.missing_digit import BIASES
-from kdbook.show.drawing import compare_arms, published
+from kdbook.show.drawing import compare_arms, log_scale, published
 from kdbook.show.figures import figure
 from kdbook.show.style import HARD, PUBLISHED, SOFT, YOURS
 
@@ -30,7 +30,7 @@ def _bias_axes(axes, reference, mine, arm: str) -> None:
         rows.bias_prior, rows.test_errors_prior, marker="s", facecolors="none", edgecolors=SOFT, zorder=3,
         label="bias that restores the prior",
     )  # fmt: skip
-    axes.set_yscale("log")
+    log_scale(axes)
 
 
 @figure(
