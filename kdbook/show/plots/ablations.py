@@ -20,6 +20,7 @@ LABELS = {
     "smoothed_1": "smoothed\nteacher, T = 1",
     "smoothed_4": "smoothed\nteacher, T = 4",
 }
+TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 COLOURS = {"teacher": TEACHER, "teacher_smoothed": TEACHER, "hard": HARD, "kd_1": SOFT, "kd_4": SOFT}
 
 
@@ -37,7 +38,7 @@ def controls(reference, mine=None) -> Figure:
         arms = {f"{data}:{method}": label for method, label in LABELS.items()}
         colours = {f"{data}:{m}": COLOURS.get(m, CONTROL) for m in LABELS}
         compare_arms(axes, arms, "test_errors", reference, mine, colours)
-        axes.set(title=f"{data}, 12,000 training images", ylabel="test errors of 10,000")
+        axes.set(title=f"{TITLES[data]}, 12,000 training images", ylabel="test errors of 10,000")
         axes.tick_params(axis="x", labelsize=8)
     if mine is not None:
         panels[0].legend(fontsize=8)
