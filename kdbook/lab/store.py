@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,9 +113,9 @@ class Store:
             files["pictures.npz"] = buffer.getvalue()
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         files["manifest.json"] = json.dumps(digests, indent=1).encode()
-        folder = self.folder(trial)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        folder, work = self.folder(trial), self.checkpoint(trial).parent
+        work.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=work))  # what a kill leaves here goes with the rest of `work`
         try:
             for name, content in files.items():
                 (aside / name).write_bytes(content)
@@ -123,8 +123,10 @@ class Store:
             os.replace(aside, folder)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
+            with suppress(OSError):
+                work.rmdir()  # unless it holds a checkpoint
             raise
-        shutil.rmtree(self.checkpoint(trial).parent, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
 
     def remove(self, trial: Trial) -> None:
         """Forget a trial, its checkpoint included."""

@@ -122,6 +122,14 @@ def test_a_trial_is_seen_whole_or_not_at_all_while_it_is_written(store, trial, m
     assert sorted(os.listdir(store.folder(trial))) == files
 
 
+def test_what_a_kill_left_of_a_trial_goes_when_it_is_written_again(store, trial):
+    left = store.checkpoint(trial).parent / "tmpkilled"
+    left.mkdir(parents=True)
+    (left / "result.json").touch()
+    store.write(trial, MEASURED, PROVENANCE)
+    assert not left.parent.exists()
+
+
 def test_a_full_disk_leaves_nothing_of_a_trial(store, trial, full_disk):
     with pytest.raises(OSError, match="No space left on device"):
         store.write(trial, MEASURED, PROVENANCE, TENSORS, PICTURES)
