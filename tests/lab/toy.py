@@ -6,6 +6,7 @@ file that gets a line for each trial measured, `TOY_STALL` a file that a student
 """
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -71,6 +72,7 @@ def meet(folder, number):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with Ctrl-C ignored
     from kdbook.training import loop
 
     loop.CHECKPOINT_SECONDS = 0.0
