@@ -5,18 +5,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram, linkage
 from scipy.spatial.distance import squareform
+from scipy.special import softmax
 
 from kdbook.experiments.dark_knowledge import STUDENTS, TEMPERATURES
 from kdbook.show.drawing import compare_arms
 from kdbook.show.figures import figure
 from kdbook.show.style import ARM_COLOURS, HARD, SOFT, TEACHER, YOURS
-
-
-def softmax(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """Softmax over the last axis, at a temperature."""
-    z = np.asarray(logits, dtype=float) / temperature
-    p = np.exp(z - z.max(-1, keepdims=True))
-    return p / p.sum(-1, keepdims=True)
 
 
 @figure(
@@ -33,7 +27,7 @@ def two_soft_targets(reference, mine=None) -> Figure:
         rows[0, column].imshow(image, cmap="gray_r")
         rows[0, column].set_axis_off()
         for axes, t in zip(rows[1:, column], (1.0, 4.0, 20.0), strict=True):
-            axes.bar(range(10), softmax(z, t), color=[TEACHER if c == 2 else SOFT for c in range(10)])
+            axes.bar(range(10), softmax(z.astype(float) / t), color=[TEACHER if c == 2 else SOFT for c in range(10)])
             axes.set_yscale("log")
             axes.set_ylim(1e-10, 2)
             axes.set_xticks(range(0, 10))
@@ -112,7 +106,7 @@ def certainty_gallery(reference, mine=None) -> Figure:
     for line, name in zip(rows, ("least_certain", "most_certain"), strict=True):
         images, logits = (reference.array("teacher", f"{name}_{part}") for part in ("images", "logits"))
         for axes, image, z in zip(line, images, logits, strict=True):
-            p = softmax(z, 1.0)
+            p = softmax(z.astype(float))
             first, second = np.argsort(p)[::-1][:2]
             axes.imshow(image, cmap="gray_r")
             axes.set_title(f"{first}: {p[first]:.2f}\n{second}: {p[second]:.2g}", fontsize=8)
