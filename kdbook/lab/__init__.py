@@ -4,10 +4,9 @@
 Nothing is drawn here (`kdbook.show`), and no experiment is defined here (`kdbook.experiments`).
 """
 
-from kdbook.lab.claims import ledger
 from kdbook.lab.intervals import t_interval
 from kdbook.lab.results import Results, output_folder
 from kdbook.lab.runs import describe_run, load, pick_device, run
 from kdbook.lab.store import Store
 
-__all__ = ["Results", "Store", "describe_run", "ledger", "load", "output_folder", "pick_device", "run", "t_interval"]
+__all__ = ["Results", "Store", "describe_run", "load", "output_folder", "pick_device", "run", "t_interval"]

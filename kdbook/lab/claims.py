@@ -69,12 +69,6 @@ class Row:
     measured: tuple[Measured, ...]
     verdict: str
 
-    def text(self, name: str) -> str:
-        """All checks' `ours` or `yours` in one line of text."""
-        found = [(m.check, getattr(m, name)) for m in self.measured if getattr(m, name) is not None]
-        text = "; ".join(f"{check.label}: {value} {check.unit}" for check, value in found)
-        return f"{text} (provisional)" if text and name == "yours" else text or "-"
-
 
 def number(x: float) -> str:
     """A number as tables show it: about three digits, whole numbers whole."""
@@ -215,16 +209,6 @@ def rows(chapter: str | None = None, quick_folder: Path | None = None) -> list[R
         quick = functools.cache(lambda name: read_results(name, Path(quick_folder) / "results"))
     full = functools.cache(load)
     return [evaluate(claim, full, quick) for claim in claims]
-
-
-def ledger(chapter: str | None = None, quick_folder: Path | None = None) -> pd.DataFrame:
-    """The ledger as a table, one row a claim; parameters as `rows`."""
-    columns = ("claim", "chapter", "statement", "published", "reference", "yours", "verdict", "summary_verdict")
-    found = []
-    for r in rows(chapter, quick_folder):
-        c, numbers = r.claim, (r.text("ours"), r.text("yours"))
-        found.append((c.id, c.chapter, c.statement, c.published, *numbers, r.verdict, c.summary_verdict))
-    return pd.DataFrame(found, columns=columns)
 
 
 INTRODUCTION = """# Claims

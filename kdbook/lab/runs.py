@@ -108,7 +108,7 @@ def describe_run(profile: str, device: str = "auto", minutes: dict[str, float] |
     """
     check_profile(profile)
     found = pick_device(device)
-    time = f", about {minutes[profile]:g} min on two cores when nothing is stored yet" if minutes else ""
+    time = f", about {minutes[profile]:g} min on two cores from scratch" if minutes else ""
     print(
         f"kdbook {kdbook.__version__}, torch {torch.__version__}, profile {profile}, "
         f"device {found.type} ({torch.get_num_threads()} threads){time}"

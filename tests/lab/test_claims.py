@@ -7,7 +7,7 @@ import yaml
 
 from kdbook import experiments
 from kdbook.lab import claims
-from kdbook.lab.claims import evaluate, ledger, number, outcome, print_table, values, write_markdown
+from kdbook.lab.claims import evaluate, number, outcome, print_table, rows, values, write_markdown
 from kdbook.lab.statements import load_claims
 
 EARLY = {
@@ -161,7 +161,7 @@ def test_the_verdict_is_computed_from_all_checks(tmp_path, checks, fields, expec
 @pytest.mark.parametrize("test", ["citation", "constants", "not testable here"])
 def test_what_is_not_measured_is_not_testable_here(tmp_path, test):
     row = evaluate(claim(tmp_path, test=test, checks=[], reason="settled by reading"), lambda name: table())
-    assert (row.verdict, row.text("ours")) == ("not testable here", "-")
+    assert (row.verdict, row.measured) == ("not testable here", ())
 
 
 def missing(name):
@@ -171,13 +171,12 @@ def missing(name):
 def test_quick_results_are_shown_as_provisional_and_decide_nothing(tmp_path):
     row = evaluate(claim(tmp_path), missing, lambda name: table())
     assert row.verdict == "no full results yet"
-    assert row.text("ours") == "-"
-    assert row.text("yours") == "student: 80 [74.4, 85.6] errors (provisional)"
+    assert [(m.ours, str(m.yours)) for m in row.measured] == [(None, "80 [74.4, 85.6]")]
 
 
 def test_full_results_decide_without_quick_ones(tmp_path):
     row = evaluate(claim(tmp_path), lambda name: table(), missing)
-    assert (row.verdict, row.text("yours")) == ("reproduced", "-")
+    assert (row.verdict, [m.yours for m in row.measured]) == ("reproduced", [None])
 
 
 @pytest.mark.parametrize(
@@ -293,19 +292,16 @@ def measured(tmp_path, monkeypatch):
 
 
 def test_the_ledger_has_a_row_a_claim_with_reference_and_quick_numbers_apart(measured):
-    found = ledger(quick_folder=measured)
-    assert list(found.columns) == [
-        "claim", "chapter", "statement", "published", "reference", "yours", "verdict", "summary_verdict",
-    ]  # fmt: skip
-    assert found["verdict"].tolist() == ["not testable here", "reproduced with a correction"]
-    assert found["reference"].tolist() == ["-", "student: 80 [74.4, 85.6] errors"]
-    assert found["yours"].tolist() == ["-", "student: 300 [300, 300] errors (provisional)"]
-    assert ledger("01")["claim"].tolist() == ["few-errors"]
+    found = rows(quick_folder=measured)
+    assert [row.verdict for row in found] == ["not testable here", "reproduced with a correction"]
+    numbers = [[(str(m.ours), str(m.yours)) for m in row.measured] for row in found]
+    assert numbers == [[], [("80 [74.4, 85.6]", "300 [300, 300]")]]
+    assert [row.claim.id for row in rows("01")] == ["few-errors"]
 
 
 def test_a_chapter_without_claims_is_refused(measured):
     with pytest.raises(ValueError, match="no claims of chapter '1'"):
-        ledger("1")
+        rows("1")
 
 
 def test_the_page_is_the_same_each_time_and_shows_verdict_why_and_deviations(measured):
