@@ -19,18 +19,18 @@
 # - which of the famous numbers (40 % smaller, 97 %, 7.5 times, 9.4 times) hold, and against what;
 # - how this book checks itself: every published claim has a row in a ledger, and code computes its verdict.
 #
-# *About half a minute on a laptop with two cores once the shared nets are trained (`make book` does that); less on a GPU.*
+# *About a minute on two cores once the shared nets are trained (`make book` does that).*
 
 # %% tags=["parameters"]
 PROFILE = "quick"
-SEEDS = 0  # 0 = the profile's own number
+SEEDS = 0  # 0: the profile's own number
 DEVICE = "auto"
 RERUN = False
 
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 0.5, "full": 1})
+describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 72})
 
 # %% [markdown]
 # ## The problem: good nets are large, and small ones are worse
@@ -146,6 +146,7 @@ show_picture(
 
 # %%
 import numpy as np
+from scipy.special import softmax
 
 dark = load("dark_knowledge")
 images = np.concatenate(
@@ -156,18 +157,13 @@ logits = np.concatenate(
 )
 
 
-def softmax(z, temperature):
-    e = np.exp((z - z.max(-1, keepdims=True)) / temperature)  # (..., C); the largest exponent is 0
-    return e / e.sum(-1, keepdims=True)
-
-
 with style():
     fig, rows = plt.subplots(3, 3, figsize=(9, 5), width_ratios=[1, 2.4, 2.4])
     for (left, middle, right), image, z in zip(rows, images, logits, strict=True):
         left.imshow(image, cmap="gray_r")
         left.set_axis_off()
         for axes, temperature in ((middle, 1), (right, 4)):
-            axes.bar(range(10), softmax(z, temperature), color=SOFT)
+            axes.bar(range(10), softmax(z / temperature), color=SOFT)
             axes.set(xticks=range(10), ylim=(0, 1))
     rows[0, 1].set_title("T = 1")
     rows[0, 2].set_title("T = 4")
@@ -178,8 +174,7 @@ show_picture(
 
 # %% [markdown]
 # **Where does the teacher doubt?** Slide through twelve test images, from its most doubtful to its surest answers. Before
-# you look at the bars, guess its second choice. (Where a page has no slider, three of
-# the twelve stand below.)
+# you look at the bars, guess its second choice. (Where a page has no slider, three of the twelve stand below.)
 
 # %%
 from kdbook.show import picture_slider
@@ -193,13 +188,13 @@ def draw_answer(number):
     fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.5), width_ratios=[1, 2.6])
     left.imshow(gallery[number - 1], cmap="gray_r")
     left.set_axis_off()
-    right.bar(range(10), softmax(gallery_logits[number - 1], 4), color=SOFT)
+    right.bar(range(10), softmax(gallery_logits[number - 1] / 4), color=SOFT)
     right.set(xticks=range(10), ylim=(0, 1), title="teacher's answer at T = 4")
     return fig
 
 
 def answer_alt(number):
-    p = softmax(gallery_logits[number - 1], 4)
+    p = softmax(gallery_logits[number - 1] / 4)
     first, second = np.argsort(p)[::-1][:2]
     return f"Image {number}: class {first} with probability {p[first]:.2f}, then class {second} with {p[second]:.2f}."
 

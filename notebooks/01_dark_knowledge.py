@@ -19,19 +19,19 @@
 # - what is in a soft target: how many bits, which classes, how much doubt, and which part of it does the work;
 # - what a student of hard labels knows about classes, and why "nothing" is the wrong answer.
 #
-# *About a minute and a half on a laptop with two cores once the shared nets are trained (`make book` does that); under a
-# minute on a GPU. The full results on this page took hours.*
+# *About three minutes on two cores once the shared nets are trained (`make book` does that); the full results on this page
+# took an hour and 40 minutes.*
 
 # %% tags=["parameters"]
 PROFILE = "quick"
-SEEDS = 0  # 0 = the profile's own number
+SEEDS = 0  # 0: the profile's own number
 DEVICE = "auto"
 RERUN = False
 
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 1.5, "full": 240})
+describe_run(PROFILE, DEVICE, minutes={"quick": 3, "full": 101})
 
 # %% [markdown]
 # ## From teacher to student, in a few lines
@@ -81,9 +81,9 @@ print(f"by hand {ours:.6f}, kdbook.losses.kd_loss {theirs:.6f}, difference {abs(
 #
 # Two students are added here. *Hard labels, teacher's regularisers* gets all that the teacher had, except a teacher: the
 # fair control. *Soft targets, all 25 shifts* also sees shifted images, each with the teacher's answer for exactly that
-# shift, looked up in a table of 1.5 million answers. What was tried on the last 10,000 training images
-# stands below. The final students use twice the batch and learning rate of the tuned ones, and their numbers of epochs
-# were set by the time that they take: neither was tuned. A rate of 0.3 diverged and is not drawn.
+# shift, looked up in a table of 1.5 million answers. What was tried on the last 10,000 training images stands below. The
+# final students use twice the batch and learning rate of the tuned ones, and their numbers of epochs were set by the time
+# that they take: neither was tuned. A rate of 0.3 diverged and is not drawn.
 
 # %%
 from kdbook.show import show_figure
@@ -185,7 +185,7 @@ picture_slider(
 )
 
 # %% [markdown]
-# The slider needs no kernel: it works on the site as well. All arms in numbers:
+# The slider needs no kernel. All arms in numbers:
 
 # %%
 columns = ["bias", "test_errors", "errors_on_three", "test_errors_bias", "errors_on_three_bias", "test_errors_oracle"]
