@@ -37,7 +37,7 @@ REGULARIZERS = {"input_dropout": 0.2, "hidden_dropout": 0.3, "max_norm": 3.5, "s
 STUDENT = {"sizes": [784, 800, 800, 10], "batch_size": 512, "lr": 0.2}  # twice those of `tuning`, not tuned
 SOFT = {"temperature": 20.0, "alpha": 0.9}
 FULL = {
-    "teacher": {"sizes": [784, 1200, 1200, 10], **REGULARIZERS, "lr": 0.2, "batch_size": 256, "epochs": 90},
+    "teacher": {"sizes": [784, 1200, 1200, 10], **REGULARIZERS, "lr": 0.2, "batch_size": 256, "epochs": 150},
     "hard": {**STUDENT, "epochs": 14},
     "hard_regularized": {**STUDENT, **REGULARIZERS, "epochs": 20},
     "distilled": {**STUDENT, **SOFT, "epochs": 30},

@@ -27,6 +27,10 @@ STUDENT = {
 TEACHERS = {
     "teacher_dropout": {"0.5": {"hidden_dropout": 0.5}, "0.3": {"hidden_dropout": 0.3}, "0.2": {"hidden_dropout": 0.2}},
     "teacher_input_dropout": {"0.1": {"hidden_dropout": 0.3, "input_dropout": 0.1}},
+    "teacher_batch_size": {"128": {"hidden_dropout": 0.3, "batch_size": 128, "lr": 0.1}},
+    "teacher_max_norm": {"2": {"hidden_dropout": 0.3, "max_norm": 2.0}},
+    "teacher_epochs": {"75": {"hidden_dropout": 0.3, "epochs": 75}},
+    "teacher_dropout_75": {"0.5": {"hidden_dropout": 0.5, "epochs": 75}},
 }
 TUTOR = ("teacher_dropout", "0.3")  # the teacher of all students here
 STUDENTS = {
