@@ -32,7 +32,6 @@ TEACHERS = {
     "teacher_batch_size": {"128": {"hidden_dropout": 0.3, "batch_size": 128, "lr": 0.1}},
     "teacher_max_norm": {"2": {"hidden_dropout": 0.3, "max_norm": 2.0}},
     "teacher_epochs": {"75": {"hidden_dropout": 0.3, "epochs": 75}},
-    "teacher_dropout_75": {"0.5": {"hidden_dropout": 0.5, "epochs": 75}},
 }
 TUTOR = ("teacher_dropout", "0.3")  # the teacher of all students here
 STUDENTS = {
