@@ -82,9 +82,8 @@ print(f"by hand {ours:.6f}, kdbook.losses.kd_loss {theirs:.6f}, difference {abs(
 # Two students are added here. *Hard labels, teacher's regularisers* gets all that the teacher had, except a teacher: the
 # fair control. *Soft targets, all 25 shifts* also sees shifted images, each with the teacher's answer for exactly that
 # shift, looked up in a table of 1.5 million answers. What was tried on the last 10,000 training images stands below. The
-# final students use twice the batch and learning rate of the tuned ones, and their numbers of epochs were set by the time
-# that they take: neither was tuned. A rate of 0.3 diverged and is not drawn. The teacher gains most from epochs; its final
-# 150, twice the longest tried, are what two cores can do in an hour.
+# numbers of epochs were set by the time that they take. A student's rate of 0.3 diverged and is not drawn. The teacher
+# gains most from epochs; its final 150, twice the longest tried, are what two cores can do in an hour.
 
 # %%
 from kdbook.show import show_figure
@@ -445,6 +444,7 @@ Markdown(f"""
 # %% [markdown]
 # What differs from the paper: the teacher has less dropout than a longer training would bear, and every number of epochs
 # was chosen by the time that it takes. A first teacher, of 90 epochs, had been scored on the test set before its epochs
-# were raised to 150 on the evidence of the validation images; all other settings stayed.
+# were raised to 150 on the evidence of the validation images. The first students had twice the learning rate and batch of
+# the tuned ones; with the soft targets of the longer trained teacher that rate diverged, and they now train as tuned.
 #
 # Next: 02 · Temperature.
