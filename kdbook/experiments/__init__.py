@@ -15,6 +15,8 @@ EXPERIMENTS = (
     "ablations",
     "soft_target_regularizer",
     "latency",
+    "t_squared",
+    "logit_limit",
 )
 
 
