@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from cohort import cohort_row
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
@@ -149,6 +150,7 @@ def main():
     ours, plain, limit = distillation_rates()
     told = f"{ours / plain:.1f} times ({ours:,.0f} against {plain:,.0f} images/s; the products alone {limit:,.0f})"
     rows.append(("distilling 784-800-800-10 with shifts, batch 128: against a plain loop", told, "5 times"))
+    rows.append(cohort_row())
     rows.append(("importing kdbook, added to importing torch", f"{import_seconds():.2f} s", "0.3 s"))
     rows.append(("drawing every figure (`make figures`)", f"{figures_seconds():.0f} s", "60 s"))
     lines = [
