@@ -17,7 +17,7 @@ from kdbook.experiments import hinton_mnist
 from kdbook.experiments.nets import cached_teacher, stored_network, train, training_split
 from kdbook.experiments.t_squared import NET, REAL, logit_pair, logit_trials, nearness, soft_gradient
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.losses import logit_matching
+from kdbook.losses import logit_matching, soft_targets
 from kdbook.training import CachedTeacher, Distillation, HardLabels
 
 VERSION = 1
@@ -29,6 +29,7 @@ COLUMNS = {
     "temperature": "T of the soft term",
     "angle": "mean angle between the gradients of T^2 KL and of the centred squared error, degrees",
     "norm_ratio": "mean norm of the gradient of T^2 KL / that of the centred squared error's",
+    "top": "mean softened probability of the teacher's top class",
     "kl_scaled": "mean T^2 KL(teacher || student), nats",
     "limit": "mean of 1/(2C) sum (z - v)^2 with both centred",
     "limit_raw": "the same with logits as they are",
@@ -177,6 +178,7 @@ def limit_rows(student: Tensor, teacher: Tensor) -> list[dict]:
                 "temperature": t,
                 "angle": float(gradient_angle(gradient, z.grad).mean()),
                 "norm_ratio": float((gradient.norm(dim=-1) / z.grad.norm(dim=-1)).mean()),
+                "top": float(soft_targets(teacher, t).amax(-1).mean()),
                 "kl_scaled": float(kl.mean()) * t**2,
                 **limits,
             }

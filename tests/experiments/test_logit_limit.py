@@ -45,6 +45,7 @@ def test_t_squared_kl_and_its_gradient_tend_to_those_of_the_centred_squared_erro
     assert [row["temperature"] for row in rows] == list(TEMPERATURES)
     assert angles == sorted(angles, reverse=True) and angles[0] > 30 and angles[-1] < 0.2
     assert rows[-1]["norm_ratio"] == pytest.approx(1, abs=1e-3)
+    assert rows[0]["top"] > 0.7 and rows[-1]["top"] == pytest.approx(0.1, abs=1e-3)
     at_100 = next(row for row in rows if row["temperature"] == 100)
     assert at_100["kl_scaled"] == pytest.approx(at_100["limit"], abs=1e-2)
 
