@@ -17,6 +17,9 @@ EXPERIMENTS = (
     "latency",
     "t_squared",
     "logit_limit",
+    "temperature_by_width",
+    "temperature_views",
+    "alpha_sweep",
 )
 
 

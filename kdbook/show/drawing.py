@@ -88,3 +88,39 @@ def compare_arms(axes: Axes, arms: dict, column: str, reference, mine=None, colo
     axes.set_xticks(range(len(arms)), list(arms.values()))
     axes.set_xlim(-0.5, len(arms) - 0.4)
     axes.grid(axis="x", visible=False)
+
+
+def curve(
+    axes: Axes, table, by: str, column: str, colour: str, mark="o-", label=None, scale=1.0, interval=True
+) -> None:
+    """One column over another: mean of the seeds with its 95 % t interval at each value.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    table : DataFrame
+        Rows of one curve, a row a seed and value of `by`.
+    by, column : str
+        What stands on the x axis, and what is shown.
+    colour, mark : str
+        Of the line, as matplotlib's format.
+    label : str, optional
+        Entry of the legend.
+    scale : float
+        Factor on every value, such as 100 for per cent.
+    interval : bool
+        False for a quick run: the interval of two seeds would dwarf everything else.
+    """
+    groups = [(x, t_interval(rows[column] * scale)) for x, rows in table.groupby(by)]
+    axes.plot([x for x, _ in groups], [mean for _, (mean, _, _) in groups], mark, ms=4, color=colour, label=label)
+    for x, (_, low, high) in groups if interval else ():
+        axes.plot([x, x], [low, high], color=colour, lw=1.2)
+
+
+def temperature_axis(axes: Axes, ticks) -> None:
+    """A logarithmic x axis of temperatures with plain numbers."""
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("temperature T")

@@ -1,0 +1,36 @@
+"""Figure of alpha_sweep: labels beside soft targets."""
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from kdbook.experiments.alpha_sweep import SHARES, WIDTHS
+from kdbook.show.drawing import curve, log_scale
+from kdbook.show.figures import figure
+from kdbook.show.style import SOFT, YOURS
+
+LABELS = dict(zip(SHARES, ("every image has a label", "one image in 10", "one image in 100"), strict=True))
+
+
+@figure(
+    "alpha_sweep",
+    chapter="02",
+    alt="Test errors over alpha, the weight of soft targets on labelled images, for students of 30 and of 300 units, "
+    "with a label for every image, for one in ten and for one in a hundred. At the left end of the first curve stand "
+    "students of hard labels alone, at the right end all curves are students of soft targets alone.",
+)
+def alpha_sweep(reference, mine=None) -> Figure:
+    """Images without a label have a soft target: alpha weighs only where there are both."""
+    fig, panels = plt.subplots(1, len(WIDTHS), figsize=(11, 4.2))
+    for axes, width in zip(panels, WIDTHS, strict=True):
+        for share, mark in zip(SHARES, ("o", "s", "^"), strict=True):
+            rows = reference[(reference.width == width) & (reference.labelled_share == share)]
+            curve(axes, rows, "alpha", "test_errors", SOFT, f"{mark}-", LABELS[share])
+            if mine is not None:
+                rows = mine[(mine.width == width) & (mine.labelled_share == share)]
+                label = "yours (quick)" if share == 1 else None
+                curve(axes, rows, "alpha", "test_errors", YOURS, f"{mark}--", label, interval=False)
+        log_scale(axes)
+        axes.set(title=f"{width} units", xlabel="alpha: weight of the soft term where there is a label")
+    panels[0].set_ylabel("test errors of 10,000 (log scale)")
+    panels[0].legend(fontsize=8)
+    return fig
