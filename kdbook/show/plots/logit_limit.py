@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.logit_limit import TEMPERATURES
-from kdbook.show.drawing import compare_arms
+from kdbook.show.drawing import compare_arms, temperature_axis
 from kdbook.show.figures import figure
-from kdbook.show.plots.t_squared import LOGITS, curves, temperature_axis
+from kdbook.show.plots.t_squared import LOGITS, curves
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED
 
 STUDENTS = {"kd_1": "KD, T = 1", "kd_20": "KD, T = 20", "kd_100": "KD, T = 100", "matching": "logit\nmatching"}
@@ -43,7 +43,7 @@ def limit(reference, mine=None) -> Figure:
     left.set(title="Angle between the two gradients", ylabel="degrees")
     right.set(title="Distillation's gradient / logit matching's", ylabel="ratio of norms", ylim=(0, None))
     for axes in (left, right):
-        temperature_axis(axes, TEMPERATURES)
+        temperature_axis(axes, TEMPERATURES[::2])
     right.legend(fontsize=8)
     return fig
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.t_squared import TEMPERATURES, TRAINED_AT
-from kdbook.show.drawing import published, seeds_and_interval, yours
+from kdbook.show.drawing import published, seeds_and_interval, temperature_axis, yours
 from kdbook.show.figures import figure
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
 
@@ -23,14 +23,6 @@ CHECKED = {
     },
     "kl_scaled": {"gaussian_10": (5.8, 9.8, 11.9, 13.0, 14.3, 14.5)},
 }
-
-
-def temperature_axis(axes, temperatures) -> None:
-    """A logarithmic T axis with every other measured temperature named."""
-    axes.set_xscale("log")
-    axes.set_xticks(temperatures[::2], [f"{t:g}" for t in temperatures[::2]])
-    axes.minorticks_off()
-    axes.set_xlabel("temperature T")
 
 
 def curves(axes, column: str, arms: dict, reference, mine=None) -> None:
@@ -60,7 +52,7 @@ def scale(reference, mine=None) -> Figure:
         curves(axes, column, LOGITS, reference, mine)
         for arm, values in CHECKED[column].items():
             published(axes, CHECKED_AT, values, "an independent check" if arm == "gaussian_10" else None)
-        temperature_axis(axes, TEMPERATURES)
+        temperature_axis(axes, TEMPERATURES[::2])
         axes.set(title=title, ylabel=unit, ylim=(0, None))
     fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8)
     return fig
@@ -92,7 +84,7 @@ def factors(reference, mine=None) -> Figure:
         level = rows[column].mean() * 1.6
         label = f"slope of 1/T{'²' if power == 2 else ''}"
         axes.plot(ends, [level * (ends[1] / t) ** power for t in ends], style, color="black", lw=1.5, label=label)
-    temperature_axis(axes, TEMPERATURES)
+    temperature_axis(axes, TEMPERATURES[::2])
     axes.set_yscale("log")
     axes.set(title="Why the gradient of KL shrinks: two factors", ylabel="factor, norm")
     axes.legend(fontsize=8)
