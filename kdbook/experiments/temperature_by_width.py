@@ -53,7 +53,7 @@ def learning_rate(temperature: float) -> float:
     """0.2 / T, and 0.05 from T = 4 on: about the best of 0.05, 0.1, 0.2 and 0.4 on the last 10,000 training images.
 
     Twice the rate made students of 10 and of 100 units diverge at high temperatures; a quarter of it left those of
-    T = 1, whose gradients are smallest, far from the end of their training. Students of 300 units would bear twice as much.
+    T = 1, whose gradients are smallest, far from the end of their training. At 300 units twice the rate would do.
     """
     return max(0.05, 0.2 / temperature)
 
