@@ -37,7 +37,7 @@ IMAGES = {"full": 60_000, "quick": 2_000}
 # On the last 10,000 training images 0.1 was about the best rate for soft targets, hard labels and mixtures alike.
 STUDENT = {"temperature": 4.0, "lr": 0.1}
 SETTINGS = {
-    "full": {30: {**STUDENT, "batch_size": 256, "epochs": 16}, 300: {**STUDENT, "batch_size": 256, "epochs": 9}},
+    "full": {30: {**STUDENT, "batch_size": 256, "epochs": 12}, 300: {**STUDENT, "batch_size": 256, "epochs": 6}},
     "quick": {30: {**STUDENT, "batch_size": 50, "epochs": 8}, 300: {**STUDENT, "batch_size": 50, "epochs": 2}},
 }
 SEEDS = {"full": 5, "quick": 2}

@@ -38,7 +38,7 @@ TEMPERATURES = (1.0, 2.0, 2.5, 3.0, 4.0, 8.0, 12.0, 20.0, 40.0)
 WIDTHS = {10: TEMPERATURES, 30: TEMPERATURES, 100: TEMPERATURES, 300: TEMPERATURES, 800: (1.0, 4.0, 20.0)}
 PUBLISHED = {30: (2.5, 4.0), 300: (8.0, 40.0), 800: (8.0, 40.0)}  # width -> lowest and highest of the best temperatures
 EPOCHS = {
-    "full": {10: 16, 30: 16, 100: 10, 300: 9, 800: 9},
+    "full": {10: 12, 30: 12, 100: 8, 300: 6, 800: 6},
     "quick": {10: 10, 30: 8, 100: 5, 300: 2, 800: 2},
 }
 IMAGES = {

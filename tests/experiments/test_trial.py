@@ -114,7 +114,7 @@ def test_the_trials_of_an_experiment_are_its_own_distinct_and_can_be_stored(name
     assert (
         len({t.id for t in trials})
         == len(trials)
-        == len({(t.arm, t.seed, t.settings.get("candidate")) for t in trials})
+        == len({(t.arm, t.seed, t.settings.get("candidate"), t.settings.get("temperature")) for t in trials})
     )
     assert {t.version for t in trials} == {module(name).VERSION}
     for trial in trials:
