@@ -33,8 +33,8 @@ COLUMNS = {
 
 # Chosen on validation images by the experiment `tuning`: the teacher's hidden dropout (0.5 needs far more epochs), and
 # that its epochs matter most. Its batch size and max-norm, the students' learning rate and alpha make no difference
-# beyond noise. 150 epochs are what a full run has time for; a first one of 90 had been scored on the test set before, with
-# students of a learning rate of 0.2 and batches of 512, at which those of the longer trained teacher diverge.
+# beyond noise. 150 epochs are what a full run has time for; a first one of 90 had been scored on the test set before,
+# with students of a learning rate of 0.2 and batches of 512, at which those of the longer trained teacher diverge.
 REGULARIZERS = {"input_dropout": 0.2, "hidden_dropout": 0.3, "max_norm": 3.5, "shifts": True}
 STUDENT = {"sizes": [784, 800, 800, 10], "batch_size": 256, "lr": 0.1}
 SOFT = {"temperature": 20.0, "alpha": 0.9}
