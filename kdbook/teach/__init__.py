@@ -1,15 +1,23 @@
 """How the book is taught: exercises that say what is wrong without giving the answer away.
 
-`exercises` holds one check a question, called by the notebooks; the questions themselves and their stubs stand there.
-Nothing is trained or drawn here.
+One module a chapter holds its checks, called by the notebook; `feedback` what they share. The questions themselves and
+their stubs stand in the notebooks. Nothing is trained or drawn here.
 """
 
-from kdbook.teach.exercises import (
-    check_gap_closed,
-    check_information,
-    check_missing_bias,
-    check_size_ratio,
-    check_soft_targets,
-)
+from kdbook.teach.dark_knowledge import check_information, check_missing_bias, check_soft_targets
+from kdbook.teach.mathematics import check_kd_loss, check_logit_limit, check_soft_gradient
+from kdbook.teach.overview import check_gap_closed, check_size_ratio
+from kdbook.teach.temperature import check_dark_mass, check_temperature_for_top
 
-__all__ = ["check_gap_closed", "check_information", "check_missing_bias", "check_size_ratio", "check_soft_targets"]
+__all__ = [
+    "check_dark_mass",
+    "check_gap_closed",
+    "check_information",
+    "check_kd_loss",
+    "check_logit_limit",
+    "check_missing_bias",
+    "check_size_ratio",
+    "check_soft_gradient",
+    "check_soft_targets",
+    "check_temperature_for_top",
+]

@@ -4,8 +4,20 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from kdbook.teach import check_gap_closed, check_information, check_missing_bias, check_size_ratio, check_soft_targets
+from kdbook.teach import (
+    check_dark_mass,
+    check_gap_closed,
+    check_information,
+    check_kd_loss,
+    check_logit_limit,
+    check_missing_bias,
+    check_size_ratio,
+    check_soft_gradient,
+    check_soft_targets,
+    check_temperature_for_top,
+)
 
 
 def softmax_by_hand(z, temperature):
@@ -29,12 +41,46 @@ def best_bias_by_search(logits, labels):
     return min((b / 10 for b in range(-100, 101)), key=errors)
 
 
+def temperature_by_bisection(z, top):
+    low, high = 1e-3, 1e3
+    for _ in range(100):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if softmax_by_hand(z, middle).max() > top else (low, middle)
+    return middle
+
+
+def dark_mass_by_hand(z, t):
+    return 1 - softmax_by_hand(z, t).max(-1).values
+
+
+def kd_by_hand(student, teacher, labels, t, alpha, *, factor=None, student_t=None, teacher_t=None, hard_t=1.0):
+    """The loss, with one part exchanged as in the usual mistakes."""
+    p, log_q = softmax_by_hand(teacher, teacher_t or t), softmax_by_hand(student, student_t or t).log()
+    soft = (p * (p.log() - log_q)).sum(-1).mean() * (t**2 if factor is None else factor)
+    return alpha * soft + (1 - alpha) * F.cross_entropy(student / hard_t, labels)
+
+
+def gradient_by_autograd(student, teacher, t):
+    z = student.clone().requires_grad_()
+    F.kl_div((z / t).log_softmax(-1), (teacher / t).softmax(-1), reduction="sum").backward()
+    return z.grad
+
+
+def limit_by_variance(student, teacher):
+    return (student - teacher).var(-1, unbiased=False) / 2
+
+
 SOLUTIONS = {
     check_size_ratio: 2_395_210 / 1_276_810,
     check_gap_closed: 72 / 79,
     check_soft_targets: softmax_by_hand,
     check_information: information_by_hand,
     check_missing_bias: best_bias_by_search,
+    check_dark_mass: dark_mass_by_hand,
+    check_temperature_for_top: temperature_by_bisection,
+    check_kd_loss: kd_by_hand,
+    check_soft_gradient: gradient_by_autograd,
+    check_logit_limit: limit_by_variance,
 }
 
 
@@ -76,6 +122,53 @@ def test_a_stub_is_not_an_answer(check, stub):
         (check_missing_bias, lambda z, y: -best_bias_by_search(z, y), "sign"),
         (check_missing_bias, lambda z, y: 0.0, "errors of 400"),
         (check_missing_bias, lambda z, y: z, "One number"),
+        (check_dark_mass, lambda z, t: softmax_by_hand(z, t).max(-1).values, "top class itself"),
+        (check_dark_mass, lambda z, t: dark_mass_by_hand(z, 1.0), "changes nothing"),
+        (check_dark_mass, lambda z, t: dark_mass_by_hand(z, 1 / t), "sharper"),
+        (check_dark_mass, lambda z, t: dark_mass_by_hand(z, 1.0) / t, "before the softmax"),
+        (check_dark_mass, lambda z, t: 1 - softmax_by_hand(z, t)[:, 0], "Class 0"),
+        (check_dark_mass, lambda z, t: softmax_by_hand(z, t).topk(2).values[:, 1], "runner-up"),
+        (check_dark_mass, lambda z, t: dark_mass_by_hand(z, t).mean(), "shape (2,)"),
+        (check_dark_mass, lambda z, t: "a word", "tensor of numbers"),
+        (check_temperature_for_top, lambda z, top: 1.0, "higher T"),
+        (check_temperature_for_top, lambda z, top: 100.0, "lower T"),
+        (check_temperature_for_top, lambda z, top: 1 / temperature_by_bisection(z, top), "divides by T"),
+        (check_temperature_for_top, lambda z, top: -2.0, "positive and finite"),
+        (check_temperature_for_top, lambda z, top: z, "One temperature"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, a, factor=1), "fades as T grows"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, a, factor=T), "should be T squared"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, a, factor=T**-2), "turned over"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, a, factor=T**2 / 3), "rows and classes"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, a, factor=T**2 * 4), "batch's size"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, a, factor=-(T**2)), "sign"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(t, s, y, T, 1.0), "KL(student || teacher)"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, a, student_t=1.0), "student's logits are not"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, a, teacher_t=1.0), "teacher's logits are not"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, 1 - a), "alpha is swapped"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, 1) + F.cross_entropy(s, y), "1 - alpha"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, 0.5), "where is alpha"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, a, hard_t=T), "not softened ones"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, a) * 0.9, "term by term"),
+        (check_kd_loss, lambda s, t, y, T, a: kd_by_hand(s, t, y, T, a**2), "both"),
+        (
+            check_kd_loss,
+            lambda s, t, y, T, a: -(T**2) * (softmax_by_hand(t, T) * softmax_by_hand(s, T).log()).sum(-1).mean(),
+            "cross entropy",
+        ),
+        (
+            check_kd_loss,
+            lambda s, t, y, T, a: kd_by_hand(s, t, y, T, 1) if a else F.cross_entropy(s.softmax(-1), y),
+            "takes logits",
+        ),
+        (check_soft_gradient, lambda s, t, T: -gradient_by_autograd(s, t, T), "sign"),
+        (check_soft_gradient, lambda s, t, T: gradient_by_autograd(s, t, T) * T, "factor is missing"),
+        (check_soft_gradient, lambda s, t, T: gradient_by_autograd(s, t, T) / T, "too many"),
+        (check_soft_gradient, lambda s, t, T: gradient_by_autograd(s, t, T) * T**2, "leaves the factor out"),
+        (check_soft_gradient, lambda s, t, T: gradient_by_autograd(s, t, 1.0) / T, "those at T = 1"),
+        (check_soft_gradient, lambda s, t, T: gradient_by_autograd(s, t, T) / 4, "each row's own"),
+        (check_logit_limit, lambda s, t: (s - t).square().mean(-1) / 2, "add 1"),
+        (check_logit_limit, lambda s, t: (s - t).var(-1, unbiased=False), "1/2 is missing"),
+        (check_logit_limit, lambda s, t: (s - t).var(-1, unbiased=False).mean() / 2, "shape (4,)"),
     ],
 )
 def test_a_usual_mistake_gets_its_own_hint(check, answer, hint):

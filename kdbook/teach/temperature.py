@@ -1,0 +1,67 @@
+"""Checks for the exercises of chapter 02."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from kdbook.losses import soft_targets
+from kdbook.teach.feedback import Feedback, call, tensor
+
+LOGITS = torch.tensor([[4.0, 1.0, -2.0, 0.5], [0.0, 3.0, 0.5, 2.5]], dtype=torch.float64)
+
+
+def check_dark_mass(function: Callable[[Tensor, float], Tensor]) -> Feedback:
+    """Does `function(logits (B, C), temperature)` return the probability (B,) of all classes but the top one?
+
+    Explained in notebooks/02_temperature.
+    """
+    z, temperature = LOGITS, 3.0
+    top = soft_targets(z, temperature).amax(-1)
+    plain, sharp = (1 - soft_targets(z, t).amax(-1) for t in (1.0, 1 / temperature))
+    wrong = tensor(
+        function,
+        (z, temperature),
+        1 - top,
+        (
+            (top, "That is the probability of the top class itself; the question asks for what is left."),
+            (plain, "That is the dark mass at T = 1: the temperature changes nothing."),
+            (sharp, "The answer became sharper where it should become softer: what does T do to the logits?"),
+            (plain / temperature, "T works on the logits, before the softmax, not on the probabilities."),
+            (1 - soft_targets(z, temperature)[:, 0], "Class 0 is not the top class of every row."),
+            (
+                soft_targets(z, temperature).topk(2).values[:, 1],
+                "That is the runner-up alone; there are other classes.",
+            ),
+        ),
+        "The values differ from the sum of all softened probabilities but the largest.",
+    )
+    return wrong or Feedback(True, "It grows with T up to (C - 1) / C, where all classes are alike.")
+
+
+def check_temperature_for_top(function: Callable[[Tensor, float], float]) -> Feedback:
+    """Does `function(logits (C,), top)` find the T at which the top class has the probability `top`, between 1/C and 1?
+
+    Explained in notebooks/02_temperature.
+    """
+    for z, wanted in ((LOGITS[0], 0.5), (LOGITS[1], 0.9), (LOGITS[1], 0.3)):
+        found = call(function, z, wanted)
+        if isinstance(found, Feedback):
+            return found
+        if found.numel() != 1:
+            return Feedback(False, f"One temperature is needed, this has {found.numel()} numbers.")
+        if not (found > 0 and bool(torch.isfinite(found))):
+            return Feedback(False, f"A temperature is positive and finite; yours is {float(found):g}.")
+        reached, inverse = (float(soft_targets(z, t).max()) for t in (float(found), 1 / float(found)))
+        if math.isclose(reached, wanted, abs_tol=0.005):
+            continue
+        if math.isclose(inverse, wanted, abs_tol=0.005):
+            return Feedback(False, "Right for z * T; the softmax divides by T.")
+        change = "higher" if reached > wanted else "lower"
+        return Feedback(
+            False,
+            f"For logits {z.tolist()} your T = {float(found):.3g} gives {reached:.3f}, wanted is {wanted}: a {change} "
+            "T is needed. The probability of the top class falls steadily with T: halve an interval again and again.",
+        )
+    return Feedback(True, "It also works below T = 1, where an answer becomes sharper than the network gave it.")
