@@ -21,6 +21,7 @@ VERSION = 1
 TEMPERATURES = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 20.0, 40.0, 100.0)
 GAUSSIAN = {"rows": 10_000, "classes": 10, "deviation": 4.0}
 STUDENTS = ("untrained", "hard")
+KEPT = 2_000  # first test images whose logits the chapters' sliders and typed experiments start from
 SEEDS = {"full": 3, "quick": 1}
 
 COLUMNS = {
@@ -43,15 +44,9 @@ def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
     for seed in range(min(len(seeds_of(seeds, SEEDS[profile])), hinton_mnist.SEEDS[profile]["teacher"])):
         teacher, student = hinton_mnist.teacher(profile, seed), hinton_mnist.student("hard", profile, seed)
         needs = {"teacher": (teacher,), "gaussian": (), **dict.fromkeys(STUDENTS, (teacher, student))}
+        settings = {"gaussian": GAUSSIAN}
         made += [
-            Trial(
-                "temperature_views",
-                arm,
-                seed,
-                GAUSSIAN if arm == "gaussian" else {},
-                needs=needs[arm],
-                version=VERSION,
-            )
+            Trial("temperature_views", arm, seed, settings.get(arm, {}), needs=needs[arm], version=VERSION)
             for arm in needs
         ]
     return made
@@ -96,6 +91,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     test = load_images(trial.data, "test")
     logits = predict(stored_network(trial.needs[0], tools).cpu(), test).logits.double()
     if trial.arm == "teacher":
+        tools.keep(trial, pictures={"test_logits": logits[:KEPT].float().numpy()})
         rows = [
             {"temperature": t, **shape_of(logits, t), "wrong_mass": wrong_mass(logits, test.y, t)} for t in TEMPERATURES
         ]
@@ -103,6 +99,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     student = trial.needs[1]
     model = seeded_network(student) if trial.arm == "untrained" else stored_network(student, tools).cpu()
     answers = predict(model, test).logits.double()
+    tools.keep(trial, pictures={"test_logits": answers[:KEPT].float().numpy()})
     hard = answers.softmax(-1) - F.one_hot(test.y, answers.shape[-1])
     rows = []
     for t in TEMPERATURES:
