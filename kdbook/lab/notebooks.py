@@ -1,5 +1,6 @@
 """Execute a chapter by papermill: the only executor of the book."""
 
+import json
 import os
 import re
 import tempfile
@@ -15,6 +16,7 @@ from traitlets.config import Config
 from kdbook.data.files import write_atomically
 
 KERNEL = "python3"
+WIDGET = "application/vnd.jupyter.widget-{}+json"
 
 
 class ChapterError(RuntimeError):
@@ -87,7 +89,18 @@ def cleaned(notebook):
         cell.id = f"cell-{number}"
         if cell.cell_type == "code":
             cell.outputs = [output for output in map(_settled, _joined(cell.outputs)) if output is not None]
+    _without_live_widgets(notebook)
     return notebook
+
+
+def _without_live_widgets(notebook) -> None:
+    """Leave out widgets that need a kernel (marked by `kdbook.show.show_live`), so that pages show the text instead."""
+    saved = notebook.metadata.get("widgets", {}).get(WIDGET.format("state"), {}).get("state", {})
+    marked = [o for cell in notebook.cells for o in cell.get("outputs", ()) if "kdbook" in o.get("metadata", {})]
+    waiting = [output.data.pop(WIDGET.format("view"))["model_id"] for output in marked if output.metadata.kdbook.live]
+    while waiting:
+        state = saved.pop(waiting.pop(), {})
+        waiting += re.findall(r"IPY_MODEL_(\w+)", json.dumps(state))
 
 
 def _joined(outputs: list) -> list:

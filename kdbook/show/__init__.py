@@ -1,11 +1,20 @@
 """How results are seen: figures by name, one look for all, sliders that live on static pages too, and the ledger.
 
-`plots/<experiment>.py` has one function a figure; `figures` saves and shows them; `sliders` links pictures to a slider.
-Nothing is trained or computed here beyond what a picture needs.
+`plots/<experiment>.py` has one function a figure; `figures` saves and shows them; `sliders` links pictures to a slider;
+`explorer` softens what a reader chooses or types. Nothing is trained or computed here beyond what a picture needs.
 """
 
+from kdbook.show.explorer import answer, show_live, temperature_explorer
 from kdbook.show.figures import show_figure, show_picture
 from kdbook.show.ledger import show_ledger
 from kdbook.show.sliders import picture_slider
 
-__all__ = ["picture_slider", "show_figure", "show_ledger", "show_picture"]
+__all__ = [
+    "answer",
+    "picture_slider",
+    "show_figure",
+    "show_ledger",
+    "show_live",
+    "show_picture",
+    "temperature_explorer",
+]

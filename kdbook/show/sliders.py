@@ -17,7 +17,13 @@ from kdbook.show.style import style
 
 
 def picture_slider(
-    label: str, values: Sequence, draw: Callable[[object], Figure], *, alt: Callable[[object], str], start: int = 0
+    label: str,
+    values: Sequence,
+    draw: Callable[[object], Figure],
+    *,
+    alt: Callable[[object], str],
+    start: int = 0,
+    play: bool = False,
 ) -> None:
     """Show a slider over prepared pictures, and under it the first, the middle and the last of them.
 
@@ -33,6 +39,8 @@ def picture_slider(
         value -> alt text of that picture, with the numbers that it shows.
     start : int
         Position at first.
+    play : bool
+        Add buttons that move the slider by themselves: an animation which the reader can stop.
 
     Raises
     ------
@@ -45,7 +53,7 @@ def picture_slider(
         raise ValueError(f"start must be in 0..{len(values) - 1}, got {start}")
     pictures = [_draw(draw, value) for value in values]
     texts = [alt(value) for value in values]
-    display(linked(label, values, pictures, texts, start))
+    display(linked(label, values, pictures, texts, start, play))
     stills = sorted({0, len(values) // 2, len(values) - 1})
     show_strip([pictures[i] for i in stills], alt=" ".join(texts[i] for i in stills))
 
@@ -58,7 +66,9 @@ def _draw(draw: Callable, value) -> bytes:
     return picture
 
 
-def linked(label: str, values: Sequence, pictures: list[bytes], texts: list[str], start: int) -> widgets.VBox:
+def linked(
+    label: str, values: Sequence, pictures: list[bytes], texts: list[str], start: int, play: bool
+) -> widgets.VBox:
     """The slider and its stack of pictures; the browser, not the kernel, puts the chosen one on top."""
     pages = [
         widgets.HTML(f'<img src="{data_url(picture)}" alt="{escape(text, quote=True)}" style="max-width:100%">')
@@ -74,4 +84,8 @@ def linked(label: str, values: Sequence, pictures: list[bytes], texts: list[str]
         layout={"width": "min(100%, 560px)"},
     )
     widgets.jslink((slider, "index"), (stack, "selected_index"))
-    return widgets.VBox([slider, stack])
+    if not play:
+        return widgets.VBox([slider, stack])
+    player = widgets.Play(min=0, max=len(values) - 1, value=start, interval=700)
+    widgets.jslink((player, "value"), (slider, "index"))
+    return widgets.VBox([widgets.HBox([player, slider]), stack])

@@ -83,3 +83,19 @@ def test_overwritten_progress_lines_are_dropped():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[*pieces, kept])])
     (output,) = cleaned(notebook).cells[0].outputs
     assert output.text == "b\nc\n"
+
+
+def test_a_widget_that_needs_a_kernel_leaves_its_sentence_and_others_stay():
+    view, state = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
+
+    def shown(model, **metadata):
+        data = {view: {"model_id": model}, "text/html": "<p>Run it.</p>"}
+        return nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+
+    cell = nbformat.v4.new_code_cell("", outputs=[shown("live", kdbook={"live": True}), shown("still")])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    models = {"live": {"state": {"children": ["IPY_MODEL_part"]}}, "part": {"state": {}}, "still": {"state": {}}}
+    notebook.metadata.widgets = {state: {"state": models}}
+    live, still = cleaned(notebook).cells[0].outputs
+    assert list(live.data) == ["text/html"] and view in still.data
+    assert list(notebook.metadata.widgets[state]["state"]) == ["still"]

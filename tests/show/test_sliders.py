@@ -65,3 +65,14 @@ def test_pictures_are_closed_after_drawing(box):
 def test_an_impossible_slider_is_refused(values, start, message):
     with pytest.raises(ValueError, match=message):
         picture_slider("T", values, draw, alt=str, start=start)
+
+
+def test_an_animation_has_buttons_that_move_the_slider_in_the_browser(monkeypatch):
+    boxes = []
+    monkeypatch.setattr(sliders, "display", boxes.append)
+    monkeypatch.setattr(sliders, "show_strip", lambda pictures, alt: None)
+    picture_slider("T", [1, 2, 3], draw, alt=str, play=True)
+    controls, stack = boxes[0].children
+    player, slider = controls.children
+    assert (player.min, player.max, player.value) == (0, 2, 0)
+    assert len(slider.options) == len(stack.children) == 3

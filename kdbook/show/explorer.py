@@ -1,0 +1,170 @@
+"""What a temperature makes of one answer: as numbers, and as a live explorer for any image or logits typed by hand.
+
+The explorer needs a kernel. Pages without one show a sentence in its place (`kdbook.lab.notebooks`).
+"""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import ipywidgets as widgets
+import numpy as np
+import PIL.Image
+from IPython.display import display
+from scipy.special import entr, softmax
+
+from kdbook.show.figures import data_url
+from kdbook.show.style import SOFT, TEACHER
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A softened answer to one input.
+
+    p : array (C,), probabilities
+    entropy : float, bits
+    entropy_share : float, entropy / log2 C
+    top_class : int
+    top : float, probability of the top class
+    dark_mass : float, probability of all other classes
+    """
+
+    p: np.ndarray
+    entropy: float
+    entropy_share: float
+    top_class: int
+    top: float
+    dark_mass: float
+
+
+def answer(logits: Sequence[float], temperature: float) -> Answer:
+    """Soften logits and describe the result (Hinton et al. 2015, eq. 1).
+
+    Parameters
+    ----------
+    logits : sequence of float (C,)
+        Two classes or more, finite.
+    temperature : float
+        Positive.
+
+    Raises
+    ------
+    ValueError
+        For other logits or temperatures, with the value.
+
+    Explained in notebooks/02_temperature.
+    """
+    z = np.asarray(logits, dtype=float)
+    if z.ndim != 1 or len(z) < 2 or not np.isfinite(z).all():
+        raise ValueError(f"logits must be two or more finite numbers, got {logits}")
+    if not (temperature > 0 and math.isfinite(temperature)):
+        raise ValueError(f"temperature must be positive and finite, got {temperature}")
+    p = softmax(z / temperature)
+    top, bits = int(z.argmax()), float(entr(p).sum() / math.log(2))
+    return Answer(p, bits, bits / math.log2(len(z)), top, float(p[top]), float(np.delete(p, top).sum()))
+
+
+def typed_logits(text: str) -> list[float]:
+    """Numbers from what a reader typed: separated by commas, semicolons or spaces.
+
+    Raises
+    ------
+    ValueError
+        Naming the piece that is no finite number, or saying that two are needed.
+    """
+    numbers = []
+    for piece in text.replace(",", " ").replace(";", " ").split():
+        try:
+            numbers.append(float(piece))
+        except ValueError:
+            raise ValueError(f"{piece!r} is not a number: type logits such as 9, 3.5, -2") from None
+        if not math.isfinite(numbers[-1]):
+            raise ValueError(f"{piece!r} is not finite: type logits such as 9, 3.5, -2")
+    if len(numbers) < 2:
+        raise ValueError(f"two logits or more are needed, got {len(numbers)}")
+    return numbers
+
+
+def bars(found: Answer) -> str:
+    """The answer as HTML: a line of numbers, and a bar a class. Drawn by the browser, so that a slider stays fluent."""
+    lines = [
+        f'<tr><td style="padding:0 .6em">{c}</td><td style="width:300px"><div style="height:.9em;width:{100 * p:.2f}%;'
+        f'background:{TEACHER if c == found.top_class else SOFT}"></div></td>'
+        f'<td style="padding:0 .6em">{p:.4f}</td></tr>'
+        for c, p in enumerate(found.p)
+    ]
+    return (
+        f"<p>top class <b>{found.top_class}</b> with probability {found.top:.4f}; all others together (dark mass) "
+        f"{found.dark_mass:.4f}; entropy {found.entropy:.3f} bits, {found.entropy_share:.1%} of the largest</p>"
+        f'<table aria-label="probability of each class">{"".join(lines)}</table>'
+    )
+
+
+def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> widgets.VBox:
+    """Controls for a temperature, an image's number and logits of the reader's own, over the softened answer.
+
+    Parameters
+    ----------
+    images : array (N, H, W) of uint8
+        What the reader may choose from.
+    logits : array (N, C)
+        A teacher's logits for them.
+    labels : array (N,)
+        Their classes.
+
+    Returns
+    -------
+    VBox
+        Pass it to `show_live`.
+
+    Explained in notebooks/02_temperature.
+    """
+    look = {"style": {"description_width": "10em"}, "layout": {"width": "min(100%, 560px)"}}
+    number = widgets.BoundedIntText(0, min=0, max=len(logits) - 1, description="test image", **look)
+    own = widgets.Text(placeholder="empty: those of the image", description="or your own logits", **look)
+    temperature = widgets.FloatLogSlider(
+        1.0, min=math.log10(0.25), max=2, step=0.02, description="temperature T", readout_format=".2f", **look
+    )
+    picture, told = widgets.HTML(), widgets.HTML()
+
+    def redraw(_=None) -> None:
+        at = number.value
+        try:
+            z = typed_logits(own.value) if own.value.strip() else logits[at]
+        except ValueError as error:
+            told.value = f"<p><b>{escape(str(error))}</b></p>"
+            return
+        shown = "your own logits" if own.value.strip() else f"test image {at}, a {labels[at]}"
+        picture.value = "" if own.value.strip() else _image(images[at], shown)
+        told.value = f"<p>{shown}</p>" + bars(answer(z, temperature.value))
+
+    for control in (number, own, temperature):
+        control.observe(redraw, "value")
+    redraw()
+    return widgets.VBox([number, own, temperature, widgets.HBox([picture, told])])
+
+
+def _image(pixels: np.ndarray, alt: str) -> str:
+    drawn = io.BytesIO()
+    PIL.Image.fromarray(255 - pixels).save(drawn, "png")
+    style = "width:112px;image-rendering:pixelated;margin:0 1em"
+    return f'<img src="{data_url(drawn.getvalue())}" alt="{escape(alt, quote=True)}" style="{style}">'
+
+
+def show_live(widget: widgets.Widget, *, instead: str) -> None:
+    """Display a widget that needs a kernel; pages without one show the sentence `instead`.
+
+    Parameters
+    ----------
+    widget : Widget
+        Live in JupyterLab only.
+    instead : str
+        What it would do, and how to get it.
+    """
+    view = widget._repr_mimebundle_()
+    bundle = {WIDGET: view[WIDGET], "text/html": f"<p><em>{escape(instead)}</em></p>", "text/plain": instead}
+    display(bundle, raw=True, metadata={"kdbook": {"live": True}})
