@@ -1,0 +1,254 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 02 · Temperature: how much of the dark to show
+#
+# **After this chapter you can say**
+# - what dividing logits by $T$ does to an answer, above 1 and below 1, and what it never does;
+# - which temperatures the paper of 2015 used, and why "3 to 8" is not among its results;
+# - which temperature suits which student, measured for five widths;
+# - when $T = 1$ is the same as hard labels, and what labels add to soft targets.
+#
+# *About two minutes on two cores once the shared nets are trained (`make book` does that); the full results on this page
+# took an hour.*
+
+# %% tags=["parameters"]
+PROFILE = "quick"
+SEEDS = 0  # 0: the profile's own number
+DEVICE = "auto"
+RERUN = False
+
+# %%
+from kdbook.lab import describe_run, load, output_folder, run
+
+describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 60})
+
+# %% [markdown]
+# ## One number over the logits
+#
+# A network ends in logits $z$. The softmax at a temperature $T$ turns them into an answer:
+#
+# $$ p_i = \frac{\exp(z_i/T)}{\sum_j \exp(z_j/T)} $$
+#
+# Two of its laws need no experiment. $T$ is positive, so $z_i > z_j$ means $p_i > p_j$ at every temperature: **the top class
+# never changes**. And only differences of logits count: $p_i/p_j = \exp((z_i - z_j)/T)$, so that a difference of $T$ is
+# always a factor of $e$.
+
+# %%
+import torch
+
+z = torch.tensor([9.0, 5.0, 2.0, -1.0])  # (C,)
+for T in (0.5, 1, 4, 20, 1000):
+    p = (z / T).softmax(-1)
+    entropy = -(p * p.log2()).nansum()
+    print(f"T = {T:>6g}: {[round(float(x), 4) for x in p]}, entropy {entropy:.3f} of at most 2 bits")
+
+# %% [markdown]
+# Here is the same for real answers: six test images, and what the teacher of chapter 01 says about them at a temperature of
+# your choice. The first two are among the surest, the last two among the least sure.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from kdbook.data import load_images
+from kdbook.show import answer, picture_slider, show_figure, show_live, temperature_explorer
+from kdbook.show.style import SOFT, TEACHER
+
+views = load("temperature_views")
+logits = views.array("teacher", "test_logits")  # (2000, C)
+test = load_images("mnist", "test").rows(slice(len(logits)))
+images, labels = test.x.numpy(), test.y.numpy()
+
+doubt = np.argsort([answer(row, 1.0).entropy for row in logits])
+chosen = doubt[[10, 400, 1800, 1950, 1990, 1998]]
+
+
+def draw_answers(T):
+    fig, panels = plt.subplots(2, len(chosen), figsize=(9, 3), height_ratios=[1, 1.4])
+    for (top, bottom), at in zip(panels.T, chosen, strict=True):
+        found = answer(logits[at], T)
+        top.imshow(images[at], cmap="gray_r")
+        top.set_axis_off()
+        bottom.bar(range(10), found.p, color=[TEACHER if c == found.top_class else SOFT for c in range(10)])
+        bottom.set(ylim=(0, 1), xticks=range(0, 10, 3), yticks=[0, 0.5, 1], title=f"{found.entropy:.2f} bits")
+    for bottom in panels[1, 1:]:
+        bottom.set_yticklabels([])
+    fig.suptitle(f"T = {T:g}")
+    return fig
+
+
+def answers_alt(T):
+    told = [(labels[at], answer(logits[at], T)) for at in chosen]
+    return f"T = {T:g}: " + ", ".join(f"a {y} answered {a.top_class} with {a.top:.2f}" for y, a in told) + "."
+
+
+picture_slider(
+    "temperature T", [0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 20, 40, 100], draw_answers, alt=answers_alt, start=2
+)
+
+# %% [markdown]
+# With a kernel you can look at any of the first 2,000 test images, or type logits of your own. *Dark mass* is the
+# probability of all classes but the top one. Try `9, 9, 0`; try a temperature below 1; try to change the top class.
+
+# %%
+show_live(
+    temperature_explorer(images, logits, labels),
+    instead="In JupyterLab (make lab) this cell is an explorer: choose a test image or type logits, move the temperature.",
+)
+
+# %% [markdown]
+# Over all test images, for three teachers, and for random logits with a standard deviation of 4:
+
+# %%
+my_views = run("temperature_views", PROFILE, SEEDS, DEVICE, rerun=RERUN)
+show_figure("temperature_flattens", views, my_views)
+
+# %% [markdown]
+# **Below 1** an answer sharpens: entropy falls, and at $T = 0.25$ almost nothing is left for the wrong classes. That is no
+# use for a student, who would learn hard labels with the teacher's mistakes in them; it is of use where an answer is to be
+# drawn at random, as language models do. **Far above the logits' own spread** every answer becomes the uniform one, yet the
+# order of the classes stays, and the small differences can be blown up again: chapter 03 does so.
+#
+# ### Which temperature did the paper use?
+#
+# Pictures of distillation like to show soft targets at $T = 4$. The paper's well-known student of MNIST was trained at
+# $T = 20$; in speech it tried 1, 2, 5 and 10 and chose 2; and one sentence names 2.5 to 4, for a very small student. One
+# real image at those temperatures:
+
+# %%
+import pandas as pd
+
+at = chosen[3]
+rows = {f"T = {T}": answer(logits[at], T) for T in (1, 2, 4, 20)}
+pd.DataFrame(
+    {name: {"entropy, bits": a.entropy, **{f"class {c}": p for c, p in enumerate(a.p)}} for name, a in rows.items()}
+).T.style.format("{:.3f}").set_caption(f"test image {at}, a {labels[at]}")
+
+# %% [markdown]
+# ## T = 1: hard labels in disguise?
+#
+# It is said that at $T = 1$ the small probabilities carry almost no gradient, so that a student learns in effect from hard
+# labels. The gradient of $\mathrm{KL}(p \,\|\, q)$ for the student's logits is $(q - p)/T$ (chapter 03 derives it), that of
+# hard labels $q - \text{onehot}(y)$. How far apart do they point? The panel on the right answers with their cosine, for a
+# student before training and for one that has already learned from hard labels.
+
+# %%
+show_figure("gradient_by_temperature", views, my_views)
+
+# %% [markdown]
+# Before training the two are one and the same at $T = 1$: every student starts by learning which class is right. Once it
+# knows, what is left to learn is precisely what the label does not say, and there the two part. So the saying holds for the
+# beginning of a training, and for teachers that are sure. Language models are not: for them $T = 1$ is a normal choice.
+#
+# The panel on the left shows the paper's own account of the temperature. A low $T$ hardly looks at classes that the teacher
+# finds far-fetched; a high $T$ looks at all alike. Whether those far-fetched ones are noise or knowledge cannot be told from
+# here. It has to be tried.
+#
+# ## Which temperature suits which student?
+#
+# The paper's one sentence on it: with 300 units or more in both layers all temperatures above 8 did about equally well, with
+# 30 units 2.5 to 4 did clearly better than lower or higher ones. No numbers are given. So we train students of five widths
+# on soft targets alone: nine temperatures, twenty seeds, every temperature of a seed from the same initial weights. All
+# nine are trained at once, as one stacked network: `benchmarks/` says what that saves.
+
+# %%
+by_width = load("temperature_by_width")
+my_by_width = run("temperature_by_width", PROFILE, SEEDS, DEVICE, rerun=RERUN)
+show_figure("temperature_by_width", by_width, my_by_width)
+
+# %% [markdown]
+# The bands are the paper's. Each point compares with the *same seed's* mean over all temperatures, which takes the luck of
+# the initial weights out. The same in errors, paired: how many more does a student make than at its best temperature?
+
+# %%
+from kdbook.lab import t_interval
+
+paired = by_width.pivot_table(index=["width", "seed"], columns="temperature", values="test_errors")
+
+
+def compared(errors):
+    """Errors above those of the temperature with the fewest, seed by seed, with their 95 % interval."""
+    errors = errors.dropna(axis=1)
+    best = errors.mean().idxmin()
+    intervals = {T: t_interval(errors[T] - errors[best]) for T in errors if best != T}
+    text = {f"T = {T:g}": f"{mean:+.0f} [{low:+.0f}, {high:+.0f}]" for T, (mean, low, high) in intervals.items()}
+    return pd.Series({"errors at the best": f"{errors[best].mean():.0f}", "best": f"{best:g}", **text})
+
+
+pd.DataFrame({f"{width} units": compared(errors) for width, errors in paired.groupby(level="width")}).T.fillna("")
+
+# %% [markdown]
+# A temperature whose interval holds 0 cannot be told from the best one with these seeds. The best of nine is chosen here on
+# test errors, to *describe* the curve; it is not how one may choose a temperature for use.
+#
+# How large is all this beside the width itself?
+
+# %%
+show_figure("temperature_errors_and_agreement", by_width, my_by_width)
+
+# %% [markdown]
+# ## What labels add, and how many it takes
+#
+# Hinton et al. found that labels beside soft targets help a little, with a considerably lower weight. In the loss of
+# chapter 01 that weight is $1 - \alpha$. Here every image has a soft target, and all of them, one in ten or one in a hundred
+# a label too:
+
+# %%
+alphas = load("alpha_sweep")
+my_alphas = run("alpha_sweep", PROFILE, SEEDS, DEVICE, rerun=RERUN)
+show_figure("alpha_sweep", alphas, my_alphas)
+
+# %% [markdown]
+# At the right end no label is used at all, and all three curves are the same student. At the left end of the first curve no
+# *teacher* is used: the distance between its two ends is what soft targets are worth.
+#
+# ## Exercises
+#
+# **1.** Write the dark mass: how much probability all classes but the top one have together, at a temperature.
+
+# %%
+from kdbook.teach import check_dark_mass, check_temperature_for_top
+
+
+def my_dark_mass(logits, temperature):
+    return ...  # (B, C) -> (B,)
+
+
+check_dark_mass(my_dark_mass)
+
+
+# %% [markdown]
+# **2.** Which temperature gives the top class a probability that you name? There is no formula for more than two classes;
+# but you know in which direction it moves.
+
+
+# %%
+def my_temperature(logits, top):
+    return ...  # (C,), number between 1/C and 1 -> one number
+
+
+check_temperature_for_top(my_temperature)
+
+# %% [markdown]
+# **3.** (without a check) In the explorer, find logits for which the dark mass at $T = 4$ is larger than at $T = 20$. If you
+# cannot, say why.
+#
+# ## The claims of this chapter
+#
+# The verdicts come from the full results; *yours* is provisional.
+
+# %%
+from kdbook.show import show_ledger
+
+show_ledger("02", output_folder(PROFILE))
