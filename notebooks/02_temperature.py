@@ -75,7 +75,7 @@ chosen = doubt[[10, 400, 1800, 1950, 1990, 1998]]
 
 
 def draw_answers(T):
-    fig, panels = plt.subplots(2, len(chosen), figsize=(9, 3), height_ratios=[1, 1.4])
+    fig, panels = plt.subplots(2, len(chosen), figsize=(8, 2.9), height_ratios=[1, 1.4])
     for (top, bottom), at in zip(panels.T, chosen, strict=True):
         found = answer(logits[at], T)
         top.imshow(images[at], cmap="gray_r")
@@ -177,16 +177,19 @@ from kdbook.lab import t_interval
 paired = by_width.pivot_table(index=["width", "seed"], columns="temperature", values="test_errors")
 
 
-def compared(errors):
+def above_best(errors):
     """Errors above those of the temperature with the fewest, seed by seed, with their 95 % interval."""
     errors = errors.dropna(axis=1)
     best = errors.mean().idxmin()
-    intervals = {T: t_interval(errors[T] - errors[best]) for T in errors if best != T}
-    text = {f"T = {T:g}": f"{mean:+.0f} [{low:+.0f}, {high:+.0f}]" for T, (mean, low, high) in intervals.items()}
-    return pd.Series({"errors at the best": f"{errors[best].mean():.0f}", "best": f"{best:g}", **text})
+    told = {best: f"best: {errors[best].mean():.0f} errors"}
+    for T in errors.columns.difference([best]):
+        mean, low, high = t_interval(errors[T] - errors[best])
+        told[T] = f"{mean:+.0f} [{low:+.0f}, {high:+.0f}]"
+    return pd.Series(told)
 
 
-pd.DataFrame({f"{width} units": compared(errors) for width, errors in paired.groupby(level="width")}).T.fillna("")
+table = pd.DataFrame({f"{width} units": above_best(errors) for width, errors in paired.groupby(level="width")})
+table.sort_index().rename_axis("temperature").fillna("")
 
 # %% [markdown]
 # A temperature whose interval holds 0 cannot be told from the best one with these seeds. The best of nine is chosen here on

@@ -46,6 +46,7 @@ import torch
 import torch.nn.functional as F
 
 from kdbook.show import picture_slider, show_figure, show_picture
+from kdbook.show.drawing import temperature_axis
 from kdbook.show.style import HARD, SOFT, TEACHER, style
 
 
@@ -68,7 +69,8 @@ with style():
             temperatures, curve, color=TEACHER if c == v[at].argmax() else SOFT, lw=2 if curve.max() > 0.15 else 1
         )
     axes.axhline(0.1, color="black", ls=":", lw=1)
-    axes.set(xscale="log", xlabel="temperature T", ylabel="probability", title="One image: ten classes over T")
+    temperature_axis(axes, (0.25, 1, 4, 20, 100))
+    axes.set(ylabel="probability", title="One image: ten classes over T")
 rising = int((curves[-1] > curves[20]).sum())
 show_picture(
     fig,
@@ -132,7 +134,7 @@ every_label = alphas[alphas.labelled_share == 1].groupby(["width", "alpha"]).tes
 
 
 def draw_alpha(alpha):
-    fig, (left, *panels) = plt.subplots(1, 3, figsize=(9, 2.8), width_ratios=[0.5, 1, 1])
+    fig, (left, *panels) = plt.subplots(1, 3, figsize=(8, 2.6), width_ratios=[0.5, 1, 1])
     left.bar(["soft", "hard"], [alpha, 1 - alpha], color=[SOFT, HARD])
     left.set(ylim=(0, 1), title="weights")
     for axes, width in zip(panels, every_label, strict=True):
@@ -264,7 +266,7 @@ picture_slider("temperature T", [1, 2, 4, 8, 15, 20, 40, 100, 400, 1000], draw_l
 
 # %% [markdown]
 # At low temperatures most dots lie on the horizontal line: those are the classes that distillation leaves alone, because both
-# nets find them far-fetched. Over all test images and teachers:
+# nets find them far-fetched. Over 2,000 training images, for every seed:
 
 # %%
 limit = load("logit_limit")

@@ -104,13 +104,13 @@ def show_picture(drawn: Figure, *, alt: str) -> None:
 
 
 def show_strip(pictures: list[bytes], *, alt: str) -> None:
-    """Display PNGs of one height side by side, as one picture."""
+    """Display PNGs of one size as one picture: side by side, or one under another when they are wide."""
     images = [PIL.Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
-    strip = PIL.Image.new("RGB", (sum(i.width for i in images), max(i.height for i in images)), "white")
-    at = 0
-    for image in images:
-        strip.paste(image, (at, 0))
-        at += image.width
+    width, height = max(i.width for i in images), max(i.height for i in images)
+    down = width > 2 * height
+    strip = PIL.Image.new("RGB", (width, height * len(images)) if down else (width * len(images), height), "white")
+    for number, image in enumerate(images):
+        strip.paste(image, (0, number * height) if down else (number * width, 0))
     display(Image(_few_colours(strip), alt=alt), metadata={"image/png": {"alt": alt}})
 
 

@@ -7,6 +7,10 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+import torch
+import torch.nn.functional as F
+
+from kdbook.losses import kd_loss
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "notebooks").glob("*.py"))
@@ -24,7 +28,7 @@ def code_cells(script):
 
 
 def test_there_are_chapters():
-    assert [p.stem for p in SCRIPTS][:2] == ["00_overview", "01_dark_knowledge"]
+    assert [p.stem for p in SCRIPTS][:4] == ["00_overview", "01_dark_knowledge", "02_temperature", "03_math"]
 
 
 @chapters
@@ -89,18 +93,28 @@ def test_it_uses_no_magic_no_pip_and_no_absolute_path(script):
     assert not re.search(r"[\"'](/|[A-Z]:\\)\w", source)
 
 
+def functions_of(chapter, *names):
+    """Functions that a chapter defines, without running the rest of their cells."""
+    tree = ast.parse((ROOT / "notebooks" / f"{chapter}.py").read_text())
+    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in names]
+    found = {"torch": torch, "F": F}
+    exec(compile(tree, chapter, "exec"), found)
+    return [found[name] for name in names]
+
+
 def test_the_blackboard_loss_of_chapter_01_equals_the_package():
-    import torch
-
-    from kdbook.losses import kd_loss
-
-    cells = jupytext.read(ROOT / "notebooks" / "01_dark_knowledge.py").cells
-    (source,) = [c.source for c in cells if "def distillation_loss" in c.source]
-    names = {}
-    exec(source, names)
+    _, loss = functions_of("01_dark_knowledge", "soft_targets", "distillation_loss")
     generator = torch.Generator().manual_seed(5)
     s, t = torch.randn(2, 7, 10, generator=generator, dtype=torch.float64)
     y = torch.arange(7)
     for temperature, alpha in ((1.0, 0.0), (4.0, 0.7), (20.0, 1.0)):
-        ours = names["distillation_loss"](s, t, y, temperature, alpha)
+        ours = loss(s, t, y, temperature, alpha)
         torch.testing.assert_close(ours, kd_loss(s, t, y, temperature=temperature, alpha=alpha))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0, 20.0])
+def test_the_soft_loss_of_chapter_03_equals_the_package(temperature):
+    _, loss = functions_of("03_math", "soft", "soft_loss")
+    generator = torch.Generator().manual_seed(6)
+    s, t = torch.randn(2, 7, 10, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close(loss(s, t, temperature), kd_loss(s, t, temperature=temperature, reduction="none"))

@@ -1,13 +1,16 @@
 """Figures: found by name, drawn the same each time, saved with alt text and the arrays behind them."""
 
+import io
 import json
 
 import matplotlib.pyplot as plt
 import numpy as np
+import PIL.Image
 import pytest
 
 from kdbook.experiments import EXPERIMENTS
 from kdbook.lab.results import REFERENCE
+from kdbook.show import figures
 from kdbook.show.compare import compare_figures
 from kdbook.show.figures import COMMITTED, draw_all, plotted, png, registered, save, show_figure
 from kdbook.show.style import style
@@ -83,3 +86,15 @@ def test_every_committed_figure_is_drawn_again_with_the_same_numbers(tmp_path):
     assert sorted(p.stem for p in COMMITTED.glob("*.json")) == names
     assert compare_figures(COMMITTED, tmp_path, rtol=1e-6) == []
     assert (tmp_path / "index.md").read_text() == (COMMITTED / "index.md").read_text()
+
+
+@pytest.mark.parametrize(("size", "expected"), [((40, 30), (120, 30)), ((90, 30), (90, 90))], ids=["beside", "below"])
+def test_stills_stand_side_by_side_and_wide_ones_below_each_other(size, expected, monkeypatch):
+    shown = []
+    monkeypatch.setattr(figures, "display", lambda picture, metadata: shown.append((picture, metadata)))
+    still = io.BytesIO()
+    PIL.Image.new("RGB", size, "red").save(still, "png")
+    figures.show_strip([still.getvalue()] * 3, alt="three red ones")
+    ((picture, metadata),) = shown
+    assert PIL.Image.open(io.BytesIO(picture.data)).size == expected
+    assert metadata["image/png"]["alt"] == "three red ones"

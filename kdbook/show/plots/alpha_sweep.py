@@ -22,9 +22,9 @@ def alpha_sweep(reference, mine=None) -> Figure:
     """Images without a label have a soft target: alpha weighs only where there are both."""
     fig, panels = plt.subplots(1, len(WIDTHS), figsize=(11, 4.2))
     for axes, width in zip(panels, WIDTHS, strict=True):
-        for share, mark in zip(SHARES, ("o", "s", "^"), strict=True):
+        for share, mark, line in zip(SHARES, ("o", "s", "^"), ("-", "-.", ":"), strict=True):
             rows = reference[(reference.width == width) & (reference.labelled_share == share)]
-            curve(axes, rows, "alpha", "test_errors", SOFT, f"{mark}-", LABELS[share])
+            curve(axes, rows, "alpha", "test_errors", SOFT, f"{mark}{line}", LABELS[share])
             if mine is not None:
                 rows = mine[(mine.width == width) & (mine.labelled_share == share)]
                 label = "yours (quick)" if share == 1 else None

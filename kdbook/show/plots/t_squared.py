@@ -77,7 +77,8 @@ def factors(reference, mine=None) -> Figure:
         curves(axes, column, {"untrained": look}, reference)
         if mine is not None:
             mean = mine[mine.arm == "untrained"].groupby("temperature")[column].mean()
-            axes.plot(mean.index, mean, "--", color=YOURS, lw=1, label=f"{column}, yours (quick)")
+            label = "yours (quick)" if column == "gradient_norm" else None
+            axes.plot(mean.index, mean, "--", color=YOURS, lw=1, label=label)
     ends = (TEMPERATURES[-3], TEMPERATURES[-1])
     for column, power, style in (("gap_norm", 1, ":"), ("gradient_norm", 2, "-.")):
         rows = reference[(reference.arm == "untrained") & (reference.temperature == ends[1])]

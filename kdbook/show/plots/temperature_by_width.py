@@ -56,6 +56,8 @@ def levels(reference, mine=None) -> Figure:
         for width, mark in zip(WIDTHS, ("v-", "o-", "s-", "^-", "d-"), strict=True):
             rows = reference[reference.width == width]
             curve(axes, rows, "temperature", column, SOFT, mark, f"{width} units", scale)
+            last = rows[rows.temperature == rows.temperature.max()]
+            axes.text(last.temperature.max() * 1.08, last[column].mean() * scale, f"{width}", va="center", fontsize=8)
             if mine is not None:
                 label = "yours (quick)" if width == 10 else None
                 rows = mine[mine.width == width]
