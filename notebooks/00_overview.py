@@ -227,8 +227,8 @@ picture_slider("image", range(1, 13), draw_answer, alt=answer_alt)
 # |---|---|
 # | **00 overview** | what is it, and how is it checked? |
 # | **01 dark knowledge** | does a student of soft targets come near its teacher on MNIST, and why? |
-# | 02 temperature | how soft should the targets be, and does it depend on the student? |
-# | 03 the mathematics | why $T^2$? what happens for $T \to \infty$? |
+# | **02 temperature** | how soft should the targets be, and does it depend on the student? |
+# | **03 the mathematics** | why $T^2$? what happens for $T \to \infty$? |
 # | 04 types of knowledge | answers, features or relations? |
 # | 05 training modes | teacher first, teacher along, or no teacher? |
 # | 06 specialists | one generalist and many experts |
