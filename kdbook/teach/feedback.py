@@ -26,11 +26,12 @@ class Feedback:
 
 
 def unanswered(answer) -> bool:
+    """Whether a stub still stands there."""
     return answer is None or answer is ...
 
 
 def number(answer, right: float, mistakes: dict[float, str], done: str, rtol: float = 0.01) -> Feedback:
-    """Compare with the right number, then with what the usual mistakes give."""
+    """Compare with the right number, then with what the usual mistakes give; `done` is said when it is right."""
     if unanswered(answer):
         return Feedback(False, NOT_YET)
     try:
