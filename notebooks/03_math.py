@@ -199,6 +199,8 @@ flat.columns = ["within 5 % of the limit from T =, fewest", "most"]
 flat.loc[["untrained", "hard", "gaussian_10", "gaussian_100"]]
 
 # %% [markdown]
+# (100 is the largest $T$ of the list, and means: nowhere below it.) The table takes $T = 100$ for the limit.
+#
 # The factor is needed where *two* losses meet, so that a change of $T$ does not silently change how much the labels count.
 # Without it, $\alpha\,\mathrm{KL} + (1-\alpha)\,\mathrm{CE}$ is the loss with $T^2$ at another alpha, and a smaller step:
 #
