@@ -44,7 +44,7 @@ def curves(axes, column: str, arms: dict, reference, mine=None) -> None:
     "with 100 classes the norm falls.",
 )
 def scale(reference, mine=None) -> Figure:
-    """Hinton et al. 2015, section 2: the contributions "remain roughly unchanged"."""
+    """Hinton et al. 2015, section 2: with the factor, soft targets keep about their weight at every temperature."""
     fig, panels = plt.subplots(1, 2, figsize=(12, 4.4))
     for axes, column, title, unit in (
         (panels[0], "scaled_norm", "T² × norm of the gradient of KL", "norm"),
