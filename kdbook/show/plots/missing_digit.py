@@ -60,7 +60,7 @@ def three(reference, mine=None) -> Figure:
 @figure(
     "sevens_and_eights_bias",
     chapter="01",
-    alt="Test errors of a student that saw only 7s and 8s, over the number added to the biases of both classes: most "
+    alt="Test errors of a student that saw only 7s and 8s, over the number added to the biases of both classes: many "
     "images are wrong as trained, few after both biases are lowered by several units.",
 )
 def sevens_and_eights(reference, mine=None) -> Figure:
