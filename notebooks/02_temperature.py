@@ -215,7 +215,7 @@ show_figure("alpha_sweep", alphas, my_alphas)
 # %% [markdown]
 # At the right end no label is used at all, and all three curves are the same student. At the left end of the first curve no
 # *teacher* is used: the distance between its two ends is what soft targets are worth. Where only some images have a label,
-# even $\\alpha = 0$ leaves the others their soft targets, and that is why those curves start so low.
+# even $\alpha = 0$ leaves the others their soft targets, and that is why those curves start so low.
 #
 # ## Exercises
 #
