@@ -91,7 +91,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     test = load_images(trial.data, "test")
     logits = predict(stored_network(trial.needs[0], tools).cpu(), test).logits.double()
     if trial.arm == "teacher":
-        tools.keep(trial, pictures={"test_logits": logits[:KEPT].float().numpy()})
+        keep_first(trial, logits, tools)
         rows = [
             {"temperature": t, **shape_of(logits, t), "wrong_mass": wrong_mass(logits, test.y, t)} for t in TEMPERATURES
         ]
@@ -99,7 +99,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     student = trial.needs[1]
     model = seeded_network(student) if trial.arm == "untrained" else stored_network(student, tools).cpu()
     answers = predict(model, test).logits.double()
-    tools.keep(trial, pictures={"test_logits": answers[:KEPT].float().numpy()})
+    keep_first(trial, answers, tools)
     hard = answers.softmax(-1) - F.one_hot(test.y, answers.shape[-1])
     rows = []
     for t in TEMPERATURES:
@@ -107,6 +107,12 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         cosine = float(F.cosine_similarity(soft.flatten(), hard.flatten(), dim=0))
         rows.append({"temperature": t, "low_five": share_of_lowest(soft, logits), "cosine_with_hard": cosine})
     return [{"rows": rows}]
+
+
+def keep_first(trial: Trial, logits: Tensor, tools: Tools) -> None:
+    """Logits of the first test images, of the first seed only: a picture needs one net."""
+    if trial.seed == 0:
+        tools.keep(trial, pictures={"test_logits": logits[:KEPT].float().numpy()})
 
 
 def gaussian_logits(seed: int) -> Tensor:

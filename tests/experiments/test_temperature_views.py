@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from kdbook.experiments.temperature_views import (
+    KEPT,
     TEMPERATURES,
     gaussian_logits,
     kd_gradient,
@@ -69,6 +70,7 @@ def test_a_small_run_obeys_the_laws_of_the_softmax(micro, documented):
     table, measured = micro("temperature_views")
     documented("temperature_views", table, measured)
     assert len(measured) == 4 and len(table) == 4 * len(TEMPERATURES)
+    assert table.array("teacher", "test_logits").shape == (KEPT, 10)
     for arm in ("teacher", "gaussian"):
         rows = table[table.arm == arm]
         assert rows.temperature.tolist() == list(TEMPERATURES)
