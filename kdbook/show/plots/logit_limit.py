@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.logit_limit import TEMPERATURES
-from kdbook.show.drawing import compare_arms, temperature_axis
+from kdbook.show.drawing import compare_arms, log_scale, temperature_axis
 from kdbook.show.figures import figure
 from kdbook.show.plots.t_squared import LOGITS, curves
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED
@@ -60,7 +60,8 @@ def students(reference, mine=None) -> Figure:
     fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     compare_arms(left, STUDENTS, "test_errors", reference, mine, COLOURS)
     compare_arms(right, STUDENTS, "logit_gap", reference, mine, COLOURS)
-    left.set(title="Test errors", ylabel="wrong of 10,000")
+    log_scale(left)
+    left.set(title="Test errors", ylabel="wrong of 10,000 (log scale)")
     right.set(title="Distance of the logits from the teacher's", ylabel="RMS of centred logits", ylim=(0, None))
     if mine is not None:
         left.legend(fontsize=8)
@@ -79,7 +80,8 @@ def compression(reference, mine=None) -> Figure:
     """Bucila, Caruana and Niculescu-Mizil 2006; Ba and Caruana 2014."""
     fig, axes = plt.subplots(figsize=(9, 4.2))
     compare_arms(axes, COMPRESSED, "test_errors", reference, mine, COLOURS)
-    axes.set(title="A transfer set made from few images, as many steps for all", ylabel="test errors of 10,000")
+    log_scale(axes)
+    axes.set(title="A transfer set made from few images, as many steps for all", ylabel="test errors (log scale)")
     axes.tick_params(axis="x", labelsize=8)
     if mine is not None:
         axes.legend(fontsize=8)

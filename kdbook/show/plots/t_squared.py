@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.t_squared import TEMPERATURES, TRAINED_AT
-from kdbook.show.drawing import published, seeds_and_interval, temperature_axis, yours
+from kdbook.show.drawing import log_scale, published, seeds_and_interval, temperature_axis, yours
 from kdbook.show.figures import figure
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
 
@@ -104,9 +104,9 @@ def training(reference, mine=None) -> Figure:
     """The comparison that the paper does not show."""
     fig, panels = plt.subplots(1, 3, figsize=(13, 4.2))
     for axes, kind, column, title, unit in (
-        (panels[0], "mixed", "test_errors", "half hard labels: test errors", "wrong of 10,000"),
+        (panels[0], "mixed", "test_errors", "half hard labels: test errors", "wrong of 10,000 (log scale)"),
         (panels[1], "mixed", "logit_gap", "half hard labels: distance to the teacher", "RMS of centred logits"),
-        (panels[2], "soft", "test_errors", "soft only, learning rate × T²: test errors", "wrong of 10,000"),
+        (panels[2], "soft", "test_errors", "soft only, learning rate × T²: test errors", "wrong of 10,000 (log scale)"),
     ):
         for at, t in enumerate(TRAINED_AT):
             for arm, colour, label, off in ((kind, SOFT, "with T²", -0.24), (f"{kind}_without", HARD, "without", 0.24)):
@@ -119,6 +119,8 @@ def training(reference, mine=None) -> Figure:
                     yours(axes, at + off - 0.1, own, "yours (quick: smaller nets)" if (at, off) == (1, 0.24) else None)
         axes.set_xticks(range(len(TRAINED_AT)), [f"{t:g}" for t in TRAINED_AT])
         axes.set(title=title, xlabel="temperature T", ylabel=unit, xlim=(-0.6, 2.6))
+        if column == "test_errors":
+            log_scale(axes)
         axes.title.set_fontsize(10)
         axes.grid(axis="x", visible=False)
     panels[0].legend(fontsize=8)
