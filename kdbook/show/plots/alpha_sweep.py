@@ -15,9 +15,9 @@ LABELS = dict(zip(SHARES, ("every image has a label", "one image in 10", "one im
     "alpha_sweep",
     chapter="02",
     alt="Test errors over alpha, the weight of soft targets on labelled images, for students of 30 and of 300 units, "
-    "with a label for every image, for one in ten and for one in a hundred. With a label for every image errors fall "
-    "from the left end, where there are hard labels alone, and are level from about 0.75 on; with fewer labels they "
-    "are level throughout. The fall is steep for 300 units and gentle for 30.",
+    "with a label for every image, one in ten and one in a hundred. With a label for every image errors fall from hard "
+    "labels alone on the left and are level from about 0.75 on, steeply for 300 units and gently for 30; with fewer "
+    "labels they are level.",
 )
 def alpha_sweep(reference, mine=None) -> Figure:
     """Images without a label have a soft target: alpha weighs only where there are both."""
