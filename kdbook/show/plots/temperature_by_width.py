@@ -22,7 +22,7 @@ def paired(table):
     chapter="02",
     alt="Five panels, for students of 10 to 800 units a layer: test errors above or below the mean over all "
     "temperatures of the same seed, in per cent, over the temperature. Grey bands are the paper's best. For 10 and 30 "
-    "units errors rise steeply above 4; for 300 and 800 they fall from 1 on and are level from about 8; 100 lies between.",
+    "units errors rise steeply above 4; for 300 and 800 they fall from 1 on and are level from about 8.",
 )
 def by_width(reference, mine=None) -> Figure:
     """Hinton et al. 2015, section 3: 2.5 to 4 for 30 units, anything above 8 for 300 or more."""
