@@ -168,7 +168,7 @@ def draw_bias(bias):
     parts = {"threes called something else": three_errors[at], "other digits wrong": all_errors[at] - three_errors[at]}
     axes.barh(list(parts), list(parts.values()), color=[HARD, SOFT])
     axes.set(
-        xlim=(0, 400),
+        xlim=(0, 600),
         xlabel="test errors (mean of seeds)",
         title=f"bias of class 3 {bias:+g}: {all_errors[at]:.0f} errors",
     )
