@@ -14,16 +14,3 @@ from kdbook.losses.response import (
     soft_cross_entropy,
     soft_targets,
 )
-
-__all__ = [
-    "born_again_loss",
-    "deep_to_shallow_loss",
-    "dkd_loss",
-    "hard_loss",
-    "kd_loss",
-    "logit_matching",
-    "mutual_loss",
-    "progressive_targets",
-    "soft_cross_entropy",
-    "soft_targets",
-]
