@@ -5,5 +5,3 @@ No model, loss or training code lives here.
 """
 
 from kdbook.data.images import CENTRE_VIEW, IMAGE_SETS, VIEWS, Split, checksum, load_images
-
-__all__ = ["CENTRE_VIEW", "IMAGE_SETS", "VIEWS", "Split", "checksum", "load_images"]

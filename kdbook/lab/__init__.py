@@ -8,5 +8,3 @@ from kdbook.lab.intervals import t_interval
 from kdbook.lab.results import Results, output_folder
 from kdbook.lab.runs import describe_run, load, pick_device, run
 from kdbook.lab.store import Store
-
-__all__ = ["Results", "Store", "describe_run", "load", "output_folder", "pick_device", "run", "t_interval"]

@@ -8,13 +8,3 @@ from kdbook.show.explorer import answer, show_live, temperature_explorer
 from kdbook.show.figures import show_figure, show_picture
 from kdbook.show.ledger import show_ledger
 from kdbook.show.sliders import picture_slider
-
-__all__ = [
-    "answer",
-    "picture_slider",
-    "show_figure",
-    "show_ledger",
-    "show_live",
-    "show_picture",
-    "temperature_explorer",
-]

@@ -1,6 +1,7 @@
 """Figures by name: registered where they are drawn (`show/plots`), saved with alt text and the arrays behind them."""
 
 import base64
+import inspect
 import io
 import json
 import os
@@ -39,8 +40,11 @@ class Registered:
     draw: Callable
 
 
-def figure(name: str, *, chapter: str, alt: str) -> Callable:
+def figure(name: str, *, chapter: str) -> Callable:
     """Register `plot(reference, mine=None) -> Figure` under a name; the module's name is the experiment's.
+
+    The first line of its docstring gives the source or the question. The paragraph after it is the alt text: what a
+    reader who cannot see the figure should know. Numbers stay out of it: they belong to the results.
 
     Parameters
     ----------
@@ -48,17 +52,17 @@ def figure(name: str, *, chapter: str, alt: str) -> Callable:
         File name of the figure.
     chapter : str
         Two digits.
-    alt : str
-        What a reader who cannot see it should know. Numbers stay out: they belong to the results.
     """
 
     def register(draw: Callable) -> Callable:
+        _, _, alt = inspect.getdoc(draw).partition("\n\n")
+
         def styled(reference, mine=None) -> Figure:
             with style():
                 return draw(reference, mine)
 
         styled.__doc__, styled.__name__ = draw.__doc__, draw.__name__
-        _REGISTRY[name] = Registered(name, chapter, draw.__module__.rsplit(".", 1)[-1], alt, styled)
+        _REGISTRY[name] = Registered(name, chapter, draw.__module__.rsplit(".", 1)[-1], " ".join(alt.split()), styled)
         return styled
 
     return register

@@ -8,16 +8,3 @@ from kdbook.teach.dark_knowledge import check_information, check_missing_bias, c
 from kdbook.teach.mathematics import check_kd_loss, check_logit_limit, check_soft_gradient
 from kdbook.teach.overview import check_gap_closed, check_size_ratio
 from kdbook.teach.temperature import check_dark_mass, check_temperature_for_top
-
-__all__ = [
-    "check_dark_mass",
-    "check_gap_closed",
-    "check_information",
-    "check_kd_loss",
-    "check_logit_limit",
-    "check_missing_bias",
-    "check_size_ratio",
-    "check_soft_gradient",
-    "check_soft_targets",
-    "check_temperature_for_top",
-]

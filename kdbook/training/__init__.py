@@ -8,8 +8,3 @@ from kdbook.training.cohort import StackedMLP, stack, unstack
 from kdbook.training.loop import History, fit, one_cycle, sgd
 from kdbook.training.objectives import Batch, Distillation, HardLabels
 from kdbook.training.teachers import ApiTeacher, CachedTeacher, EnsembleTeacher, LiveTeacher, SoftTargets, predict
-
-__all__ = [
-    "ApiTeacher", "Batch", "CachedTeacher", "Distillation", "EnsembleTeacher", "HardLabels", "History", "LiveTeacher",
-    "SoftTargets", "StackedMLP", "fit", "one_cycle", "predict", "sgd", "stack", "unstack",
-]  # fmt: skip

@@ -24,15 +24,14 @@ TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 COLOURS = {"teacher": TEACHER, "teacher_smoothed": TEACHER, "hard": HARD, "kd_1": SOFT, "kd_4": SOFT}
 
 
-@figure(
-    "ablation_controls",
-    chapter="01",
-    alt="Test errors on MNIST and Fashion-MNIST of same-sized nets under ten conditions: two teachers, hard labels, "
-    "labels weighted by the teacher's confidence, permuted and true soft targets at two temperatures, and a "
-    "label-smoothed teacher.",
-)
+@figure("ablation_controls", chapter="01")
 def controls(reference, mine=None) -> Figure:
-    """Furlanello et al. 2018; Mueller et al. 2019."""
+    """Furlanello et al. 2018; Mueller et al. 2019.
+
+    Test errors on MNIST and Fashion-MNIST of same-sized nets under ten conditions: two teachers, hard labels, labels
+    weighted by the teacher's confidence, permuted and true soft targets at two temperatures, and a label-smoothed
+    teacher.
+    """
     fig, panels = plt.subplots(2, 1, figsize=(10, 7))
     for axes, data in zip(panels, DATA, strict=True):
         arms = {f"{data}:{method}": label for method, label in LABELS.items()}
@@ -45,15 +44,14 @@ def controls(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "ablation_fidelity",
-    chapter="01",
-    alt="Share of test images on which a student gives its own teacher's answer: students of the ablations on two "
-    "image sets, and a LeNet-5 that copies a LeNet-5 of 200 images with 60,000 images, beside the published level. "
-    "Students of soft targets at the higher temperature agree most, those of permuted ones least.",
-)
+@figure("ablation_fidelity", chapter="01")
 def fidelity(reference, mine=None) -> Figure:
-    """Stanton et al. 2021: over 99 % for LeNet-5 on MNIST; far from it elsewhere."""
+    """Stanton et al. 2021: over 99 % for LeNet-5 on MNIST; far from it elsewhere.
+
+    Share of test images on which a student gives its own teacher's answer: students of the ablations on two image sets,
+    and a LeNet-5 that copies a LeNet-5 of 200 images with 60,000 images, beside the published level. Students of soft
+    targets at the higher temperature agree most, those of permuted ones least.
+    """
     fig, axes = plt.subplots(figsize=(10, 4))
     for at, (data, colour) in enumerate(zip(DATA, (SOFT, HARD), strict=True)):
         for x, method in enumerate(STUDENTS):

@@ -11,16 +11,15 @@ from kdbook.show.style import SOFT, YOURS
 LABELS = dict(zip(SHARES, ("every image has a label", "one image in 10", "one image in 100"), strict=True))
 
 
-@figure(
-    "alpha_sweep",
-    chapter="02",
-    alt="Test errors over alpha, the weight of soft targets on labelled images, for students of 30 and of 300 units, "
-    "with a label for every image, one in ten and one in a hundred. With a label for every image errors fall from hard "
-    "labels alone on the left and are level from about 0.75 on, steeply for 300 units and gently for 30; with fewer "
-    "labels they are level.",
-)
+@figure("alpha_sweep", chapter="02")
 def alpha_sweep(reference, mine=None) -> Figure:
-    """Images without a label have a soft target: alpha weighs only where there are both."""
+    """Images without a label have a soft target: alpha weighs only where there are both.
+
+    Test errors over alpha, the weight of soft targets on labelled images, for students of 30 and of 300 units, with a
+    label for every image, one in ten and one in a hundred. With a label for every image errors fall from hard labels
+    alone on the left and are level from about 0.75 on, steeply for 300 units and gently for 30; with fewer labels they
+    are level.
+    """
     fig, panels = plt.subplots(1, len(WIDTHS), figsize=(11, 4.2))
     for axes, width in zip(panels, WIDTHS, strict=True):
         for share, mark, line in zip(SHARES, ("o", "s", "^"), ("-", "-.", ":"), strict=True):

@@ -13,14 +13,13 @@ from kdbook.show.figures import figure
 from kdbook.show.style import ARM_COLOURS, HARD, SOFT, TEACHER, YOURS
 
 
-@figure(
-    "two_soft_targets",
-    chapter="01",
-    alt="Six real test images of a 2 and the teacher's probabilities for them at temperatures 1, 4 and 20, on a "
-    "logarithmic scale. At 1 the other classes of a clear 2 lie many powers of ten below; at 20 all are visible.",
-)
+@figure("two_soft_targets", chapter="01")
 def two_soft_targets(reference, mine=None) -> Figure:
-    """The paper speaks of 1e-6 against 1e-9; here are real ones."""
+    """The paper speaks of 1e-6 against 1e-9; here are real ones.
+
+    Six real test images of a 2 and the teacher's probabilities for them at temperatures 1, 4 and 20, on a logarithmic
+    scale. At 1 the other classes of a clear 2 lie many powers of ten below; at 20 all are visible.
+    """
     images, logits = reference.array("teacher", "twos_images"), reference.array("teacher", "twos_logits")
     fig, rows = plt.subplots(4, len(images), figsize=(12, 7), height_ratios=[1.1, 1, 1, 1], sharex="row", sharey="row")
     for column, (image, z) in enumerate(zip(images, logits, strict=True)):
@@ -39,14 +38,13 @@ def two_soft_targets(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "class_similarity",
-    chapter="01",
-    alt="Class-similarity matrices at T = 4 of the teacher, an untrained net, a student of hard labels and a distilled "
-    "student, and a tree of the teacher's classes. 4 joins 9, 3 joins 5; the hard student's matrix looks much alike.",
-)
+@figure("class_similarity", chapter="01")
 def class_similarity(reference, mine=None) -> Figure:
-    """Row: true class; colour: mean soft target, logarithmic, diagonal left out."""
+    """Row: true class; colour: mean soft target, logarithmic, diagonal left out.
+
+    Class-similarity matrices at T = 4 of the teacher, an untrained net, a student of hard labels and a distilled
+    student, and a tree of the teacher's classes. 4 joins 9, 3 joins 5; the hard student's matrix looks much alike.
+    """
     fig, panels = plt.subplots(1, 5, figsize=(15, 3.2))
     arms = ("teacher", "untrained", "hard", "distilled")
     for axes, arm in zip(panels, arms, strict=False):
@@ -69,14 +67,13 @@ def class_similarity(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "similarity_to_teacher",
-    chapter="01",
-    alt="Four panels: how like the teacher an untrained net, a student of hard labels and two distilled students are, "
-    "in class similarities, features, confusions and mistakes. Hard labels already teach relations; soft targets more.",
-)
+@figure("similarity_to_teacher", chapter="01")
 def similarity_to_teacher(reference, mine=None) -> Figure:
-    """What a hard student learns by itself, and what soft targets add."""
+    """What a hard student learns by itself, and what soft targets add.
+
+    Four panels: how like the teacher an untrained net, a student of hard labels and two distilled students are, in
+    class similarities, features, confusions and mistakes. Hard labels already teach relations; soft targets more.
+    """
     fig, panels = plt.subplots(1, 4, figsize=(14, 3.8))
     columns = {
         "similarity": "Class similarities (correlation)",
@@ -94,14 +91,13 @@ def similarity_to_teacher(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "certainty_gallery",
-    chapter="01",
-    alt="Twelve test images with the highest and twelve with the lowest entropy of the teacher's answer. The uncertain "
-    "ones are broken, slanted or between two digits; the certain ones are textbook digits.",
-)
+@figure("certainty_gallery", chapter="01")
 def certainty_gallery(reference, mine=None) -> Figure:
-    """Does the teacher's doubt match what the eye sees?"""
+    """Does the teacher's doubt match what the eye sees?
+
+    Twelve test images with the highest and twelve with the lowest entropy of the teacher's answer. The uncertain ones
+    are broken, slanted or between two digits; the certain ones are textbook digits.
+    """
     fig, rows = plt.subplots(2, 12, figsize=(13, 3.2))
     for line, name in zip(rows, ("least_certain", "most_certain"), strict=True):
         images, logits = (reference.array("teacher", f"{name}_{part}") for part in ("images", "logits"))
@@ -120,14 +116,13 @@ def _by_temperature(table, column: str) -> np.ndarray:
     return table[table.arm == "teacher"].groupby("temperature")[column].mean().loc[list(TEMPERATURES)].to_numpy()
 
 
-@figure(
-    "information_by_temperature",
-    chapter="01",
-    alt="Mean entropy of the teacher's answer, and information about the input in it, over temperature, in bits, with "
-    "the ceiling of log2 of 10. Entropy rises towards the ceiling while information falls towards zero.",
-)
+@figure("information_by_temperature", chapter="01")
 def information(reference, mine=None) -> Figure:
-    """I = H(mean answer) - mean H(answer) never exceeds log2 C, whatever the temperature."""
+    """I = H(mean answer) - mean H(answer) never exceeds log2 C, whatever the temperature.
+
+    Mean entropy of the teacher's answer, and information about the input in it, over temperature, in bits, with the
+    ceiling of log2 of 10. Entropy rises towards the ceiling while information falls towards zero.
+    """
     fig, axes = plt.subplots(figsize=(7, 4))
     axes.axhline(np.log2(10), color="black", ls=":", label="log2(10): all a label can carry")
     for column, colour, label in (
@@ -147,14 +142,13 @@ def information(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "gradient_variance",
-    chapter="01",
-    alt="Variance between training images of the output layer's gradient in an untrained student, relative to the mean "
-    "gradient, over temperature, for soft targets, with hard labels as a level line.",
-)
+@figure("gradient_variance", chapter="01")
 def gradient_variance(reference, mine=None) -> Figure:
-    """Hinton et al. 2015, section 1: soft targets give less variance between cases."""
+    """Hinton et al. 2015, section 1: soft targets give less variance between cases.
+
+    Variance between training images of the output layer's gradient in an untrained student, relative to the mean
+    gradient, over temperature, for soft targets, with hard labels as a level line.
+    """
     fig, axes = plt.subplots(figsize=(7, 4))
     for table, style, colour, who in ((reference, "o-", SOFT, ""), (mine, "D--", YOURS, ", yours (quick)")):
         if table is None:

@@ -9,14 +9,13 @@ from kdbook.show.figures import figure
 from kdbook.show.style import ARM_COLOURS, ARM_LABELS
 
 
-@figure(
-    "hinton_errors",
-    chapter="01",
-    alt="Test errors on MNIST of the teacher and four students, each seed a dot, with mean, 95 % interval and the "
-    "published value. Students of soft targets stand far below the student of plain hard labels and near the teacher.",
-)
+@figure("hinton_errors", chapter="01")
 def errors(reference, mine=None) -> Figure:
-    """Test errors by arm; Hinton et al. 2015, section 3."""
+    """Test errors by arm; Hinton et al. 2015, section 3.
+
+    Test errors on MNIST of the teacher and four students, each seed a dot, with mean, 95 % interval and the published
+    value. Students of soft targets stand far below the student of plain hard labels and near the teacher.
+    """
     fig, axes = plt.subplots(figsize=(8.5, 4.2))
     arms = {arm: ARM_LABELS[arm] for arm in ARMS}
     compare_arms(axes, arms, "test_errors", reference, mine, ARM_COLOURS)
@@ -31,14 +30,13 @@ def errors(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "hinton_shifted",
-    chapter="01",
-    alt="Test errors by arm when each test image is shifted. The student of hard labels fails most often, the student "
-    "of soft targets several times less, and the nets that met all shifts least.",
-)
+@figure("hinton_shifted", chapter="01")
 def shifted(reference, mine=None) -> Figure:
-    """Does knowledge of shifts come through unshifted images?"""
+    """Does knowledge of shifts come through unshifted images?
+
+    Test errors by arm when each test image is shifted. The student of hard labels fails most often, the student of soft
+    targets several times less, and the nets that met all shifts least.
+    """
     fig, axes = plt.subplots(figsize=(8.5, 4))
     arms = {arm: ARM_LABELS[arm] for arm in ARMS}
     compare_arms(axes, arms, "test_errors_shifted", reference, mine, ARM_COLOURS)
@@ -52,14 +50,13 @@ def shifted(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "hinton_fidelity",
-    chapter="01",
-    alt="Left, the share of test images on which a student gives the teacher's answer; right, the divergence of its "
-    "probabilities from the teacher's. Distilled students agree more, none agrees always.",
-)
+@figure("hinton_fidelity", chapter="01")
 def fidelity(reference, mine=None) -> Figure:
-    """Accuracy is not fidelity: Stanton et al. 2021."""
+    """Accuracy is not fidelity: Stanton et al. 2021.
+
+    Left, the share of test images on which a student gives the teacher's answer; right, the divergence of its
+    probabilities from the teacher's. Distilled students agree more, none agrees always.
+    """
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
     for at, arm in enumerate(ARMS[1:]):
         for axes, column, scale in ((left, "agreement", 100), (right, "mean_kl", 1)):

@@ -17,14 +17,13 @@ def _ratio(table, name: str, batch_size: int, column: str):
     return chosen.loc[chosen.arm == TEACHER, column] / chosen.loc[chosen.arm == name, column]
 
 
-@figure(
-    "latency_ratios",
-    chapter="00",
-    alt="How many times smaller and faster than the teacher four nets are: weights, time for one image, time for 64. "
-    "Size shrinks as the weights do; the time for a single image shrinks less.",
-)
+@figure("latency_ratios", chapter="00")
 def ratios(reference, mine=None) -> Figure:
-    """Small and fast are two things."""
+    """Small and fast are two things.
+
+    How many times smaller and faster than the teacher four nets are: weights, time for one image, time for 64. Size
+    shrinks as the weights do; the time for a single image shrinks less.
+    """
     fig, panels = plt.subplots(1, 3, figsize=(12, 3.8))
     columns = (
         (1, "bytes", "Size of the weights"),

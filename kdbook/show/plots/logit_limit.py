@@ -25,15 +25,14 @@ COLOURS = {
 }
 
 
-@figure(
-    "logit_limit_angle",
-    chapter="03",
-    alt="Two panels over temperature, for real and Gaussian logits: the angle between the gradients of distillation "
-    "and of the centred squared error of logits, and the ratio of their norms. The angle falls to zero and the ratio "
-    "tends to one; the trained student starts farthest away.",
-)
+@figure("logit_limit_angle", chapter="03")
 def limit(reference, mine=None) -> Figure:
-    """Hinton et al. 2015, eq. 4."""
+    """Hinton et al. 2015, eq. 4.
+
+    Two panels over temperature, for real and Gaussian logits: the angle between the gradients of distillation and of
+    the centred squared error of logits, and the ratio of their norms. The angle falls to zero and the ratio tends to
+    one; the trained student starts farthest away.
+    """
     fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
     arms = {arm: look for arm, look in LOGITS.items() if arm != "gaussian_100"}
     curves(left, "angle", arms, reference, mine)
@@ -48,15 +47,14 @@ def limit(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "logit_matching_students",
-    chapter="03",
-    alt="Students of distillation at three temperatures beside a student of logit matching: test errors, and distance "
-    "of their logits from the teacher's. At T = 1 both are more than twice as large as at T = 20, where they are "
-    "already those of logit matching.",
-)
+@figure("logit_matching_students", chapter="03")
 def students(reference, mine=None) -> Figure:
-    """The limit, trained."""
+    """The limit, trained.
+
+    Students of distillation at three temperatures beside a student of logit matching: test errors, and distance of
+    their logits from the teacher's. At T = 1 both are more than twice as large as at T = 20, where they are already
+    those of logit matching.
+    """
     fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     compare_arms(left, STUDENTS, "test_errors", reference, mine, COLOURS)
     compare_arms(right, STUDENTS, "logit_gap", reference, mine, COLOURS)
@@ -68,16 +66,15 @@ def students(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "munge_students",
-    chapter="03",
-    alt="Test errors of students of few real images, with hard labels or the teacher's logits, and of students of ten "
-    "times as many synthetic images made from them, with three kinds of the teacher's answers. Hard labels make the "
-    "most errors, probabilities at T = 1 a little fewer; logits and T = 20 less than half, with synthetic images and "
-    "without them alike.",
-)
+@figure("munge_students", chapter="03")
 def compression(reference, mine=None) -> Figure:
-    """Bucila, Caruana and Niculescu-Mizil 2006; Ba and Caruana 2014."""
+    """Bucila, Caruana and Niculescu-Mizil 2006; Ba and Caruana 2014.
+
+    Test errors of students of few real images, with hard labels or the teacher's logits, and of students of ten times
+    as many synthetic images made from them, with three kinds of the teacher's answers. Hard labels make the most
+    errors, probabilities at T = 1 a little fewer; logits and T = 20 less than half, with synthetic images and without
+    them alike.
+    """
     fig, axes = plt.subplots(figsize=(9, 4.2))
     compare_arms(axes, COMPRESSED, "test_errors", reference, mine, COLOURS)
     log_scale(axes)
@@ -88,14 +85,13 @@ def compression(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "munge_images",
-    chapter="03",
-    alt="Three rows of digits: real images, the nearest other image of each, and the synthetic image that takes about "
-    "half of its pixels from a noisy neighbour: still a digit, speckled where the two differ.",
-)
+@figure("munge_images", chapter="03")
 def images(reference, mine=None) -> Figure:
-    """What MUNGE makes of MNIST."""
+    """What MUNGE makes of MNIST.
+
+    Three rows of digits: real images, the nearest other image of each, and the synthetic image that takes about half of
+    its pixels from a noisy neighbour: still a digit, speckled where the two differ.
+    """
     rows = {"real": "real image", "neighbour": "nearest other", "synthetic": "synthetic"}
     pictures = {name: reference.array("munge_logits", name) for name in rows}
     fig, panels = plt.subplots(len(rows), len(pictures["real"]), figsize=(10, 4.2))

@@ -33,14 +33,13 @@ def _bias_axes(axes, reference, mine, arm: str) -> None:
     log_scale(axes)
 
 
-@figure(
-    "missing_three_bias",
-    chapter="01",
-    alt="Test errors of a student that never saw a 3, over the number added to its bias for class 3: high at no shift, "
-    "lowest a few units to the right, rising again when too many images are called 3. Errors on threes fall all along.",
-)
+@figure("missing_three_bias", chapter="01")
 def three(reference, mine=None) -> Figure:
-    """Hinton et al. 2015, section 3: 206 errors, 109 with a bias chosen on the test set."""
+    """Hinton et al. 2015, section 3: 206 errors, 109 with a bias chosen on the test set.
+
+    Test errors of a student that never saw a 3, over the number added to its bias for class 3: high at no shift, lowest
+    a few units to the right, rising again when too many images are called 3. Errors on threes fall all along.
+    """
     fig, axes = plt.subplots(figsize=(8, 4.2))
     _bias_axes(axes, reference, mine, "no_3")
     threes = reference.stack("no_3", "errors_on_three").mean(0)
@@ -57,14 +56,13 @@ def three(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "sevens_and_eights_bias",
-    chapter="01",
-    alt="Test errors of a student that saw only 7s and 8s, over the number added to the biases of both classes: many "
-    "images are wrong as trained, few after both biases are lowered by several units.",
-)
+@figure("sevens_and_eights_bias", chapter="01")
 def sevens_and_eights(reference, mine=None) -> Figure:
-    """Hinton et al. 2015, section 3: 47.3 % wrong, 13.2 % after lowering both biases by 7.6."""
+    """Hinton et al. 2015, section 3: 47.3 % wrong, 13.2 % after lowering both biases by 7.6.
+
+    Test errors of a student that saw only 7s and 8s, over the number added to the biases of both classes: many images
+    are wrong as trained, few after both biases are lowered by several units.
+    """
     fig, axes = plt.subplots(figsize=(8, 4.2))
     _bias_axes(axes, reference, mine, "only_7_8")
     published(axes, [0, -7.6], [4730, 1320], "published (-7.6 chosen on the test set)")
@@ -77,14 +75,13 @@ def sevens_and_eights(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "missing_three_mechanism",
-    chapter="01",
-    alt="Errors on the 1,010 test threes by what the transfer set lacked besides 3s, before and after the bias is "
-    "chosen on validation images. Erasing the teacher's probability of 3 does the greatest harm.",
-)
+@figure("missing_three_mechanism", chapter="01")
 def mechanism(reference, mine=None) -> Figure:
-    """Which classes carried the 3?"""
+    """Which classes carried the 3?
+
+    Errors on the 1,010 test threes by what the transfer set lacked besides 3s, before and after the bias is chosen on
+    validation images. Erasing the teacher's probability of 3 does the greatest harm.
+    """
     fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4), sharey=True)
     for axes, column, title in (
         (left, "errors_on_three", "Bias as trained"),

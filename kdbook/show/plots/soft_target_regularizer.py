@@ -16,14 +16,13 @@ COLOURS = {"hard": HARD, "soft": SOFT, "hard_all": TEACHER}
 SPEECH = {"train": (67.3, 65.4, 63.4), "test": (44.5, 57.0, 58.9)}  # Hinton et al. 2015, table 5, frame accuracy in %
 
 
-@figure(
-    "few_labels",
-    chapter="01",
-    alt="Three panels. Accuracy on MNIST of students of 3 % of the images with hard or soft targets, and on all: "
-    "on training images, on test images, and the paper's table for speech. Soft targets recover part of the loss.",
-)
+@figure("few_labels", chapter="01")
 def few_labels(reference, mine=None) -> Figure:
-    """Hinton et al. 2015, section 6."""
+    """Hinton et al. 2015, section 6.
+
+    Three panels. Accuracy on MNIST of students of 3 % of the images with hard or soft targets, and on all: on training
+    images, on test images, and the paper's table for speech. Soft targets recover part of the loss.
+    """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(12.5, 4))
     compare_arms(left, ARMS, "train_accuracy", reference, mine, COLOURS, scale=100)
     compare_arms(middle, ARMS, "test_accuracy", reference, mine, COLOURS, scale=100)

@@ -35,16 +35,15 @@ def curves(axes, column: str, arms: dict, reference, mine=None) -> None:
             axes.plot(mean.index, mean, "--", color=YOURS, lw=1, label="yours (quick)" if arm == "untrained" else None)
 
 
-@figure(
-    "t_squared_scale",
-    chapter="03",
-    alt="T squared times the norm of the gradient of KL, and T squared times KL, over temperature, for real and "
-    "Gaussian logits. Both change while T is small against the logits. The untrained student's gradient peaks between "
-    "4 and 20 and is still falling at 100; the trained one's rises from nearly nothing and is level from about 10; "
-    "with 100 classes the norm falls.",
-)
+@figure("t_squared_scale", chapter="03")
 def scale(reference, mine=None) -> Figure:
-    """Hinton et al. 2015, section 2: with the factor, soft targets keep about their weight at every temperature."""
+    """Hinton et al. 2015, section 2: with the factor, soft targets keep about their weight at every temperature.
+
+    T squared times the norm of the gradient of KL, and T squared times KL, over temperature, for real and Gaussian
+    logits. Both change while T is small against the logits. The untrained student's gradient peaks between 4 and 20 and
+    is still falling at 100; the trained one's rises from nearly nothing and is level from about 10; with 100 classes
+    the norm falls.
+    """
     fig, panels = plt.subplots(1, 2, figsize=(12, 4.4))
     for axes, column, title, unit in (
         (panels[0], "scaled_norm", "T² × norm of the gradient of KL", "norm"),
@@ -59,15 +58,14 @@ def scale(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "t_squared_factors",
-    chapter="03",
-    alt="Logarithmic plot over temperature of the two factors of the gradient of KL for an untrained student: the "
-    "chain rule's falls as 1/T everywhere; the norm of q minus p is level at first and falls as 1/T later; their "
-    "product, the gradient's norm, falls as 1/T squared in the end.",
-)
+@figure("t_squared_factors", chapter="03")
 def factors(reference, mine=None) -> Figure:
-    """Hinton et al. 2015, eq. 2: (q - p) / T."""
+    """Hinton et al. 2015, eq. 2: (q - p) / T.
+
+    Logarithmic plot over temperature of the two factors of the gradient of KL for an untrained student: the chain
+    rule's falls as 1/T everywhere; the norm of q minus p is level at first and falls as 1/T later; their product, the
+    gradient's norm, falls as 1/T squared in the end.
+    """
     fig, axes = plt.subplots(figsize=(7.5, 4.6))
     lines = {
         "chain_factor": ("chain rule: |gradient| / |q - p|", HARD),
@@ -93,15 +91,14 @@ def factors(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "t_squared_training",
-    chapter="03",
-    alt="Students trained with T squared and without it, by temperature. Left two panels, mixed with hard labels: with "
-    "the factor, errors and the distance to the teacher's logits fall as T grows; without it, errors rise and the "
-    "distance stays. Right, soft targets only with the learning rate made good: the two are equal.",
-)
+@figure("t_squared_training", chapter="03")
 def training(reference, mine=None) -> Figure:
-    """The comparison that the paper does not show."""
+    """The comparison that the paper does not show.
+
+    Students trained with T squared and without it, by temperature. Left two panels, mixed with hard labels: with the
+    factor, errors and the distance to the teacher's logits fall as T grows; without it, errors rise and the distance
+    stays. Right, soft targets only with the learning rate made good: the two are equal.
+    """
     fig, panels = plt.subplots(1, 3, figsize=(13, 4.2))
     for axes, kind, column, title, unit in (
         (panels[0], "mixed", "test_errors", "half hard labels: test errors", "wrong of 10,000 (log scale)"),

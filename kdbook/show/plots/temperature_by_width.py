@@ -17,15 +17,14 @@ def paired(table):
     return table.assign(excess=100 * (table.test_errors / mean - 1))
 
 
-@figure(
-    "temperature_by_width",
-    chapter="02",
-    alt="Five panels, for students of 10 to 800 units a layer: test errors above or below the mean over all "
-    "temperatures of the same seed, in per cent, over the temperature. Grey bands are the paper's best. For 10 and 30 "
-    "units errors rise steeply above 4; for 300 and 800 they fall from 1 on and are level from about 8.",
-)
+@figure("temperature_by_width", chapter="02")
 def by_width(reference, mine=None) -> Figure:
-    """Hinton et al. 2015, section 3: 2.5 to 4 for 30 units, anything above 8 for 300 or more."""
+    """Hinton et al. 2015, section 3: 2.5 to 4 for 30 units, anything above 8 for 300 or more.
+
+    Five panels, for students of 10 to 800 units a layer: test errors above or below the mean over all temperatures of
+    the same seed, in per cent, over the temperature. Grey bands are the paper's best. For 10 and 30 units errors rise
+    steeply above 4; for 300 and 800 they fall from 1 on and are level from about 8.
+    """
     fig, panels = plt.subplots(1, len(WIDTHS), figsize=(15, 3.8), sharey=True)
     for axes, width in zip(panels, WIDTHS, strict=True):
         if width in PUBLISHED:
@@ -43,14 +42,13 @@ def by_width(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "temperature_errors_and_agreement",
-    chapter="02",
-    alt="Left, test errors over the temperature of training, one curve a width, on a logarithmic scale; right, the "
-    "share of test images with the teacher's answer. The curves of the widths lie far apart.",
-)
+@figure("temperature_errors_and_agreement", chapter="02")
 def levels(reference, mine=None) -> Figure:
-    """How large the effect of the temperature is beside that of the width."""
+    """How large the effect of the temperature is beside that of the width.
+
+    Left, test errors over the temperature of training, one curve a width, on a logarithmic scale; right, the share of
+    test images with the teacher's answer. The curves of the widths lie far apart.
+    """
     fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
     for axes, column, scale in ((left, "test_errors", 1), (right, "agreement", 100)):
         for width, mark in zip(WIDTHS, ("v-", "o-", "s-", "^-", "d-"), strict=True):

@@ -13,15 +13,14 @@ OWN_CHECK = {1: (0.31, 0.74), 4: (0.84, 0.32), 10: (0.97, 0.18), 20: (0.99, 0.13
 WHO = {"teacher": ("o-", TEACHER, "teacher, test images"), "gaussian": ("s-", CONTROL, "random logits, sd 4")}
 
 
-@figure(
-    "temperature_flattens",
-    chapter="02",
-    alt="Three panels over the temperature, from a quarter to a hundred: entropy as a share of its largest value, "
-    "probability of the top class, and probability of all wrong classes, for the teacher and for random logits. "
-    "Answers sharpen below 1 and become uniform far above; the random logits meet the values of the check.",
-)
+@figure("temperature_flattens", chapter="02")
 def flattens(reference, mine=None) -> Figure:
-    """Hinton et al. 2015, eq. 1."""
+    """Hinton et al. 2015, eq. 1.
+
+    Three panels over the temperature, from a quarter to a hundred: entropy as a share of its largest value, probability
+    of the top class, and probability of all wrong classes, for the teacher and for random logits. Answers sharpen below
+    1 and become uniform far above; the random logits meet the values of the check.
+    """
     fig, panels = plt.subplots(1, 3, figsize=(14, 3.8))
     columns = {
         "entropy_share": "Entropy, share of log C",
@@ -43,15 +42,14 @@ def flattens(reference, mine=None) -> Figure:
     return fig
 
 
-@figure(
-    "gradient_by_temperature",
-    chapter="02",
-    alt="Two panels over the temperature, for a student before training and one trained on hard labels: the share of "
-    "the gradient on the five lowest of the teacher's logits, with a line at no preference; and the cosine between the "
-    "gradients of soft targets and of hard labels.",
-)
+@figure("gradient_by_temperature", chapter="02")
 def gradient(reference, mine=None) -> Figure:
-    """Hinton et al. 2015, section 2.1: low temperatures pay less attention to logits far below the average."""
+    """Hinton et al. 2015, section 2.1: low temperatures pay less attention to logits far below the average.
+
+    Two panels over the temperature, for a student before training and one trained on hard labels: the share of the
+    gradient on the five lowest of the teacher's logits, with a line at no preference; and the cosine between the
+    gradients of soft targets and of hard labels.
+    """
     fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     labels = {"untrained": "before training", "hard": "trained on hard labels"}
     for axes, column in ((left, "low_five"), (right, "cosine_with_hard")):

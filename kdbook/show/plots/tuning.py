@@ -8,14 +8,13 @@ from kdbook.show.figures import figure
 from kdbook.show.style import SOFT, TEACHER, YOURS
 
 
-@figure(
-    "tuning_candidates",
-    chapter="01",
-    alt="Validation errors of every setting that was tried, for the teacher on the left and for the distilled students "
-    "on the right, one line a setting. The test set plays no part.",
-)
+@figure("tuning_candidates", chapter="01")
 def candidates(reference, mine=None) -> Figure:
-    """Where the settings of hinton_mnist come from."""
+    """Where the settings of hinton_mnist come from.
+
+    Validation errors of every setting that was tried, for the teacher on the left and for the distilled students on the
+    right, one line a setting. The test set plays no part.
+    """
     fig, panels = plt.subplots(1, 2, figsize=(11, 3.6))
     students = [arm for arm in CANDIDATES if arm not in TEACHERS]
     for axes, arms, title, colour in zip(
