@@ -17,7 +17,7 @@ from kdbook.experiments.nets import (
     objective_for,
     predict,
     seeded_network,
-    stored_network,
+    teacher_answers,
     train,
     training_split,
 )
@@ -163,6 +163,6 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         logits = predict(model, test).logits
         row = {"method": trial.arm.split(":")[1], "data": trial.data, "test_errors": errors(logits, test.y)}
         if teacher:
-            row |= fidelity(logits, predict(stored_network(teacher, tools), test).logits)
+            row |= fidelity(logits, teacher_answers(teacher, test, tools))
         rows.append(row)
     return rows

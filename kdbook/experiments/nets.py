@@ -55,6 +55,11 @@ def cached_teacher(teacher: Trial, split: Split, tools: Tools) -> CachedTeacher:
     return tools.remember(key, lambda: CachedTeacher.of(stored_network(teacher, tools), split))
 
 
+def teacher_answers(teacher: Trial, split: Split, tools: Tools) -> Tensor:
+    """The stored teacher's logits for a test split, computed once a process for all its students."""
+    return tools.remember(("answers", teacher.id), lambda: predict(stored_network(teacher, tools), split).logits)
+
+
 def objective_for(trial: Trial, split: Split, tools: Tools):
     """Hard labels, or distillation when the trial's settings name a temperature."""
     if "temperature" not in trial.settings:

@@ -22,6 +22,7 @@ from kdbook.experiments.nets import (
     predict,
     seeded_network,
     stored_network,
+    teacher_answers,
     train,
     training_split,
 )
@@ -182,8 +183,7 @@ def soft_weight(temperature: float, alpha: float) -> float:
 def nearness(model: nn.Module, trial: Trial, tools: Tools) -> dict:
     """Test errors, and how near the teacher (the trial's first need) is: one look at the test set."""
     test, teacher = load_images(trial.data, "test", tools.device), trial.needs[0]
-    answers = tools.remember(("test_logits", teacher.id), lambda: predict(stored_network(teacher, tools), test).logits)
-    logits = predict(model, test).logits
+    logits, answers = predict(model, test).logits, teacher_answers(teacher, test, tools)
     return {
         "test_errors": errors(logits, test.y),
         **fidelity(logits, answers),

@@ -15,7 +15,7 @@ from kdbook.experiments.nets import (
     fidelity,
     predict,
     seeded_network,
-    stored_network,
+    teacher_answers,
     train,
     training_split,
 )
@@ -123,14 +123,9 @@ def train_cohort(trials: list[Trial], tools: Tools, objective) -> list[dict]:
     (teacher,) = first.needs
     rated = OwnRates(objective(cached_teacher(teacher, split, tools)), [t.settings["lr"] for t in trials])
     cohort, _ = train(first, split, rated, tools, model=stack([seeded_network(t) for t in trials]))
-    asked = ("test_logits", teacher.id)
-    answers = tools.remember(asked, lambda: predict(stored_network(teacher, tools), test).logits)
+    answers = teacher_answers(teacher, test, tools)
+    shared = {"teacher_seed": teacher.seed, "width": first.settings["sizes"][1]}
     return [
-        {
-            "teacher_seed": teacher.seed,
-            "width": first.settings["sizes"][1],
-            "test_errors": errors(logits, test.y),
-            **fidelity(logits, answers),
-        }
+        {**shared, "test_errors": errors(logits, test.y), **fidelity(logits, answers)}
         for logits in predict(cohort, test).logits
     ]

@@ -118,6 +118,34 @@ def curve(
         axes.plot([x, x], [low, high], color=colour, lw=1.2)
 
 
+def compare_curves(axes: Axes, where: dict, reference, mine, by: str, column: str, colour: str, **look) -> None:
+    """The rows `where` of the full results as a curve with intervals, and the reader's own dashed beside it.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    where : dict
+        Column to value: the rows of this curve.
+    reference, mine : DataFrame
+        Full results, and the reader's own run or None.
+    by, column, colour : str
+        As for `curve`.
+    **look
+        `mark`, `label` and `scale` as for `curve`; `own_mark` and `own_label` for the reader's own.
+    """
+    mark, scale = look.get("mark", "o-"), look.get("scale", 1.0)
+    curve(axes, rows_of(reference, where), by, column, colour, mark, look.get("label"), scale)
+    if mine is not None:
+        own = look.get("own_mark", f"{mark[0]}--"), look.get("own_label"), scale
+        curve(axes, rows_of(mine, where), by, column, YOURS, *own, interval=False)
+
+
+def rows_of(table, where: dict):
+    """The rows of a table whose columns have the values that `where` names."""
+    return table[np.logical_and.reduce([table[key] == value for key, value in where.items()])]
+
+
 def temperature_axis(axes: Axes, ticks) -> None:
     """A logarithmic x axis of temperatures with plain numbers."""
     axes.set_xscale("log")

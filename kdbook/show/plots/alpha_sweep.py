@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.alpha_sweep import SHARES, WIDTHS
-from kdbook.show.drawing import curve, log_scale
+from kdbook.show.drawing import compare_curves, log_scale
 from kdbook.show.figures import figure
-from kdbook.show.style import SOFT, YOURS
+from kdbook.show.style import SOFT
 
 LABELS = dict(zip(SHARES, ("every image has a label", "one image in 10", "one image in 100"), strict=True))
 
@@ -23,12 +23,13 @@ def alpha_sweep(reference, mine=None) -> Figure:
     fig, panels = plt.subplots(1, len(WIDTHS), figsize=(11, 4.2))
     for axes, width in zip(panels, WIDTHS, strict=True):
         for share, mark, line in zip(SHARES, ("o", "s", "^"), ("-", "-.", ":"), strict=True):
-            rows = reference[(reference.width == width) & (reference.labelled_share == share)]
-            curve(axes, rows, "alpha", "test_errors", SOFT, f"{mark}{line}", LABELS[share])
-            if mine is not None:
-                rows = mine[(mine.width == width) & (mine.labelled_share == share)]
-                label = "yours (quick)" if share == 1 else None
-                curve(axes, rows, "alpha", "test_errors", YOURS, f"{mark}--", label, interval=False)
+            where = {"width": width, "labelled_share": share}
+            look = {
+                "mark": f"{mark}{line}",
+                "label": LABELS[share],
+                "own_label": "yours (quick)" if share == 1 else None,
+            }
+            compare_curves(axes, where, reference, mine, "alpha", "test_errors", SOFT, **look)
         log_scale(axes)
         axes.set(title=f"{width} units", xlabel="alpha: weight of the soft term where there is a label")
     panels[0].set_ylabel("test errors of 10,000 (log scale)")

@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.temperature_by_width import PUBLISHED, WIDTHS
-from kdbook.show.drawing import curve, log_scale, temperature_axis
+from kdbook.show.drawing import compare_curves, log_scale, temperature_axis
 from kdbook.show.figures import figure
-from kdbook.show.style import SOFT, YOURS
+from kdbook.show.style import SOFT
 
 TICKS = (1, 2, 4, 8, 20, 40)
 
@@ -25,16 +25,14 @@ def by_width(reference, mine=None) -> Figure:
     the same seed, in per cent, over the temperature. Grey bands are the paper's best. For 10 and 30 units errors rise
     steeply above 4; for 300 and 800 they fall from 1 on and are level from about 8.
     """
+    tables = paired(reference), None if mine is None else paired(mine)
     fig, panels = plt.subplots(1, len(WIDTHS), figsize=(15, 3.8), sharey=True)
     for axes, width in zip(panels, WIDTHS, strict=True):
         if width in PUBLISHED:
             axes.axvspan(*PUBLISHED[width], color="black", alpha=0.1, lw=0, label="published: best")
         axes.axhline(0, color="#999999", lw=1)
-        rows = paired(reference[reference.width == width])
-        curve(axes, rows, "temperature", "excess", SOFT, label="reference")
-        if mine is not None:
-            rows = paired(mine[mine.width == width])
-            curve(axes, rows, "temperature", "excess", YOURS, "D--", "yours (quick)", interval=False)
+        look = {"label": "reference", "own_mark": "D--", "own_label": "yours (quick)"}
+        compare_curves(axes, {"width": width}, *tables, "temperature", "excess", SOFT, **look)
         temperature_axis(axes, TICKS)
         axes.set_title(f"{width} units")
     panels[0].set_ylabel("test errors, % above the seed's mean")
@@ -52,14 +50,12 @@ def levels(reference, mine=None) -> Figure:
     fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
     for axes, column, scale in ((left, "test_errors", 1), (right, "agreement", 100)):
         for width, mark in zip(WIDTHS, ("v-", "o-", "s-", "^-", "d-"), strict=True):
+            look = {"mark": mark, "label": f"{width} units", "scale": scale}
+            look["own_label"] = "yours (quick)" if width == 10 else None
+            compare_curves(axes, {"width": width}, reference, mine, "temperature", column, SOFT, **look)
             rows = reference[reference.width == width]
-            curve(axes, rows, "temperature", column, SOFT, mark, f"{width} units", scale)
             last = rows[rows.temperature == rows.temperature.max()]
             axes.text(last.temperature.max() * 1.08, last[column].mean() * scale, f"{width}", va="center", fontsize=8)
-            if mine is not None:
-                label = "yours (quick)" if width == 10 else None
-                rows = mine[mine.width == width]
-                curve(axes, rows, "temperature", column, YOURS, f"{mark[0]}--", label, scale, interval=False)
         temperature_axis(axes, TICKS)
     log_scale(left)
     left.set(title="MNIST test errors of 10,000", ylabel="wrong answers (log scale)")

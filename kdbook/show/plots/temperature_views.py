@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.temperature_views import STUDENTS
-from kdbook.show.drawing import curve, published, temperature_axis
+from kdbook.show.drawing import compare_curves, published, temperature_axis
 from kdbook.show.figures import figure
-from kdbook.show.style import ARM_COLOURS, CONTROL, TEACHER, YOURS
+from kdbook.show.style import ARM_COLOURS, CONTROL, TEACHER
 
 TICKS = (0.25, 0.5, 1, 2, 4, 10, 20, 100)
 OWN_CHECK = {1: (0.31, 0.74), 4: (0.84, 0.32), 10: (0.97, 0.18), 20: (0.99, 0.13)}  # Gaussian logits: entropy, top
@@ -30,10 +30,9 @@ def flattens(reference, mine=None) -> Figure:
     for axes, (column, title) in zip(panels, columns.items(), strict=True):
         for arm, (mark, colour, label) in WHO.items():
             if column != "wrong_mass" or arm == "teacher":
-                curve(axes, reference[reference.arm == arm], "temperature", column, colour, mark, label)
-                if mine is not None and arm == "teacher":
-                    rows = mine[mine.arm == arm]
-                    curve(axes, rows, "temperature", column, YOURS, "D--", "yours (quick)", interval=False)
+                look = {"mark": mark, "label": label, "own_mark": "D--", "own_label": "yours (quick)"}
+                own = mine if arm == "teacher" else None
+                compare_curves(axes, {"arm": arm}, reference, own, "temperature", column, colour, **look)
         temperature_axis(axes, TICKS)
         axes.set(title=title, ylim=(-0.02, 1.02))
     for axes, values in zip(panels, zip(*OWN_CHECK.values(), strict=True), strict=False):
@@ -54,12 +53,8 @@ def gradient(reference, mine=None) -> Figure:
     labels = {"untrained": "before training", "hard": "trained on hard labels"}
     for axes, column in ((left, "low_five"), (right, "cosine_with_hard")):
         for arm, mark in zip(STUDENTS, ("o", "s"), strict=True):
-            rows = reference[reference.arm == arm]
-            curve(axes, rows, "temperature", column, ARM_COLOURS[arm], f"{mark}-", labels[arm])
-            if mine is not None:
-                label = "yours (quick)" if arm == "hard" else None
-                rows = mine[mine.arm == arm]
-                curve(axes, rows, "temperature", column, YOURS, f"{mark}--", label, interval=False)
+            look = {"mark": f"{mark}-", "label": labels[arm], "own_label": "yours (quick)" if arm == "hard" else None}
+            compare_curves(axes, {"arm": arm}, reference, mine, "temperature", column, ARM_COLOURS[arm], **look)
         temperature_axis(axes, TICKS)
     left.axhline(0.5, color="black", ls=":", label="no preference")
     left.set(
