@@ -30,7 +30,7 @@ RERUN = False
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 93})
+describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 156})
 
 # %% [markdown]
 # ## The problem: good nets are large, and small ones are worse

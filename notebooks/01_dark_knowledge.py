@@ -20,7 +20,7 @@
 # - what a student of hard labels knows about classes, and why "nothing" is the wrong answer.
 #
 # *About three minutes on two cores once the shared nets are trained (`make book` does that); the full results on this page
-# took about two hours.*
+# took three hours, with the teachers on one core.*
 
 # %% tags=["parameters"]
 PROFILE = "quick"
@@ -31,7 +31,7 @@ RERUN = False
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 3, "full": 122})
+describe_run(PROFILE, DEVICE, minutes={"quick": 3, "full": 184})
 
 # %% [markdown]
 # ## From teacher to student, in a few lines
@@ -83,7 +83,7 @@ print(f"by hand {ours:.6f}, kdbook.losses.kd_loss {theirs:.6f}, difference {abs(
 # fair control. *Soft targets, all 25 shifts* also sees shifted images, each with the teacher's answer for exactly that
 # shift, looked up in a table of 1.5 million answers. What was tried on the last 10,000 training images stands below. The
 # numbers of epochs were set by the time that they take. A student's rate of 0.3 diverged and is not drawn. The teacher
-# gains most from epochs; its final 150, twice the longest tried, are what two cores can do in an hour.
+# gains most from epochs; its final 150, twice the longest tried, are what a full run has time for.
 
 # %%
 from kdbook.show import show_figure

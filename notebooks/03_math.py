@@ -19,8 +19,8 @@
 # - what $T^2$ repairs, what it does not, and what happens in training without it;
 # - in which sense distillation becomes logit matching when $T$ is large, and what was done before distillation.
 #
-# *About a minute on two cores once the shared nets are trained (`make book` does that); the full results on this page took a
-# quarter of an hour.*
+# *About a minute on two cores once the shared nets are trained (`make book` does that); the full results on this page took
+# 12 minutes.*
 
 # %% tags=["parameters"]
 PROFILE = "quick"
@@ -31,7 +31,7 @@ RERUN = False
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 15})
+describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 12})
 
 # %% [markdown]
 # ## Equation 1: the softmax at a temperature

@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from kdbook.lab import load
 from kdbook.losses import kd_loss
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +84,14 @@ def test_it_has_sliders_and_two_exercises_or_more(script):
     assert len(set(re.findall(r"check_\w+(?=\()", source))) >= 2
     assert "picture_slider(" in source
     assert notebook_of(script).metadata["widgets"]
+
+
+@chapters
+def test_the_minutes_of_the_full_profile_are_those_of_the_committed_results(script):
+    source = script.read_text()
+    used = [load(name).info["seconds"] for name in set(re.findall(r'run\("(\w+)"', source))]
+    (told,) = re.findall(r'"full": (\d+)}', source)
+    assert int(told) == round(sum(used) / 60)
 
 
 @chapters
