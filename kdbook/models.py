@@ -113,6 +113,105 @@ class LeNet5(nn.Module):
         return Outputs(self.fc3(d), [a, b, c, d])
 
 
+class _Staged(nn.Module):
+    """Stages of convolutions, each at half the resolution before it; the mean over positions; a linear layer."""
+
+    def __init__(self, first: nn.Module, stages: Sequence[nn.Module], width: int, classes: int):
+        super().__init__()
+        self.first, self.stages, self.head = first, nn.ModuleList(stages), nn.Linear(width, classes)
+        self.to(memory_format=torch.channels_last)  # a tenth to a sixth less time a step on a CPU
+
+    def forward(self, x: Tensor) -> Outputs:
+        """x : Tensor (B, 28, 28)."""
+        x = self.first(x[:, None].contiguous(memory_format=torch.channels_last))
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        embedding = x.mean((2, 3))  # (B, widths[-1])
+        return Outputs(self.head(embedding), [*features, embedding])
+
+
+class ConvNet(_Staged):
+    """Convolutional network in stages: 3x3 convolutions with batch norm and ReLU, the first of each with stride 2.
+
+    Features are the map of every stage, (B, widths[i], H, W), then the mean of the last over positions (B, widths[-1]).
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels of each stage; 28x28 images become 14x14, 7x7 and 4x4 maps in three stages.
+    depth : int
+        Convolutions a stage; many narrow ones make a FitNet (Romero et al. 2015, section 3.1).
+    classes : int
+        Length of the logits.
+    """
+
+    def __init__(self, widths: Sequence[int] = (32, 64, 128), depth: int = 1, classes: int = 10):
+        _check_stages(widths, depth=depth)
+        stages = [
+            nn.Sequential(
+                *(
+                    nn.Sequential(_conv_norm(width if i else before, width, 1 if i else 2), nn.ReLU())
+                    for i in range(depth)
+                )
+            )
+            for before, width in zip((1, *widths), widths, strict=False)
+        ]
+        super().__init__(nn.Identity(), stages, widths[-1], classes)
+
+
+class ResNet(_Staged):
+    """Small residual network: a first convolution, then stages of two-convolution blocks (He et al. 2016, section 4.2).
+
+    Features are as for `ConvNet`.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels of each stage.
+    blocks : int
+        Residual blocks a stage.
+    classes : int
+        Length of the logits.
+    """
+
+    def __init__(self, widths: Sequence[int] = (16, 32, 64), blocks: int = 1, classes: int = 10):
+        _check_stages(widths, blocks=blocks)
+        stages = [
+            nn.Sequential(*(_Residual(width if i else before, width, 1 if i else 2) for i in range(blocks)))
+            for before, width in zip((widths[0], *widths), widths, strict=False)
+        ]
+        super().__init__(nn.Sequential(_conv_norm(1, widths[0]), nn.ReLU()), stages, widths[-1], classes)
+
+
+def _check_stages(widths: Sequence[int], **repeats: int) -> None:
+    if not widths or min(widths) < 1:
+        raise ValueError(f"widths needs one or more positive numbers of channels, got {list(widths)}")
+    for name, value in repeats.items():
+        if value < 1:
+            raise ValueError(f"{name} must be 1 or more, got {value}")
+
+
+class _Residual(nn.Module):
+    def __init__(self, before: int, width: int, stride: int):
+        super().__init__()
+        self.first, self.second = _conv_norm(before, width, stride), _conv_norm(width, width)
+        self.shortcut = (
+            nn.Identity() if stride == 1 and before == width else _conv_norm(before, width, stride, kernel=1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.second(self.first(x).relu()) + self.shortcut(x)).relu()
+
+
+def _conv_norm(before: int, width: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    """Convolution without a bias, which batch norm would take away, and the batch norm."""
+    return nn.Sequential(
+        nn.Conv2d(before, width, kernel, stride=stride, padding=kernel // 2, bias=False), nn.BatchNorm2d(width)
+    )
+
+
 def count_parameters(model: nn.Module) -> int:
     """Number of trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -20,6 +20,7 @@ EXPERIMENTS = (
     "temperature_by_width",
     "temperature_views",
     "alpha_sweep",
+    "knowledge_types",
 )
 
 

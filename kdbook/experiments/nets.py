@@ -6,14 +6,18 @@ from torch import Tensor, nn
 
 from kdbook.data.images import VIEWS, Split, load_images
 from kdbook.experiments.trial import Tools, Trial
-from kdbook.models import MLP, LeNet5
+from kdbook.models import MLP, ConvNet, LeNet5, ResNet
 from kdbook.training import CachedTeacher, Distillation, HardLabels, fit, predict, sgd
 
 
 def network(settings) -> nn.Module:
-    """Fresh network of a trial: LeNet-5 for ``net: lenet5``, else an MLP of `sizes` with its regularisers."""
+    """Fresh network of a trial: lenet5, conv or resnet as `net` says, else an MLP of `sizes` with its regularisers."""
     if settings.get("net") == "lenet5":
         return LeNet5()
+    if settings.get("net") == "conv":
+        return ConvNet(settings["widths"], settings.get("depth", 1))
+    if settings.get("net") == "resnet":
+        return ResNet(settings["widths"], settings.get("blocks", 1))
     return MLP(
         settings["sizes"],
         input_dropout=settings.get("input_dropout", 0.0),
@@ -45,14 +49,15 @@ def training_split(trial: Trial, tools: Tools) -> Split:
 
 
 def test_split(trial: Trial, tools: Tools) -> Split:
-    """Images that the trial is scored on: the validation images while tuning (part ``fit``), else the test set."""
-    return load_images(trial.data, "validation" if trial.settings.get("part") == "fit" else "test", tools.device)
+    """Images that the trial is scored on: `scored_on`; else validation images for part ``fit``, else the test set."""
+    tuned = "validation" if trial.settings.get("part") == "fit" else "test"
+    return load_images(trial.data, trial.settings.get("scored_on", tuned), tools.device)
 
 
-def cached_teacher(teacher: Trial, split: Split, tools: Tools) -> CachedTeacher:
+def cached_teacher(teacher: Trial, split: Split, tools: Tools, layers: tuple[int, ...] = ()) -> CachedTeacher:
     """The stored teacher's logits for a split (and its orbit when the split is shifted), computed once a process."""
-    key = ("cached_teacher", teacher.id, split.views, len(split), int(split.index.sum()))
-    return tools.remember(key, lambda: CachedTeacher.of(stored_network(teacher, tools), split))
+    key = ("cached_teacher", teacher.id, split.views, len(split), int(split.index.sum()), layers)
+    return tools.remember(key, lambda: CachedTeacher.of(stored_network(teacher, tools), split, layers))
 
 
 def teacher_answers(teacher: Trial, split: Split, tools: Tools) -> Tensor:
@@ -71,7 +76,17 @@ def objective_for(trial: Trial, split: Split, tools: Tools):
     )
 
 
-def train(trial: Trial, split: Split, objective, tools: Tools, model: nn.Module | None = None, watch=None):
+def train(
+    trial: Trial,
+    split: Split,
+    objective,
+    tools: Tools,
+    model: nn.Module | None = None,
+    watch=None,
+    *,
+    epochs: int | None = None,
+    stage: str = "checkpoint",
+):
     """Train a trial's network with its own epochs, batch size and learning rate; last epoch, never the best.
 
     Parameters
@@ -88,6 +103,10 @@ def train(trial: Trial, split: Split, objective, tools: Tools, model: nn.Module 
         Default: the trial's own network, fresh.
     watch : callable, optional
         Called with the model after every epoch; such a training is not checkpointed, as what `watch` saw would be lost.
+    epochs : int, optional
+        Of one of several stages; default: all that the trial's settings allow.
+    stage : str
+        Name of the checkpoint, another for each stage.
 
     Returns
     -------
@@ -106,12 +125,12 @@ def train(trial: Trial, split: Split, objective, tools: Tools, model: nn.Module 
         model,
         objective,
         split,
-        epochs=s["epochs"],
+        epochs=epochs or s["epochs"],
         batch_size=s["batch_size"],
-        optimizer=sgd(s["lr"]),
+        optimizer=sgd(s["lr"], weight_decay=s.get("weight_decay", 0.0)),
         seed=trial.seed,
         device=tools.device,
-        checkpoint=None if watch else tools.checkpoint(trial),
+        checkpoint=None if watch else tools.checkpoint(trial).with_stem(stage),
         progress=progress,
     )
     return model.eval(), np.array([epoch["loss"] for epoch in history.epochs])

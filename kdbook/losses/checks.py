@@ -233,6 +233,29 @@ def feats_input(feats: Sequence[Tensor] | None, heads: Tensor, check: bool) -> l
     return [float32_up(feat) for feat in feats]
 
 
+def feature_pair(f_s: Tensor, f_t: Tensor, check: bool) -> tuple[Tensor, Tensor]:
+    """Checked features of one batch in at least float32, the teacher's without gradient; other axes may differ."""
+    for name, feature in (("f_s", f_s), ("f_t", f_t)):
+        check_floating(name, feature)
+        if feature.ndim < 2:
+            raise ValueError(f"{name} must have shape (B, ...) with feature axes, got {tuple(feature.shape)}")
+        if check:
+            check_finite(name, feature)
+    if len(f_s) != len(f_t):
+        raise ValueError(f"f_s and f_t must hold the same examples, got {len(f_s)} and {len(f_t)}")
+    student = float32_up(f_s)
+    return student, f_t.detach().to(student.dtype)
+
+
+def check_maps(**features: Tensor) -> None:
+    """Raise ValueError unless all are feature maps (B, channels, H, W)."""
+    for name, feature in features.items():
+        if feature.ndim != 4:
+            raise ValueError(
+                f"{name} must have shape (B, channels, H, W), got {tuple(feature.shape)}; logits have none"
+            )
+
+
 def hard_rows(log_q: Tensor, labels: Tensor) -> Tensor:
     """-log q at each row's label: log_q (..., C), labels (...) broadcast from the right, result (...)."""
     # torch drops label -100 in silence by default; ignoring a number that no label has makes it an error again.

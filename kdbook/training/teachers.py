@@ -1,6 +1,6 @@
 """Where soft targets come from. All kinds answer `soft_targets(x, index, view)`: no loss knows which it was given."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,10 +11,10 @@ from kdbook.models import Outputs
 
 
 class SoftTargets(NamedTuple):
-    """A teacher's answer: logits (B, C), and its features where it shows them."""
+    """A teacher's answer: logits (B, C), and its features where it shows them (None for a layer that was not kept)."""
 
     logits: Tensor
-    features: list[Tensor] | None = None
+    features: list[Tensor | None] | None = None
 
 
 class LiveTeacher:
@@ -48,20 +48,35 @@ class CachedTeacher:
         V = 1 (unshifted only) or 25.
     index : Tensor (N,)
         Sample index of each column.
+    features : list of Tensor (N, ...) or None
+        Hidden layers of the unshifted samples, None for those that were not kept.
     """
 
-    def __init__(self, logits: Tensor, index: Tensor):
+    def __init__(self, logits: Tensor, index: Tensor, features: list[Tensor | None] | None = None):
         if logits.ndim != 3 or logits.shape[0] not in (1, VIEWS) or logits.shape[1] != len(index):
             raise ValueError(f"logits must be (1 or {VIEWS}, {len(index)}, C), got {tuple(logits.shape)}")
-        self.logits = logits
+        self.logits, self.features = logits, features
         self.row = torch.full((int(index.max()) + 1,), -1, device=logits.device)
         self.row[index] = torch.arange(len(index), device=logits.device)
 
     @classmethod
-    def of(cls, model: nn.Module, split: Split) -> "CachedTeacher":
-        """Ask a network for all samples of a split, and for all 25 shifts when the split is `shifted()`."""
-        views = range(VIEWS) if split.views == VIEWS else [CENTRE_VIEW]
-        return cls(torch.stack([predict(model, split, view=v).logits for v in views]), split.index)
+    def of(cls, model: nn.Module, split: Split, layers: Collection[int] = ()) -> "CachedTeacher":
+        """Ask a network for all samples of a split, and for all 25 shifts when the split is `shifted()`.
+
+        `layers` are the hidden layers to keep besides: all maps of 12,000 images by a teacher of 32, 64 and 128
+        channels are 0.5 GB, those of all shifts would be 14 GB.
+
+        Raises
+        ------
+        ValueError
+            For features of a shifted split.
+        """
+        if split.views == 1:
+            answers = predict(model, split, layers=layers)
+            return cls(answers.logits[None], split.index, answers.features if layers else None)
+        if layers:
+            raise ValueError(f"features of {VIEWS} views are not cached: use LiveTeacher, or a split without shifts")
+        return cls(torch.stack([predict(model, split, view=v).logits for v in range(VIEWS)]), split.index)
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Stored logits of the samples `index` (B,) under `view` (B,) or one view for all.
@@ -80,7 +95,8 @@ class CachedTeacher:
             return SoftTargets(self.logits[view, row])
         if not isinstance(view, int) or view != CENTRE_VIEW:
             raise ValueError("this cache holds unshifted images only: build it from split.shifted()")
-        return SoftTargets(self.logits[0, row])
+        features = self.features and [None if f is None else f[row] for f in self.features]
+        return SoftTargets(self.logits[0, row], features)
 
 
 class EnsembleTeacher:
@@ -155,8 +171,15 @@ class ApiTeacher:
 
 
 @torch.no_grad()
-def predict(model: nn.Module, split: Split, *, view: Tensor | int = CENTRE_VIEW, batch_size: int = 2000) -> Outputs:
-    """Logits (..., N, C) of a network, or of a stack of S, for a whole split; features are dropped to save memory.
+def predict(
+    model: nn.Module,
+    split: Split,
+    *,
+    view: Tensor | int = CENTRE_VIEW,
+    batch_size: int = 2000,
+    layers: Collection[int] = (),
+) -> Outputs:
+    """Logits (..., N, C) of a network, or of a stack of S, for a whole split, and features of the `layers` asked for.
 
     Parameters
     ----------
@@ -168,11 +191,20 @@ def predict(model: nn.Module, split: Split, *, view: Tensor | int = CENTRE_VIEW,
         Shift of all images, or of each.
     batch_size : int
         Images a forward pass.
+    layers : collection of int
+        Hidden layers to keep, negative ones from the end; the others are None, to save memory.
     """
     was_training = model.training
     model.eval()
     rows = torch.arange(len(split), device=split.x.device)
     views = None if isinstance(view, int) and view == CENTRE_VIEW else torch.as_tensor(view).expand(len(split)).to(rows)
-    logits = [model(x).logits for x, _ in split.batches(rows, views, batch_size)]
+    logits, features = [], {}
+    for x, _ in split.batches(rows, views, batch_size):
+        out = model(x)
+        logits.append(out.logits)
+        count = len(out.features)
+        for layer in {range(count)[i] for i in layers}:
+            features.setdefault(layer, []).append(out.features[layer])
     model.train(was_training)
-    return Outputs(torch.cat(logits, dim=-2), [])
+    kept = [torch.cat(features[i]) if i in features else None for i in range(count)]
+    return Outputs(torch.cat(logits, dim=-2), kept if layers else [])

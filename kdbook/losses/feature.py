@@ -1,0 +1,101 @@
+"""Feature losses: the student learns from what the teacher has inside, its hidden layers.
+
+Examples are the first axis, so that `reduction="none"` returns one value an example, the mean over all its elements.
+No gradient reaches the teacher's features. Half inputs are computed in float32; features have no unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kdbook.losses import checks
+from kdbook.losses.checks import reduce
+
+FORMS = ("code", "paper")
+
+
+def hint_loss(
+    f_s: Tensor,
+    f_t: Tensor,
+    regressor: Callable[[Tensor], Tensor] | None = None,
+    *,
+    reduction: str = "mean",
+    check: bool = True,
+) -> Tensor:
+    """Mean squared difference between the teacher's hint layer and the student's regressed guided layer.
+
+    The paper sums over elements and halves; here the mean over elements, which is that times 2 / elements: a weight
+    then means the same for layers of any size (Romero et al. 2015, FitNets, eq. 3).
+
+    Parameters
+    ----------
+    f_s, f_t : Tensor (B, ...)
+        Guided and hint layer.
+    regressor : callable, optional
+        Maps `f_s` to the shape of `f_t`, and is trained with the student; None where the shapes agree.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        If the regressed shape is not the teacher's, or a feature is malformed.
+
+    Explained in notebooks/04_knowledge_types.
+    """
+    checks.check_reduction(reduction)
+    student = f_s if regressor is None else regressor(f_s)
+    student, teacher = checks.feature_pair(student, f_t, check)
+    if student.shape != teacher.shape:
+        raise ValueError(
+            f"f_s must have the teacher's shape {tuple(teacher.shape)} after the regressor, got "
+            f"{tuple(student.shape)}; give a regressor that maps one to the other"
+        )
+    return reduce((student - teacher).square().flatten(1).mean(1), reduction)
+
+
+def attention_map(features: Tensor) -> Tensor:
+    """Where a layer looks: mean over channels of the squares, flattened and of norm 1.  (B, ch, H, W) -> (B, H W)"""
+    return F.normalize(features.square().mean(1).flatten(1), dim=1)
+
+
+def attention_transfer(
+    f_s: Tensor, f_t: Tensor, *, form: str = "code", reduction: str = "mean", check: bool = True
+) -> Tensor:
+    """Difference between the attention maps of two convolutional layers (Zagoruyko and Komodakis 2017, eq. 2).
+
+    Parameters
+    ----------
+    f_s, f_t : Tensor (B, channels, H, W)
+        Channels may differ; the larger of two resolutions is averaged down to the smaller.
+    form : {"code", "paper"}
+        "code" is the mean over positions of the squared difference, as the authors' program has it; "paper" the norm of
+        the difference, as the equation has it. They differ by much more than a factor.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        For another form, or features that are not (B, channels, H, W) of one batch.
+
+    Explained in notebooks/04_knowledge_types.
+    """
+    checks.check_reduction(reduction)
+    if form not in FORMS:
+        raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
+    student, teacher = checks.feature_pair(f_s, f_t, check)
+    checks.check_maps(f_s=student, f_t=teacher)
+    gap = torch.sub(*(attention_map(f) for f in same_resolution(student, teacher)))  # (B, H W)
+    rows = gap.square().mean(1) if form == "code" else torch.linalg.vector_norm(gap, dim=1)
+    return reduce(rows, reduction)
+
+
+def same_resolution(*maps: Tensor) -> list[Tensor]:
+    """Feature maps (B, channels, H, W) averaged down to the smallest of their resolutions."""
+    size = tuple(min(f.shape[axis] for f in maps) for axis in (-2, -1))
+    return [f if f.shape[-2:] == size else F.adaptive_avg_pool2d(f, size) for f in maps]

@@ -1,0 +1,326 @@
+"""Relation losses: the student learns how the teacher relates inputs (or layers) to each other.
+
+Examples are the first axis, further axes are flattened; widths of teacher and student may differ, since only relations
+are compared. `reduction="none"` returns one value an example: the mean over its relations to all examples, itself
+included. A batch of one has no relations, and a loss of 0. No gradient reaches the teacher's features.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kdbook.losses import checks
+from kdbook.losses.checks import reduce
+from kdbook.losses.feature import same_resolution
+
+SMALL = 1e-12  # its square is still a float32
+
+
+def relational_distance(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+    """RKD-D: smooth L1 between distances, each net's in units of its own mean distance (Park et al. 2019, eq. 4-6).
+
+    Parameters
+    ----------
+    f_s, f_t : Tensor (B, ...)
+        Embeddings; widths may differ.
+    reduction, check : str, bool
+        "mean" over all B^2 pairs, the zero ones of an example with itself included; "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        If a feature is malformed or batches differ.
+
+    Explained in notebooks/04_knowledge_types.
+    """
+    student, teacher = _embeddings(f_s, f_t, reduction, check)
+    gap = F.smooth_l1_loss(_relative_distances(student), _relative_distances(teacher), reduction="none")  # (B, B)
+    return reduce(gap.mean(1), reduction)
+
+
+def _relative_distances(f: Tensor) -> Tensor:
+    """Distances (B, B) divided by the mean of the positive ones; all 0 where all examples coincide."""
+    # Without the shortcut over products of matrices the diagonal is exactly 0, and so is its gradient.
+    distance = torch.cdist(f, f, compute_mode="donot_use_mm_for_euclid_dist")
+    positive = (distance > 0).sum().clamp_min(1)
+    return distance / (distance.sum() / positive).clamp_min(SMALL)
+
+
+def relational_angle(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+    """RKD-A: smooth L1 between cosines of the angle that two examples make at a third (Park et al. 2019, eq. 7-8).
+
+    Parameters
+    ----------
+    f_s, f_t : Tensor (B, ...)
+        Embeddings; widths may differ. Memory grows as B^3.
+    reduction, check : str, bool
+        "mean" over all B^3 triplets; "none" a tensor (B,), by the example at which the angle is.
+
+    Raises
+    ------
+    ValueError
+        If a feature is malformed or batches differ.
+
+    Explained in notebooks/04_knowledge_types.
+    """
+    student, teacher = _embeddings(f_s, f_t, reduction, check)
+    gap = F.smooth_l1_loss(_cosines(student), _cosines(teacher), reduction="none")  # (B, B, B)
+    return reduce(gap.mean((1, 2)), reduction)
+
+
+def _cosines(f: Tensor) -> Tensor:
+    """Cosine of the angle at i between j and k, (B, B, B) by i, j, k; 0 where two of them coincide."""
+    away = f[None, :] - f[:, None]  # (B, B, D), from i to j
+    away = _unit(away)  # from an example to itself or to its twin there is no direction
+    return away @ away.mT
+
+
+def similarity_preserving(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+    """SP: squared difference of the batch's inner products, each row of norm 1 (Tung and Mori 2019, eq. 2-4).
+
+    Parameters
+    ----------
+    f_s, f_t : Tensor (B, ...)
+        Activations; widths may differ.
+    reduction, check : str, bool
+        "mean" is the sum over all pairs / B^2; "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        If a feature is malformed or batches differ.
+
+    Explained in notebooks/04_knowledge_types.
+    """
+    student, teacher = _embeddings(f_s, f_t, reduction, check)
+    gap = _unit(student @ student.T) - _unit(teacher @ teacher.T)  # (B, B)
+    return reduce(gap.square().mean(1), reduction)
+
+
+def correlation_congruence(
+    f_s: Tensor, f_t: Tensor, *, gamma: float = 0.4, order: int = 2, reduction: str = "mean", check: bool = True
+) -> Tensor:
+    """CC: squared difference of Gaussian kernels between examples, as their Taylor series (Peng et al. 2019, eq. 6-9).
+
+    On embeddings x of norm 1 the kernel exp(-gamma |x_i - x_j|^2) is exp(-2 gamma) sum_p (2 gamma x_i x_j)^p / p!.
+    Other functions circulate under this name; this is the paper's.
+
+    Parameters
+    ----------
+    f_s, f_t : Tensor (B, ...)
+        Embeddings; widths may differ.
+    gamma, order : float, int
+        Of the kernel, positive; highest power of the series, at least 1.
+    reduction, check : str, bool
+        "mean" is the sum over all pairs / B^2; "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        If gamma or order is out of range, a feature is malformed or batches differ.
+
+    Explained in notebooks/04_knowledge_types.
+    """
+    if not 0 < gamma < math.inf:
+        raise ValueError(f"gamma must be positive and finite, got {gamma}")
+    if order < 1:
+        raise ValueError(f"order must be at least 1, got {order}")
+    student, teacher = _embeddings(f_s, f_t, reduction, check)
+    gap = _kernel(student, gamma, order) - _kernel(teacher, gamma, order)  # (B, B)
+    return reduce(gap.square().mean(1), reduction)
+
+
+def _kernel(f: Tensor, gamma: float, order: int) -> Tensor:
+    x = _unit(f)
+    products = 2 * gamma * (x @ x.T)  # (B, B)
+    return math.exp(-2 * gamma) * sum(products**p / math.factorial(p) for p in range(order + 1))
+
+
+def probabilistic_transfer(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+    """PKT: KL between how probable each example finds the others as neighbours (Passalis and Tefas 2018, eq. 4-7).
+
+    Probabilities are cosines moved to [0, 1] by (1 + c) / 2, then divided by their row's sum.
+
+    Parameters
+    ----------
+    f_s, f_t : Tensor (B, ...)
+        Embeddings; widths may differ.
+    reduction, check : str, bool
+        "mean" over all B^2 pairs, as the authors' program: the sum over a row's neighbours is B times larger. "none" a
+        tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        If a feature is malformed or batches differ.
+
+    Explained in notebooks/04_knowledge_types.
+    """
+    student, teacher = _embeddings(f_s, f_t, reduction, check)
+    p, q = _neighbours(teacher), _neighbours(student)  # (B, B)
+    return reduce((p * (p.log() - q.log())).mean(1), reduction)
+
+
+def _neighbours(f: Tensor) -> Tensor:
+    x = _unit(f)
+    closeness = ((1 + x @ x.T) / 2).clamp_min(1e-7)  # opposite directions would give log 0
+    return closeness / closeness.sum(1, keepdim=True)
+
+
+def flow_of_solution(
+    f_in_s: Tensor, f_out_s: Tensor, f_in_t: Tensor, f_out_t: Tensor, *, reduction: str = "mean", check: bool = True
+) -> Tensor:
+    """FSP: squared difference of Gram matrices between two layers' maps, over positions (Yim et al. 2017, eq. 1-2).
+
+    Parameters
+    ----------
+    f_in_s, f_out_s, f_in_t, f_out_t : Tensor (B, channels, H, W)
+        An earlier and a later layer of student and teacher. Within a net the larger resolution is averaged down to the
+        smaller. Student and teacher need the same channels: use a student that differs in depth, or project.
+    reduction, check : str, bool
+        "mean" over all channel pairs; "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        If a feature is malformed, or channels or batches differ.
+
+    Explained in notebooks/04_knowledge_types.
+    """
+    checks.check_reduction(reduction)
+    first_s, first_t = checks.feature_pair(f_in_s, f_in_t, check)
+    last_s, last_t = checks.feature_pair(f_out_s, f_out_t, check)
+    checks.check_maps(f_in_s=first_s, f_in_t=first_t, f_out_s=last_s, f_out_t=last_t)
+    student, teacher = _flow(first_s, last_s), _flow(first_t, last_t)  # (B, channels in, channels out)
+    if student.shape != teacher.shape:
+        raise ValueError(
+            f"student's layers must have the teacher's channels {tuple(teacher.shape[1:])}, got "
+            f"{tuple(student.shape[1:])}; use a student that differs in depth only, or project"
+        )
+    return reduce((student - teacher).square().mean((1, 2)), reduction)
+
+
+def _flow(first: Tensor, last: Tensor) -> Tensor:
+    first, last = (f.flatten(2) for f in same_resolution(first, last))  # (B, channels, positions)
+    return first @ last.mT / first.shape[-1]
+
+
+def _unit(f: Tensor) -> Tensor:
+    """Rows of norm 1; a row of zeros stays, without a gradient: the one that `F.normalize` gives would be 1e12."""
+    length = torch.linalg.vector_norm(f, dim=-1, keepdim=True)
+    return torch.where(length > 0, f / length.clamp_min(SMALL), 0.0)
+
+
+def _embeddings(f_s: Tensor, f_t: Tensor, reduction: str, check: bool) -> tuple[Tensor, Tensor]:
+    checks.check_reduction(reduction)
+    student, teacher = checks.feature_pair(f_s, f_t, check)
+    return student.flatten(1), teacher.flatten(1)
+
+
+class ContrastiveMemory:
+    """Unit embeddings of all samples, from which negatives are drawn by sample index (Tian et al. 2020, section 3.2).
+
+    Parameters
+    ----------
+    embeddings : Tensor (N, D)
+        One a sample index, of norm 1.
+    negatives : int
+        K, drawn with replacement for each example among all other samples.
+    momentum : float
+        Share of the old embedding that an update keeps.
+
+    Attributes
+    ----------
+    log_z : Tensor () or None
+        Logarithm of the normaliser Z, set from the first batch and kept from then on.
+    """
+
+    def __init__(self, embeddings: Tensor, negatives: int, momentum: float = 0.5):
+        if not 1 <= negatives < len(embeddings):
+            raise ValueError(f"negatives must be in 1..{len(embeddings) - 1}, got {negatives}")
+        self.embeddings, self.negatives, self.momentum, self.log_z = embeddings, negatives, momentum, None
+
+    @classmethod
+    def random(cls, samples: int, width: int, negatives: int, device: torch.device | str = "cpu") -> ContrastiveMemory:
+        """A memory of random directions, from torch's global generator."""
+        return cls(F.normalize(torch.randn(samples, width), dim=1).to(device), negatives)
+
+    def draw(self, index: Tensor) -> Tensor:
+        """Sample indices (B, K), none of a row equal to its own `index` (B,)."""
+        step = torch.randint(1, len(self.embeddings), (len(index), self.negatives)).to(index.device)
+        return (index[:, None] + step) % len(self.embeddings)
+
+    @torch.no_grad()
+    def update(self, index: Tensor, g: Tensor) -> None:
+        """Move the embeddings of the samples `index` (B,) towards g (B, D)."""
+        mixed = self.momentum * self.embeddings[index] + (1 - self.momentum) * F.normalize(g.float(), dim=1)
+        self.embeddings[index] = F.normalize(mixed, dim=1)
+
+    def state_dict(self) -> dict:
+        """Embeddings and normaliser."""
+        return {"embeddings": self.embeddings, "log_z": self.log_z}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Restore what `state_dict` gave."""
+        self.embeddings, self.log_z = state["embeddings"], state["log_z"]
+
+
+def contrastive_distillation(
+    g_s: Tensor,
+    g_t: Tensor,
+    index: Tensor,
+    memory: ContrastiveMemory,
+    *,
+    temperature: float = 0.07,
+    reduction: str = "mean",
+    check: bool = True,
+) -> Tensor:
+    """CRD: tell the teacher's embedding of the same sample from K of other samples (Tian et al. 2020, eq. 15-19).
+
+    With h = exp(cos(g_s, g) / T) / Z a pair is taken for a true one with probability h / (h + K / N); the loss is
+    -log of it for the pair (g_s, g_t) and -log(1 - it) summed over K negatives of the memory. Everything is computed
+    from logarithms. The other direction is the same function with the roles exchanged.
+
+    Parameters
+    ----------
+    g_s, g_t : Tensor (B, D)
+        Embeddings of one width, made by trained heads where the networks' differ.
+    index : Tensor (B,), int64
+        Sample indices below the memory's length.
+    memory : ContrastiveMemory
+        Of the teacher's embeddings. Its Z is set here on the first call and never again; `update` is the caller's.
+    temperature : float
+        The paper's 0.07.
+    reduction, check : str, bool
+        "mean" over B; "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, the temperature is not positive and finite, a feature is malformed, or (when `check`) an index
+        is outside the memory.
+
+    Explained in notebooks/04_knowledge_types.
+    """
+    checks.check_reduction(reduction)
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"temperature must be positive and finite, got {temperature}")
+    student, teacher = checks.feature_pair(g_s, g_t, check)
+    size = (len(index), memory.embeddings.shape[1])
+    if student.shape != size or teacher.shape != size:
+        raise ValueError(f"g_s and g_t must be {size}, got {tuple(student.shape)} and {tuple(teacher.shape)}")
+    samples = len(memory.embeddings)
+    if check and len(index) and (int(index.min()) < 0 or int(index.max()) >= samples):
+        raise ValueError(f"index must be in 0..{samples - 1}, got {int(index.min())}..{int(index.max())}")
+    student, teacher = _unit(student), _unit(teacher)
+    others = memory.embeddings[memory.draw(index)].to(student)  # (B, K, D)
+    positive = (student * teacher).sum(1, keepdim=True)
+    scores = torch.cat([positive, (others @ student[:, :, None])[..., 0]], dim=1) / temperature  # (B, 1 + K)
+    if memory.log_z is None:
+        memory.log_z = scores.detach().logsumexp((0, 1)) - math.log(scores.numel()) + math.log(samples)
+    logits = scores - memory.log_z - math.log(memory.negatives / samples)
+    return reduce(-F.logsigmoid(logits[:, 0]) - F.logsigmoid(-logits[:, 1:]).sum(1), reduction)

@@ -1,0 +1,162 @@
+"""Feature and relation terms beside labels and soft targets, and the trainable maps that they need."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kdbook.losses import kd_loss
+from kdbook.losses.relation import ContrastiveMemory, contrastive_distillation
+from kdbook.models import Outputs
+from kdbook.training.objectives import Batch
+
+
+class Regressed(nn.Module):
+    """A student whose hidden layers pass through trainable regressors, which are thrown away after training.
+
+    Parameters
+    ----------
+    student : nn.Module
+        Returns `Outputs`.
+    regressors : mapping of int to nn.Module
+        Hidden layer, negative ones from the end, to the map that gives it the teacher's shape.
+    teacher_head : nn.Module, optional
+        Map of the teacher's embedding that is trained with the student, as contrastive distillation needs.
+    """
+
+    def __init__(self, student: nn.Module, regressors: Mapping[int, nn.Module], teacher_head: nn.Module | None = None):
+        super().__init__()
+        self.student, self.teacher_head = student, teacher_head
+        self.regressors = nn.ModuleDict({str(layer): module for layer, module in regressors.items()})
+
+    def forward(self, x: Tensor) -> Outputs:
+        """x as for the student; its logits, and its features with those of the regressed layers replaced."""
+        logits, features = self.student(x)
+        features = list(features)
+        for layer, regressor in self.regressors.items():
+            features[int(layer)] = regressor(features[int(layer)])
+        return Outputs(logits, features)
+
+
+@dataclass
+class Transfer:
+    """alpha T^2 KL + (1 - alpha) CE + beta term: a feature or relation term beside labels, soft targets or both.
+
+    Parameters
+    ----------
+    teacher
+        Anything with `soft_targets` that shows features.
+    term : callable
+        `(model, student's features, teacher's features, batch) -> rows (B,)`; one with a `state_dict` is checkpointed.
+    beta : float
+        Weight of the term.
+    temperature, alpha : float
+        As for `kd_loss`; alpha = 0 uses no soft targets.
+    alone : bool
+        Minimise the term alone, as the first stage of a FitNet does.
+
+    Raises
+    ------
+    ValueError
+        On the first batch, when the teacher shows no features.
+    """
+
+    teacher: Any
+    term: Callable
+    beta: float
+    temperature: float = 4.0
+    alpha: float = 0.0
+    alone: bool = False
+
+    def __call__(self, model, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        target = self.teacher.soft_targets(batch.x, batch.index, batch.view)
+        if target.features is None:
+            kind = type(self.teacher).__name__
+            raise ValueError(f"a feature or relation term needs the teacher's hidden layers, and {kind} shows none")
+        out = model(batch.x)
+        term = self.term(model, out.features, target.features, batch)
+        if self.alone:
+            return term, {}
+        answers = (out.logits, target.logits, batch.y)
+        settings = {"temperature": self.temperature, "alpha": self.alpha, "check": batch.check}
+        return kd_loss(*answers, **settings, reduction="none") + self.beta * term, {"term": term}
+
+    def state_dict(self) -> dict:
+        """The term's state, such as a memory; empty for a term without."""
+        return self.term.state_dict() if hasattr(self.term, "state_dict") else {}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Restore what `state_dict` gave."""
+        if state:
+            self.term.load_state_dict(state)
+
+
+@dataclass(frozen=True)
+class Pairwise:
+    """A term that compares layers of the same numbers: the mean of `loss(student's, teacher's)` over `layers`.
+
+    Parameters
+    ----------
+    loss : callable
+        `(f_s, f_t, reduction=, check=) -> rows (B,)`, a function of `kdbook.losses.feature` or `.relation`.
+    layers : tuple of int
+        Hidden layers, negative ones from the end.
+    """
+
+    loss: Callable
+    layers: tuple[int, ...]
+
+    def __call__(self, model, student: list[Tensor], teacher: list[Tensor], batch: Batch) -> Tensor:
+        rows = [self.loss(student[i], teacher[i], reduction="none", check=batch.check) for i in self.layers]
+        return torch.stack(rows).mean(0)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A term on what happens between two layers: `loss(in_s, out_s, in_t, out_t)` (Yim et al. 2017)."""
+
+    loss: Callable
+    layers: tuple[int, int]
+
+    def __call__(self, model, student: list[Tensor], teacher: list[Tensor], batch: Batch) -> Tensor:
+        maps = [features[i] for features in (student, teacher) for i in self.layers]
+        return self.loss(*maps, reduction="none", check=batch.check)
+
+
+class Contrastive:
+    """CRD as a term: the student's embedding against a memory of the teacher's, and the reverse for the teacher's head.
+
+    Both are the last hidden layer, the teacher's through `Regressed.teacher_head`.
+
+    Parameters
+    ----------
+    samples, width : int
+        Size of the two memories: all sample indices, and the width of the embeddings.
+    negatives : int
+        Drawn from the memory for each example.
+    device : torch.device or str
+        Where the memories are.
+    """
+
+    def __init__(self, samples: int, width: int, negatives: int, device: torch.device | str = "cpu"):
+        self.student, self.teacher = (ContrastiveMemory.random(samples, width, negatives, device) for _ in range(2))
+
+    def __call__(self, model, student: list[Tensor], teacher: list[Tensor], batch: Batch) -> Tensor:
+        g_s, g_t = student[-1], model.teacher_head(teacher[-1])
+        look = {"reduction": "none", "check": batch.check}
+        rows = contrastive_distillation(g_s, g_t, batch.index, self.teacher, **look)
+        rows = rows + contrastive_distillation(g_t, g_s, batch.index, self.student, **look)
+        self.student.update(batch.index, g_s)
+        self.teacher.update(batch.index, g_t)
+        return rows
+
+    def state_dict(self) -> dict:
+        """Both memories."""
+        return {"student": self.student.state_dict(), "teacher": self.teacher.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Restore both memories."""
+        self.student.load_state_dict(state["student"])
+        self.teacher.load_state_dict(state["teacher"])

@@ -1,0 +1,191 @@
+"""Relation losses against literals computed by hand, and the laws they obey."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kdbook.losses.relation import (
+    correlation_congruence,
+    flow_of_solution,
+    probabilistic_transfer,
+    relational_angle,
+    relational_distance,
+    similarity_preserving,
+)
+
+LOSSES = {
+    "rkd-d": relational_distance,
+    "rkd-a": relational_angle,
+    "sp": similarity_preserving,
+    "cc": correlation_congruence,
+    "pkt": probabilistic_transfer,
+}
+losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+
+
+def rows(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def random_rows(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+ACROSS, ALONG = rows([1.0, 0.0], [0.0, 1.0]), rows([1.0, 0.0], [1.0, 0.0])  # two examples at a right angle; alike
+
+
+@pytest.mark.parametrize(
+    ("loss", "student", "teacher", "expected"),
+    [
+        # distances 1, 3, 2 of mean 2 against 2, 4, 2 of mean 8/3: two gaps of 0.25, both ways, over 9 pairs
+        (relational_distance, rows([0.0], [1.0], [3.0]), rows([0.0], [2.0], [4.0]), 4 * 0.25**2 / 2 / 9),
+        # cosines 0, 0.7071, 0.7071 against 1, -1, 1: smooth L1 of 0.5, 1.2071, 0.0429, both ways, over 27 triplets
+        (
+            relational_angle,
+            rows([0.0, 0.0], [1.0, 0.0], [0.0, 1.0]),
+            rows([0.0, 0.0], [1.0, 0.0], [3.0, 0.0]),
+            3.5 / 27,
+        ),
+        # rows (1, 0) against (0.7071, 0.7071)
+        (similarity_preserving, ACROSS, ALONG, 1 - math.sqrt(0.5)),
+        # probabilities (2/3, 1/3) against (1/2, 1/2), over 4 pairs
+        (probabilistic_transfer, ACROSS, ALONG, math.log(9 / 8) / 4),
+        # at gamma = 0.4 and order 2 the off-diagonal entries are e^-0.8 and e^-0.8 (1 + 0.8 + 0.32)
+        (correlation_congruence, ACROSS, ALONG, (math.exp(-0.8) * 1.12) ** 2 / 2),
+    ],
+    ids=LOSSES,
+)
+def test_the_loss_by_hand(loss, student, teacher, expected):
+    assert float(loss(student, teacher)) == pytest.approx(expected)
+
+
+def test_the_series_tends_to_the_gaussian_kernel():
+    x = torch.nn.functional.normalize(random_rows(6, 4), dim=1)
+    same = torch.ones(6, 4, dtype=torch.float64)  # a kernel of ones
+    kernel = (-0.7 * torch.cdist(x, x).square()).exp()
+    found = correlation_congruence(x, same, gamma=0.7, order=20)
+    torch.testing.assert_close(found, (kernel - 1).square().mean())
+
+
+def test_the_flow_by_hand():
+    first_s, last_s = rows(1.0, 2.0).reshape(1, 1, 1, 2), rows(3.0, 4.0).reshape(1, 1, 1, 2)
+    first_t, last_t = torch.ones_like(first_s), 2 * torch.ones_like(first_s)
+    assert float(flow_of_solution(first_s, last_s, first_t, last_t)) == pytest.approx((5.5 - 2) ** 2)
+
+
+def test_the_flow_averages_the_larger_map_down_and_reaches_the_student_only():
+    first_s, first_t = (random_rows(2, 3, 4, 4, seed=s).requires_grad_() for s in (0, 1))
+    last_s, last_t = (random_rows(2, 5, 2, 2, seed=s).requires_grad_() for s in (2, 3))
+    found = flow_of_solution(first_s, last_s, first_t, last_t)
+    small = torch.nn.functional.avg_pool2d(first_s, 2)
+    torch.testing.assert_close(found, flow_of_solution(small, last_s, first_t, last_t))
+    found.backward()
+    assert first_s.grad.abs().sum() > 0 and last_s.grad.abs().sum() > 0
+    assert first_t.grad is None and last_t.grad is None
+    each = flow_of_solution(first_s, last_s, first_t, last_t, reduction="none")
+    torch.testing.assert_close(each.mean(), found)
+
+
+@losses
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 1000), examples=st.integers(2, 7), width=st.integers(1, 9), scale=st.floats(0.1, 10))
+def test_relations_do_not_know_the_scale_and_turn_with_the_examples(loss, seed, examples, width, scale):
+    student, teacher = random_rows(examples, 5, seed=seed), random_rows(examples, width, seed=seed + 1)
+    found = loss(student, teacher)
+    assert found >= -1e-12
+    torch.testing.assert_close(loss(student * scale, teacher), found)
+    torch.testing.assert_close(loss(student, teacher * scale), found)
+    order = torch.randperm(examples, generator=torch.Generator().manual_seed(seed))
+    torch.testing.assert_close(loss(student[order], teacher[order]), found)
+
+
+@pytest.mark.parametrize("loss", [relational_distance, relational_angle])
+def test_distances_and_angles_do_not_know_the_place_and_the_turn(loss):
+    student, teacher = random_rows(6, 4), random_rows(6, 3, seed=1)
+    turn, _ = torch.linalg.qr(random_rows(4, 4, seed=2))
+    torch.testing.assert_close(loss(student @ turn + 5, teacher), loss(student, teacher))
+
+
+@losses
+def test_equal_relations_cost_nothing(loss):
+    f = random_rows(6, 4)
+    assert float(loss(f, 3 * f)) == pytest.approx(0, abs=1e-12)
+
+
+@losses
+def test_a_batch_of_one_has_no_relations(loss):
+    student = random_rows(1, 4).requires_grad_()
+    found = loss(student, random_rows(1, 7, seed=1))
+    found.backward()
+    assert float(found.detach()) == pytest.approx(0, abs=1e-12) and student.grad.isfinite().all()
+
+
+@losses
+def test_twins_and_zeros_in_a_batch_leave_the_gradient_finite(loss):
+    for student in (rows([1.0, 2.0], [1.0, 2.0], [0.0, 0.0]), torch.zeros(3, 2, dtype=torch.float64)):
+        student.requires_grad_()
+        found = loss(student, random_rows(3, 4))
+        found.backward()
+        assert found.isfinite() and student.grad.isfinite().all() and student.grad.abs().max() < 1e3
+
+
+@losses
+def test_the_gradient_reaches_the_student_only(loss):
+    student, teacher = (random_rows(6, 4, seed=s).requires_grad_() for s in (0, 1))
+    loss(student, teacher).backward()
+    assert student.grad.abs().sum() > 0 and teacher.grad is None
+
+
+@losses
+def test_the_gradient_is_that_of_finite_differences(loss):
+    student, teacher = random_rows(5, 3).requires_grad_(), random_rows(5, 4, seed=1)
+    assert torch.autograd.gradcheck(lambda s: loss(s, teacher), student)
+
+
+@losses
+def test_rows_average_to_the_mean_and_further_axes_are_flattened(loss):
+    student, teacher = random_rows(6, 2, 3), random_rows(6, 4, seed=1)
+    each = loss(student, teacher, reduction="none")
+    assert each.shape == (6,)
+    torch.testing.assert_close(each.mean(), loss(student.flatten(1), teacher))
+
+
+@losses
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_features_are_computed_in_float32(loss, dtype):
+    found = loss(random_rows(6, 4).to(dtype), random_rows(6, 3, seed=1).to(dtype))
+    assert found.dtype == torch.float32 and found.isfinite()
+
+
+@losses
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: (f, f[:3]), "same examples, got 6 and 3"),
+        (lambda f: (f.long(), f), "f_s must be floating point"),
+        (lambda f: (f, f / 0), "f_t must be finite"),
+        (lambda f: (f[:, 0], f), "feature axes"),
+    ],
+)
+def test_malformed_features_are_refused_by_name(loss, change, message):
+    with pytest.raises(ValueError, match=message):
+        loss(*change(random_rows(6, 4)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [({"gamma": 0.0}, "gamma must be positive"), ({"order": 0}, "order must be at least 1")]
+)
+def test_an_impossible_kernel_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        correlation_congruence(ACROSS, ALONG, **settings)
+
+
+def test_the_flow_refuses_other_channels_and_flat_features():
+    f = random_rows(2, 3, 4, 4)
+    with pytest.raises(ValueError, match=r"channels \(3, 3\), got \(3, 2\)"):
+        flow_of_solution(f, f[:, :2], f, f)
+    with pytest.raises(ValueError, match="f_in_s must have shape"):
+        flow_of_solution(f.flatten(1), f, f, f)
