@@ -20,6 +20,7 @@ EXPERIMENTS = (
     "temperature_by_width",
     "temperature_views",
     "alpha_sweep",
+    "transfer_weights",
     "knowledge_types",
 )
 

@@ -94,8 +94,8 @@ SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student"
 
 # Chosen on validation images by the experiment `transfer_weights`: weight beside labels, and added to KD.
 BETAS = {
-    "conv": {method: (1.0, 1.0) for method in METHODS},
-    "mlp": {method: (1.0, 1.0) for method in METHODS},
+    "conv": {method: (1.0, 1.0) for method in METHODS if method != "fitnet"},
+    "mlp": {method: (1.0, 1.0) for method in METHODS if method != "fitnet"},
 }
 
 
@@ -137,7 +137,9 @@ def settings(arm: str, profile: str) -> dict:
     net, method, kd = ARMS[arm]
     chosen = {**SETTINGS[profile][net], **(KD if kd else {})}
     if method:
-        chosen |= {"method": method, "beta": BETAS[net][method][kd], **(CRD if method == "crd" else {})}
+        chosen |= {"method": method, **(CRD if method == "crd" else {})}
+        if method != "fitnet":  # its term is alone in the first stage and absent from the second
+            chosen["beta"] = BETAS[net][method][kd]
     return chosen
 
 
@@ -222,7 +224,7 @@ def with_term(trial: Trial, teacher: CachedTeacher, samples: int, device) -> tup
             regressed = layers if method.regressed else ()
             model = Regressed(student, {i: regressor(ours[i], theirs[i]) for i in regressed})
             term = (Flow if s["method"] == "fsp" else Pairwise)(method.loss, layers)
-    return model, Transfer(teacher, term, s["beta"], s.get("temperature", 1.0), s.get("alpha", 0.0))
+    return model, Transfer(teacher, term, s.get("beta", 1.0), s.get("temperature", 1.0), s.get("alpha", 0.0))
 
 
 def student_has_maps(student: nn.Module) -> bool:
