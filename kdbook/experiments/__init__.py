@@ -22,6 +22,8 @@ EXPERIMENTS = (
     "alpha_sweep",
     "transfer_weights",
     "knowledge_types",
+    "transfer_cost",
+    "fitnets",
 )
 
 

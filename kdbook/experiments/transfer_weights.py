@@ -26,7 +26,8 @@ COLUMNS = {
 
 # Weight at which a term is as large as the cross-entropy of an untrained student's first steps, rounded.
 UNITS = {
-    "at": 100.0, "at_paper": 1.5, "fsp": 12.0, "rkd_d": 10.0, "rkd_a": 12.0, "sp": 1000.0, "cc": 50.0, "pkt": 2e4, "crd": 0.07
+    "at": 100.0, "at_paper": 1.5,
+    "fsp": 12.0, "rkd_d": 10.0, "rkd_a": 12.0, "sp": 1000.0, "cc": 50.0, "pkt": 2e4, "crd": 0.07,
 }  # fmt: skip
 FACTORS = {"full": (0.1, 0.4, 1.6, 6.4), "quick": (0.4, 6.4)}
 HINT_EPOCHS = {"full": (1, 2, 4), "quick": (1,)}
