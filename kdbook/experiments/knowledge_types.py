@@ -77,22 +77,24 @@ LAYERS = (0, 1, 2, 3)  # of the teacher, cached once for all methods
 CRD = {"width": 64, "negatives": 256}  # the paper has 128 and 16,384
 
 KD = {"temperature": 4.0, "alpha": 0.9}
-TRAINING = {"samples": 12_000, "epochs": 8, "hint_epochs": 2, "batch_size": 128, "lr": 0.1, "weight_decay": 5e-4}
+TRAINING = {"samples": 12_000, "epochs": 8, "batch_size": 128, "weight_decay": 5e-4}
 SETTINGS = {
     "full": {
         "teacher": {"net": "conv", "widths": [32, 64, 128], "depth": 2, "epochs": 6},
-        "conv": {"net": "conv", "widths": [16, 32, 64], **TRAINING},
+        "conv": {"net": "conv", "widths": [8, 16, 32], **TRAINING},
         "mlp": {"sizes": [784, 100, 100, 10], **TRAINING},
     },
     "quick": {
         "teacher": {"net": "conv", "widths": [16, 32, 64], "samples": 6_000, "epochs": 4},
-        "conv": {"net": "conv", "widths": [8, 16, 32], **TRAINING, "samples": 2_000, "epochs": 4, "hint_epochs": 1},
-        "mlp": {"sizes": [784, 50, 50, 10], **TRAINING, "samples": 2_000, "epochs": 4, "hint_epochs": 1},
+        "conv": {"net": "conv", "widths": [8, 16, 32], **TRAINING, "samples": 2_000, "epochs": 4},
+        "mlp": {"sizes": [784, 50, 50, 10], **TRAINING, "samples": 2_000, "epochs": 4},
     },
 }
 SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 2}}
 
 # Chosen on validation images by the experiment `transfer_weights`: weight beside labels, and added to KD.
+HINTS = {"full": {"hint_epochs": 2}, "quick": {"hint_epochs": 1}}
+RATES = {"conv": (0.2, 0.2), "mlp": (0.1, 0.05)}
 BETAS = {
     "conv": {method: (1.0, 1.0) for method in METHODS if method != "fitnet"},
     "mlp": {method: (1.0, 1.0) for method in METHODS if method != "fitnet"},
@@ -136,11 +138,11 @@ API = {"reveals": "top_k", "count": 3}  # of arm api: KD from a teacher that nam
 def settings(arm: str, profile: str) -> dict:
     """Settings of a student's arm."""
     net, method, kd = ARMS[arm]
-    chosen = {**SETTINGS[profile][net], **(KD if kd else {}), **(API if arm == "api" else {})}
+    chosen = {**SETTINGS[profile][net], "lr": RATES[net][kd], **(KD if kd else {}), **(API if arm == "api" else {})}
     if method:
         chosen |= {"method": method, **(CRD if method == "crd" else {})}
-        if method != "fitnet":  # its term is alone in the first stage and absent from the second
-            chosen["beta"] = BETAS[net][method][kd]
+        # a hint is alone in the first stage and absent from the second: it has no weight
+        chosen |= HINTS[profile] if method == "fitnet" else {"beta": BETAS[net][method][kd]}
     return chosen
 
 
