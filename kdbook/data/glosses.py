@@ -22,7 +22,7 @@ from kdbook.data.files import verified_bytes
 from kdbook.data.images import Split
 
 SMALLEST = 60  # definitions of a class
-VOCABULARY = 20_000  # words and pairs of words, the most frequent ones of the texts that networks are trained on
+VOCABULARY = 20_000  # words, the most frequent ones of the texts that networks are trained on
 PARTS = {"fit": range(0, 70), "validation": range(70, 80), "train": range(0, 80), "test": range(80, 100)}
 
 
@@ -50,7 +50,7 @@ class Glosses(NamedTuple):
 
 @dataclass(frozen=True)
 class Texts(Split):
-    """Definitions as a `Split`: x (N, L), int64, holds the numbers of a definition's words and pairs, 0 as filling."""
+    """Definitions as a `Split`: x (N, L), int64, holds the numbers of a definition's words, 0 as filling."""
 
     def batches(self, order: Tensor, view: None, batch_size: int) -> Iterator[tuple[Tensor, slice]]:
         """Batches (B, L) of word numbers in the given order, with the part of `order` that each holds."""
@@ -80,7 +80,9 @@ def read_glosses() -> Glosses:
     kept = [synset for synset in nouns if count[synset] >= SMALLEST]  # in WordNet's order
     label = {synset: number for number, synset in enumerate(kept)}
     definitions = tuple(
-        Definition(fields[2].replace("|", ", "), definition_of(fields[4]), label[kind[s]], _bin(definition_of(fields[4])))
+        Definition(
+            fields[2].replace("|", ", "), definition_of(fields[4]), label[kind[s]], _bin(definition_of(fields[4]))
+        )
         for s, fields in nouns.items()
         if kind[s] in label
     )
@@ -121,7 +123,7 @@ def load_glosses(part: str = "fit", device: torch.device | str = "cpu") -> Texts
 @cache
 def _encoded() -> tuple[Texts, Tensor]:
     found = read_glosses().definitions
-    counter = CountVectorizer(ngram_range=(1, 2), token_pattern=r"[^\W_]+", max_features=VOCABULARY - 1, binary=True)
+    counter = CountVectorizer(token_pattern=r"[^\W_]+", max_features=VOCABULARY - 1, binary=True)
     counter.fit(d.text for d in found if d.bin in PARTS["fit"])
     counts = counter.transform(d.text for d in found)
     lengths = np.diff(counts.indptr)

@@ -20,6 +20,9 @@ EXPERIMENTS = (
     "temperature_by_width",
     "temperature_views",
     "alpha_sweep",
+    "specialist_clusters",
+    "specialists",
+    "specialists_distilled",
 )
 
 

@@ -6,14 +6,16 @@ from torch import Tensor, nn
 
 from kdbook.data.images import VIEWS, Split, load_images
 from kdbook.experiments.trial import Tools, Trial
-from kdbook.models import MLP, LeNet5
-from kdbook.training import CachedTeacher, Distillation, HardLabels, fit, predict, sgd
+from kdbook.models import MLP, BagOfWords, LeNet5
+from kdbook.training import CachedTeacher, Distillation, HardLabels, adam, fit, predict, sgd
 
 
 def network(settings) -> nn.Module:
-    """Fresh network of a trial: LeNet-5 for ``net: lenet5``, else an MLP of `sizes` with its regularisers."""
+    """Fresh network of a trial: ``net: lenet5``, ``net: bag_of_words``, else an MLP; `sizes` with its regularisers."""
     if settings.get("net") == "lenet5":
         return LeNet5()
+    if settings.get("net") == "bag_of_words":
+        return BagOfWords(*settings["sizes"], input_dropout=settings.get("input_dropout", 0.0))
     return MLP(
         settings["sizes"],
         input_dropout=settings.get("input_dropout", 0.0),
@@ -77,7 +79,7 @@ def train(trial: Trial, split: Split, objective, tools: Tools, model: nn.Module 
     Parameters
     ----------
     trial : Trial
-        Its settings hold `epochs`, `batch_size` and `lr`.
+        Its settings hold `epochs`, `batch_size` and `lr`; SGD, or Adam for ``optimizer: adam``.
     split : Split
         Training samples.
     objective : callable
@@ -108,7 +110,7 @@ def train(trial: Trial, split: Split, objective, tools: Tools, model: nn.Module 
         split,
         epochs=s["epochs"],
         batch_size=s["batch_size"],
-        optimizer=sgd(s["lr"]),
+        optimizer=(adam if s.get("optimizer") == "adam" else sgd)(s["lr"]),
         seed=trial.seed,
         device=tools.device,
         checkpoint=None if watch else tools.checkpoint(trial),

@@ -37,6 +37,11 @@ def sgd(lr: float, *, momentum: float = 0.9, nesterov: bool = True, weight_decay
     return partial(torch.optim.SGD, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, fused=True)
 
 
+def adam(lr: float) -> Callable:
+    """Adam with its usual moments, as a function of the parameters: for words, most of which a batch lacks."""
+    return partial(torch.optim.Adam, lr=lr, fused=True)
+
+
 def one_cycle(optimizer: torch.optim.Optimizer, steps: int):
     """Learning rate from lr/25 up to lr over the first 30 % of the steps, then down a cosine (Smith & Topin 2019)."""
     peaks = [group["lr"] for group in optimizer.param_groups]

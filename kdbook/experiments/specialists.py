@@ -1,0 +1,376 @@
+"""What do specialists add to a generalist? Hinton et al. 2015, sections 5 and 6.1.
+
+Published, for 61 specialists on Google's own JFT (100 million images, 15,000 classes): top-1 accuracy 25.0 -> 26.1 %,
+conditional on the specialists' classes 43.1 -> 45.9 %, and more gain the more specialists know a class. JFT was never
+released: definitions of 535 kinds of things stand in for it. The controls that the paper lacks: the generalist trained
+for as many more texts, and an ensemble of generalists at the same cost.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdbook.data.glosses import Texts, load_glosses
+from kdbook.experiments.nets import cached_teacher, network, predict, stored_network, train
+from kdbook.experiments.specialist_clusters import SEEDS, SETTINGS, generalist, percent, subsets
+from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.training import EnsembleTeacher, HardLabels, LiveTeacher
+from kdbook.training.specialists import (
+    HalfSpecial,
+    Opinion,
+    RegularisedSpecialist,
+    active_specialists,
+    combine,
+    combine_by_descent,
+    corrected,
+)
+
+VERSION = 1
+COLUMNS = {
+    "arm": "who answers; `specialist` and `regularised` are single ones",
+    "seed": "seed of the generalist, its clusters and specialists",
+    "subset": "number of a single specialist's subset",
+    "routing": "how specialists are chosen: class:n = by the generalist's n likeliest classes, entropy:s = by the likeliest "
+    "class, for the share s of texts on which the generalist is least sure",
+    "coverage": "test texts counted: all, or by the number of specialists that know their class",
+    "texts": "how many those are",
+    "accuracy": "top-1 accuracy, %",
+    "gain": "texts answered rightly, minus the same for the generalist",
+    "relative_gain": "gain in % of the texts that the generalist answers rightly",
+    "conditional": "top-1 accuracy of a specialist's own texts among its own classes, %, over all specialists",
+    "calls": "specialists asked, mean of the texts",
+    "nll": "mean negative log-likelihood of the right class, nats",
+    "dustbin_said": "mean probability of the dustbin, mean of the specialists",
+    "dustbin_is": "share of test texts that belong there",
+    "dustbin_gap": "mean absolute difference of the two",
+    "seen": "share of all training texts that a specialist saw at least once",
+    "visits": "texts visited in training, in units of one generalist's",
+    "multiply_adds": "multiply-adds of the same, in units of one generalist's",
+    "descent_gap": "largest difference of a probability between gradient descent (eq. 5) and `combine`, 300 texts",
+}
+
+# Chosen on validation texts, rate (0.002, 0.005, 0.01, 0.02), epochs (3, 6, 12) and batch (128, 256) by the accuracy of
+# all specialists together; 8 epochs cost as much as two more generalists, so that an ensemble of three is a fair match.
+# The longer generalist had dropouts of 0.2, 0.4 and 0.6 and rates of 0.003 and 0.01 to choose from.
+SPECIALIST = {"optimizer": "adam", "lr": 0.02, "batch_size": 256, "epochs": 8}
+QUICK = {**SPECIALIST, "epochs": 4}
+LONGER = {"epochs": 36, "input_dropout": 0.4}
+ENSEMBLE = {"full": 3, "quick": 2}
+VARIANTS = ("specialist", "regularised")
+ROUTES = ("class:1", "class:2", "class:5", "entropy:0.1", "entropy:0.25", "entropy:0.5", "entropy:0.75")
+PUBLISHED = {"accuracy": (25.0, 26.1), "conditional": (43.1, 45.9)}  # Table 3: generalist, with 61 specialists
+# Table 4: specialists that know the class -> relative change of the number of right answers, %
+PUBLISHED_GAIN = {0: 0.0, 1: 3.4, 2: 7.4, 3: 8.8, 4: 10.5, 5: 11.1, 6: 11.3, 7: 12.8, 8: 13.6, 9: 16.6, 10: 14.1}
+
+
+def specialist(profile: str, seed: int, subset: int, arm: str = "specialist") -> Trial:
+    """One specialist; it starts from the generalist's weights."""
+    base, cut = SETTINGS[profile]["generalist"], SETTINGS[profile]["subsets"]
+    words, hidden, classes = base["sizes"]
+    sizes = [words, hidden, cut["size"] + 1 if arm == "specialist" else classes]
+    settings = {**base, **(SPECIALIST if profile == "full" else QUICK), "sizes": sizes, "subset": subset}
+    return _trial(arm, seed, settings, (generalist(profile, seed), subsets(profile, seed)))
+
+
+def together(profile: str, seed: int, arm: str = "specialist") -> Trial:
+    """All specialists of a seed and their generalist, asked as one."""
+    count = SETTINGS[profile]["subsets"]["clusters"]
+    team = tuple(specialist(profile, seed, subset, arm) for subset in range(count))
+    return _trial(f"all_{arm}", seed, {}, (generalist(profile, seed), subsets(profile, seed), *team))
+
+
+def ensemble(profile: str, seed: int) -> Trial:
+    """Generalists whose cost is that of a generalist and its specialists; the seeds of one ensemble are its own."""
+    others = tuple(generalist(profile, 1000 + 10 * seed + k) for k in range(1, ENSEMBLE[profile]))
+    return _trial("ensemble", seed, {}, (generalist(profile, seed), *others))
+
+
+def longer(profile: str, seed: int) -> Trial:
+    """The generalist with all the training that its specialists got besides."""
+    changes = LONGER if profile == "full" else {**LONGER, "epochs": 16}
+    needs = (generalist(profile, seed),)
+    return _trial("longer", seed, {**SETTINGS[profile]["generalist"], **changes}, needs)
+
+
+def _trial(arm: str, seed: int, settings: dict, needs: tuple) -> Trial:
+    return Trial("specialists", arm, seed, settings, needs=needs, data="wordnet", version=VERSION)
+
+
+def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
+    """Every specialist of a seed with either softmax, then both teams and the two controls."""
+    check_profile(profile)
+    count = SETTINGS[profile]["subsets"]["clusters"]
+    found = []
+    for seed in seeds_of(seeds, SEEDS[profile]):
+        found += [specialist(profile, seed, subset, arm) for arm in VARIANTS for subset in range(count)]
+        found += [together(profile, seed, arm) for arm in VARIANTS]
+        found += [longer(profile, seed), ensemble(profile, seed)]
+    return found
+
+
+def measure(trials: list[Trial], tools: Tools) -> list[dict]:
+    """Train a specialist, or ask several networks together."""
+    (trial,) = trials
+    if trial.arm in VARIANTS:
+        return [train_specialist(trial, tools)]
+    test = load_glosses("test", tools.device)
+    if trial.arm == "all_specialist":
+        return [{"rows": rows_of_team(trial, test, tools)}]
+    if trial.arm == "all_regularised":
+        return [{"rows": [team_row(trial, test, tools)]}]
+    if trial.arm == "longer":
+        model, _ = train(trial, load_glosses("fit"), HardLabels(), tools)
+        log_p = predict(model, test).logits.log_softmax(-1)
+        visits = trial.settings["epochs"] / trial.needs[0].settings["epochs"]
+    else:
+        log_p, visits = ensemble_log_p(trial, test, tools), len(trial.needs)
+    return [{"rows": [score(trial.arm, log_p, test, generalist_log_p(trial, test, tools)) | {"visits": visits}]}]
+
+
+class Seen:
+    """An objective that notes which samples it was given."""
+
+    def __init__(self, objective):
+        self.objective, self.index = objective, set()
+
+    def __call__(self, model, batch):
+        self.index.update(batch.index.tolist())
+        return self.objective(model, batch)
+
+
+def train_specialist(trial: Trial, tools: Tools) -> dict:
+    """Half of its own texts, half of all others; how much of the data it sees, and what its dustbin says."""
+    source, cut = trial.needs
+    classes = tools.tensors(cut)["members"][trial.settings["subset"]].nonzero()[:, 0]
+    whole = load_glosses("fit", tools.device)
+    split = HalfSpecial.of(whole, classes)
+    objective = HardLabels()
+    if trial.arm == "regularised":
+        objective = RegularisedSpecialist(cached_teacher(source, whole, tools), classes)
+    watched = Seen(objective)
+    model, _ = train(trial, split, watched, tools, model=started(trial, tools.tensors(source), classes))
+    seen = len(watched.index) / len(whole)
+    tools.keep(trial, tensors={**model.state_dict(), "seen": torch.tensor(seen)})
+    visits = trial.settings["epochs"] * split.visits / (source.settings["epochs"] * len(whole))
+    return {"seen": seen, "visits": visits}
+
+
+def trained(trial: Trial, tools: Tools) -> tuple[torch.nn.Module, float]:
+    """A stored specialist, and the share of the training texts that it saw."""
+    model, weights = network(trial.settings), tools.tensors(trial)
+    seen = float(weights.pop("seen"))
+    model.load_state_dict(weights)
+    return model.to(tools.device).eval(), seen
+
+
+def started(trial: Trial, weights: dict, classes: Tensor) -> torch.nn.Module:
+    """A specialist before training: the generalist's weights; its dustbin starts as the mean of the merged classes."""
+    model = network(trial.settings)
+    if trial.arm == "specialist":
+        weight, bias = weights["out.weight"], weights["out.bias"]
+        rest = torch.ones(len(bias), dtype=torch.bool, device=bias.device)
+        rest[classes] = False
+        merged = weight[rest].mean(0, keepdim=True), bias[rest].mean() + math.log(int(rest.sum()))
+        weights = weights | {
+            "out.weight": torch.cat([weight[classes], merged[0]]),
+            "out.bias": torch.cat([bias[classes], merged[1][None]]),
+        }
+    model.load_state_dict(weights)
+    return model
+
+
+def generalist_log_p(trial: Trial, split: Texts, tools: Tools) -> Tensor:
+    """Log-probabilities of the generalist that a trial needs first."""
+    source = trial.needs[0]
+    key = ("log_p", source.id, len(split))
+    return tools.remember(key, lambda: predict(stored_network(source, tools), split).logits.log_softmax(-1))
+
+
+def ensemble_log_p(trial: Trial, split: Texts, tools: Tools) -> Tensor:
+    """Log of the mean of the generalists' answers."""
+    teacher = EnsembleTeacher([LiveTeacher(stored_network(need, tools)) for need in trial.needs])
+    rows = torch.arange(len(split), device=split.x.device)
+    return torch.cat([teacher.soft_targets(x, rows[at]).logits for x, at in split.batches(rows, None, 2000)])
+
+
+def opinions_of(team: Trial, split: Texts, tools: Tools, correction: str = "sampling") -> list[Opinion]:
+    """What each specialist of a team says, with its dustbin corrected.
+
+    Parameters
+    ----------
+    correction : {"sampling", "none", "routed"}
+        As in the paper, by how much more often special texts were seen than they occur; not at all; or for how often
+        they occur among the texts that this specialist is asked about (by the generalist's own estimate, no labels).
+    """
+    members = tools.tensors(team.needs[1])["members"]
+    log_p = generalist_log_p(team, split, tools)
+    active, fit = active_specialists(log_p, members), load_glosses("fit", tools.device)
+    found = []
+    for need, mine, asked in zip(team.needs[2:], members, active.t(), strict=True):
+        classes = mine.nonzero()[:, 0]
+        logits = predict(trained(need, tools)[0], split).logits
+        if team.arm == "all_regularised":
+            found.append(Opinion(torch.arange(len(mine)), with_empty_dustbin(logits)))
+            continue
+        raise_by = {"sampling": HalfSpecial.of(fit, classes).log_oversampling, "none": 0.0}.get(correction)
+        if raise_by is None:
+            share = log_p[asked][:, classes].exp().sum(1).mean().clamp(0.01, 0.99) if asked.any() else torch.tensor(0.5)
+            raise_by = float(torch.log((1 - share) / share))
+        found.append(Opinion(classes, corrected(logits, raise_by).log_softmax(-1)))
+    return found
+
+
+def with_empty_dustbin(logits: Tensor) -> Tensor:
+    """Log-probabilities over all classes and a dustbin that no text falls into."""
+    return torch.cat([logits.log_softmax(-1), torch.full_like(logits[:, :1], -1e4)], dim=1)
+
+
+def team_log_p(team: Trial, split: Texts, tools: Tools) -> Tensor:
+    """Log of the answer of generalist and specialists together, each asked by the generalist's likeliest class."""
+    log_p = generalist_log_p(team, split, tools)
+    active = active_specialists(log_p, tools.tensors(team.needs[1])["members"])
+    return combine(log_p, opinions_of(team, split, tools), active).clamp_min(1e-12).log()
+
+
+def routed(log_p: Tensor, members: Tensor, route: str) -> Tensor:
+    """Which specialists are asked (N, M) under a routing of `ROUTES`."""
+    kind, value = route.split(":")
+    if kind == "class":
+        return active_specialists(log_p, members, int(value))
+    entropy = -(log_p.exp() * log_p).sum(-1)
+    unsure = entropy >= entropy.quantile(1 - float(value))
+    return active_specialists(log_p, members) & unsure[:, None]
+
+
+def rows_of_team(trial: Trial, test: Texts, tools: Tools) -> list[dict]:
+    """The generalist, the team under every correction and routing, and its gain by coverage."""
+    members, log_p = tools.tensors(trial.needs[1])["members"], generalist_log_p(trial, test, tools)
+    by_correction = {c: opinions_of(trial, test, tools, c) for c in ("sampling", "none", "routed")}
+    opinions = by_correction["sampling"]
+    answers = {route: combine(log_p, opinions, routed(log_p, members, route)) for route in ROUTES}
+    rows = [
+        {"arm": "generalist"}
+        | score("generalist", log_p, test, log_p)
+        | {"conditional": conditional(log_p, test.y, members), "visits": 1.0, "multiply_adds": 1.0}
+    ]
+    for route, q in answers.items():
+        rows.append(score("specialists", q, test, log_p, route) | {"calls": calls(log_p, members, route)})
+    alone = [o.log_p[:, :-1] for o in opinions]
+    rows[1] |= {
+        "conditional": conditional(alone, test.y, members),
+        **costs(trial, tools),
+        **dustbin(opinions, test, members),
+    }
+    rows[1] |= {"descent_gap": descent_gap(log_p, opinions, active_specialists(log_p, members))}
+    for correction in ("none", "routed"):
+        q = combine(log_p, by_correction[correction], active_specialists(log_p, members))
+        more = dustbin(by_correction[correction], test, members)
+        rows.append(score(f"specialists_{correction}", q, test, log_p, "class:1") | more)
+    covered = members.sum(0)[test.y].clamp_max(4)
+    for count in range(5):
+        at = covered == count
+        name = f"{count}" if count < 4 else "4+"
+        if at.any():
+            rows.append(score("specialists", answers["class:1"], test, log_p, "class:1", at) | {"coverage": name})
+    tools.keep(trial, pictures=examples(log_p, answers["class:1"], opinions, members, test))
+    return rows
+
+
+def team_row(trial: Trial, test: Texts, tools: Tools) -> dict:
+    """Specialists with the full softmax, section 6.1."""
+    members, log_p = tools.tensors(trial.needs[1])["members"], generalist_log_p(trial, test, tools)
+    opinions, active = opinions_of(trial, test, tools), active_specialists(log_p, members)
+    own = [o.log_p[:, mine.nonzero()[:, 0]] for o, mine in zip(opinions, members, strict=True)]
+    row = score("specialists_regularised", combine(log_p, opinions, active, steps=1), test, log_p, "class:1")
+    return row | {"conditional": conditional(own, test.y, members), **costs(trial, tools)}
+
+
+def score(arm: str, answers: Tensor, test: Texts, log_p: Tensor, routing: str | None = None, at=slice(None)) -> dict:
+    """Accuracy and gain over the generalist `log_p` of answers (N, C), probabilities or their logarithms."""
+    y = test.y[at]
+    ours, theirs = answers[at].argmax(-1) == y, log_p[at].argmax(-1) == y
+    gain = int(ours.sum()) - int(theirs.sum())
+    p = answers[at] if bool((answers >= 0).all()) else answers[at].exp()
+    return {
+        "arm": arm, "routing": routing, "coverage": "all", "texts": len(y),
+        "accuracy": percent(answers[at], y), "gain": gain, "relative_gain": 100 * gain / max(1, int(theirs.sum())),
+        "nll": float(-p[torch.arange(len(y)), y].clamp_min(1e-12).log().mean()),
+    }  # fmt: skip
+
+
+def conditional(answers: Tensor | list[Tensor], y: Tensor, members: Tensor) -> float:
+    """Accuracy in % of each specialist's own texts among its own classes, over all pairs of text and specialist.
+
+    `answers` is a generalist's (N, C), or a list with each specialist's own (N, K).
+    """
+    right = total = 0
+    for number, mine in enumerate(members):
+        classes, at = mine.nonzero()[:, 0], mine[y]
+        own = answers[number][at] if isinstance(answers, list) else answers[at][:, classes]
+        right, total = right + int((classes[own.argmax(-1)] == y[at]).sum()), total + int(at.sum())
+    return 100 * right / max(1, total)
+
+
+def calls(log_p: Tensor, members: Tensor, route: str) -> float:
+    """Specialists asked, mean of the texts."""
+    return float(routed(log_p, members, route).sum(1).float().mean())
+
+
+def dustbin(opinions: list[Opinion], test: Texts, members: Tensor) -> dict:
+    """Whether the dustbin's probability is how often texts belong there."""
+    said = torch.stack([o.log_p[:, -1].exp().mean() for o in opinions])
+    found = 1 - members[:, test.y].float().mean(1)
+    gap = (said - found).abs().mean()
+    return {"dustbin_said": float(said.mean()), "dustbin_is": float(found.mean()), "dustbin_gap": float(gap)}
+
+
+def costs(team: Trial, tools: Tools) -> dict:
+    """What a generalist and its team saw and cost; the cost in units of the generalist's own."""
+    source, cut, *parts = team.needs
+    fit, members = load_glosses("fit", tools.device), tools.tensors(cut)["members"]
+    words = float((fit.x > 0).sum(1).float().mean())
+
+    def multiply_adds(trial: Trial) -> float:
+        _, hidden, classes = trial.settings["sizes"]
+        return hidden * (words + classes)
+
+    special = sum(HalfSpecial.of(fit, mine.nonzero()[:, 0]).visits for mine in members)
+    visits = parts[0].settings["epochs"] * special / (source.settings["epochs"] * len(fit))
+    per_visit = multiply_adds(parts[0]) / multiply_adds(source)
+    seen = np.mean([trained(part, tools)[1] for part in parts])
+    return {"seen": float(seen), "visits": 1 + visits, "multiply_adds": 1 + visits * per_visit}
+
+
+def descent_gap(log_p: Tensor, opinions: list[Opinion], active: Tensor, texts: int = 300) -> float:
+    """Largest difference between the two ways to solve eq. 5."""
+    some = [Opinion(o.classes, o.log_p[:texts]) for o in opinions]
+    inputs = log_p[:texts], some, active[:texts]
+    return float((combine(*inputs) - combine_by_descent(*inputs)).abs().max())
+
+
+def examples(log_p: Tensor, q: Tensor, opinions: list[Opinion], members: Tensor, test: Texts) -> dict:
+    """Test definitions that one specialist set right (eight) or got wrong (four), for the chapter's pictures.
+
+    Each with the four likeliest classes and their probabilities: generalist, specialist (-1 = dustbin), both.
+    """
+    y, active = test.y, active_specialists(log_p, members)
+    p = log_p.exp()
+    own = torch.arange(len(y))
+    change = (q[own, y] - p[own, y]) * (active.sum(1) == 1)
+    ours, theirs = q.argmax(-1) == y, p.argmax(-1) == y
+    better, worse = torch.where(ours & ~theirs, change, 0), torch.where(theirs & ~ours, -change, 0)
+    rows = torch.cat([better.topk(8).indices, worse.topk(4).indices])
+    asked = active[rows].int().argmax(1)
+    said = torch.zeros(len(rows), members.shape[1] + 1)  # the dustbin last
+    for at, (row, number) in enumerate(zip(rows, asked, strict=True)):
+        said[at, torch.cat([opinions[number].classes, torch.tensor([members.shape[1]])])] = (
+            opinions[number].log_p[row].exp()
+        )
+    found = {"example_index": test.index[rows], "example_specialist": asked}
+    for name, answer in (("generalist", p[rows]), ("specialist", said), ("both", q[rows])):
+        top = answer.topk(4)
+        found[f"example_{name}_p"] = top.values
+        found[f"example_{name}_class"] = top.indices.where(top.indices < members.shape[1], torch.tensor(-1))
+    return {name: values.cpu().numpy() for name, values in found.items()}
