@@ -1,8 +1,8 @@
 """WordNet's definitions as a task with hundreds of classes: what kind of thing is defined here?
 
-The tree of nouns is cut into classes of sixty or more definitions. Some are easily confused (a genus of birds and one of
-fishes, a composer and a poet), others never: the shape of task for which specialists were proposed. A network sees the
-words of a definition only, never the word that it defines.
+The tree of nouns is cut into classes of sixty or more definitions. Some are easily confused (a genus of birds and one
+of fishes, a composer and a poet), others never: the shape of task for which specialists were proposed. A network sees
+the words of a definition only, never the word that it defines.
 """
 
 import hashlib
@@ -105,7 +105,7 @@ def load_glosses(part: str = "fit", device: torch.device | str = "cpu") -> Texts
     Parameters
     ----------
     part : str
-        ``fit`` (70 %), ``validation`` (10 %), ``train`` (both) or ``test`` (20 %). Synsets with equal definitions share a part.
+        ``fit`` (70 %), ``validation`` (10 %), ``train`` (both) or ``test`` (20 %). Equal definitions share a part.
     device : torch.device or str
         Where the tensors are put.
 

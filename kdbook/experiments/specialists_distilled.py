@@ -1,4 +1,4 @@
-"""Can generalist and specialists be distilled into one student? What the paper left open, and the summary tells as done.
+"""Can generalist and specialists be distilled into one student? The paper left it open, the summary tells it as done.
 
 Hinton et al. 2015, section 8: "not yet shown". The student has the generalist's size; against it stand students of the
 generalist alone, and of an ensemble of generalists that costs as much as generalist and specialists.

@@ -79,8 +79,9 @@ class HalfSpecial(Texts):
 
 @dataclass
 class RegularisedSpecialist:
-    """Section 6.1: a specialist keeps the softmax over all classes; hard labels for its own texts, the generalist's soft
-    targets for the others.
+    """Section 6.1: a specialist keeps the softmax over all classes, and the generalist's soft targets for other texts.
+
+    Its own texts have hard labels.
 
     Parameters
     ----------
@@ -115,6 +116,10 @@ def active_specialists(log_p: Tensor, members: Tensor, top: int = 1) -> Tensor:
     ----------
     log_p : Tensor (N, C)
         The generalist's answers.
+    members : Tensor (M, C), bool
+        Which classes each specialist knows.
+    top : int
+        The paper's n, which is 1.
     """
     return members.t()[log_p.topk(top, dim=-1).indices].any(dim=1)
 
