@@ -68,6 +68,7 @@ class HalfSpecial(Texts):
         return self.special * (1 + (self.special < len(self)))
 
     def order(self) -> Tensor:
+        """Special texts, shuffled, each followed by another one, drawn without replacement where they suffice."""
         is_special = (self.y != self.dustbin).cpu()
         special, rest = is_special.nonzero()[:, 0], (~is_special).nonzero()[:, 0]
         special = special[torch.randperm(len(special))]
@@ -189,10 +190,12 @@ def combine_by_descent(log_p: Tensor, opinions: Sequence[Opinion], active: Tenso
     """The same q as `combine`, found as in the paper: by gradient descent on the logits of q (Adam, from p_g)."""
     z = log_p.clone().requires_grad_()
     optimizer = torch.optim.Adam([z], lr=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)  # else it never comes to rest
     for _ in range(steps):
         (gradient,) = torch.autograd.grad(disagreement(z, log_p, opinions, active).sum(), z)
         z.grad = gradient
         optimizer.step()
+        schedule.step()
     return z.detach().softmax(-1)
 
 
