@@ -4,7 +4,6 @@ import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kdbook.data import read_glosses
@@ -160,17 +159,18 @@ def says(reference, mine=None) -> Figure:
     it asks, and of both together. In the first two the specialist turns a wrong answer into the right one; in the third
     it spoils a right one.
     """
-    fig, rows = plt.subplots(3, 3, figsize=(12.5, 7.6))
-    for panels, at in zip(rows, (0, 1, 8), strict=True):
-        draw_definition(panels, reference, at)
+    fig = plt.figure(figsize=(12.5, 7.6))
+    for part, at in zip(fig.subfigures(3), (0, 1, 8), strict=True):
+        draw_definition(part, reference, at)
     return fig
 
 
-def draw_definition(panels: list[Axes], reference, at: int) -> None:
-    """Three panels about example number `at`: the likeliest classes of generalist, specialist and both."""
+def draw_definition(part, reference, at: int) -> None:
+    """Three panels in a figure, or a part of one, about example number `at`: generalist, specialist and both."""
     found = read_glosses()
     arrays = {name.rsplit("example_", 1)[-1]: a[at] for name, a in reference.arrays.items() if ".0.example_" in name}
     definition = found.definitions[int(arrays["index"])]
+    panels = part.subplots(1, 3)
     for axes, who in zip(panels, ("generalist", "specialist", "both"), strict=True):
         classes, p = arrays[f"{who}_class"], arrays[f"{who}_p"]
         colours = [TEACHER if c == definition.label else "#BBBBBB" if c < 0 else SOFT for c in classes]
@@ -181,11 +181,5 @@ def draw_definition(panels: list[Axes], reference, at: int) -> None:
         axes.set(xlim=(0, 1), title="both together" if who == "both" else f"{who} alone")
         axes.grid(axis="y", visible=False)
     text = "\n".join(textwrap.wrap(f"“{definition.text}”", 118))
-    panels[0].annotate(
-        f"{text}\nright: {found.classes[definition.label]} (the word was: {definition.words})",
-        (0, 1.22),
-        xycoords=("figure fraction", "axes fraction"),
-        xytext=(10, 0),
-        textcoords="offset points",
-        fontsize=9.5,
-    )
+    right = f"right: {found.classes[definition.label]} (the word was: {definition.words})"
+    part.suptitle(f"{text}\n{right}", x=0.01, ha="left", fontsize=10)
