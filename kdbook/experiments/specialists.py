@@ -29,17 +29,20 @@ from kdbook.training.specialists import (
 
 VERSION = 1
 COLUMNS = {
-    "arm": "who answers; `specialist` and `regularised` are single ones",
+    "arm": "who answers; `specialist` and `regularised` are single ones, whose team the others are",
     "seed": "seed of the generalist, its clusters and specialists",
     "subset": "number of a single specialist's subset",
     "routing": "how specialists are chosen: class:n = by the generalist's n likeliest classes; entropy:s = by the "
     "likeliest, for the share s of texts on which the generalist is least sure",
+    "correction": "of the dustbin: sampling (the paper's), none, or routed (for the texts that a specialist gets)",
     "coverage": "test texts counted: all, or by the number of specialists that know their class",
     "texts": "how many those are",
     "accuracy": "top-1 accuracy, %",
     "gain": "texts answered rightly, minus the same for the generalist",
     "relative_gain": "gain in % of the texts that the generalist answers rightly",
     "conditional": "top-1 accuracy of a specialist's own texts among its own classes, %, over all specialists",
+    "generalist_accuracy": "top-1 accuracy of the generalist on these texts, %",
+    "generalist_conditional": "`conditional` of the generalist",
     "calls": "specialists asked, mean of the texts",
     "nll": "mean negative log-likelihood of the right class, nats",
     "dustbin_said": "mean probability of the dustbin, mean of the specialists",
@@ -56,9 +59,10 @@ COLUMNS = {
 # The longer generalist had dropouts of 0.2, 0.4 and 0.6 at a rate of 0.01, and a rate of 0.003, to choose from.
 SPECIALIST = {"optimizer": "adam", "lr": 0.02, "batch_size": 256, "epochs": 8}
 QUICK = {**SPECIALIST, "epochs": 4}
-LONGER = {"epochs": 36, "lr": 0.003}
+LONGER = {"lr": 0.003}
 ENSEMBLE = {"full": 3, "quick": 2}
 VARIANTS = ("specialist", "regularised")
+TEAMS = {"specialist": "specialists", "regularised": "specialists_regularised"}
 ROUTES = ("class:1", "class:2", "class:5", "entropy:0.1", "entropy:0.25", "entropy:0.5", "entropy:0.75")
 PUBLISHED = {"accuracy": (25.0, 26.1), "conditional": (43.1, 45.9)}  # Table 3: generalist, with 61 specialists
 # Table 4: specialists that know the class -> more right answers, and how much in % of the generalist's
@@ -84,7 +88,7 @@ def together(profile: str, seed: int, arm: str = "specialist") -> Trial:
     """All specialists of a seed and their generalist, asked as one."""
     count = SETTINGS[profile]["subsets"]["clusters"]
     team = tuple(specialist(profile, seed, subset, arm) for subset in range(count))
-    return _trial(f"all_{arm}", seed, {}, (generalist(profile, seed), subsets(profile, seed), *team))
+    return _trial(TEAMS[arm], seed, {}, (generalist(profile, seed), subsets(profile, seed), *team))
 
 
 def ensemble(profile: str, seed: int) -> Trial:
@@ -95,9 +99,9 @@ def ensemble(profile: str, seed: int) -> Trial:
 
 def longer(profile: str, seed: int) -> Trial:
     """The generalist with all the training that its specialists got besides."""
-    changes = LONGER if profile == "full" else {**LONGER, "epochs": 16}
-    needs = (generalist(profile, seed),)
-    return _trial("longer", seed, {**SETTINGS[profile]["generalist"], **changes}, needs)
+    base = SETTINGS[profile]["generalist"]
+    settings = {**base, **LONGER, "epochs": ENSEMBLE[profile] * base["epochs"]}
+    return _trial("longer", seed, settings, (generalist(profile, seed),))
 
 
 def _trial(arm: str, seed: int, settings: dict, needs: tuple) -> Trial:
@@ -122,9 +126,9 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     if trial.arm in VARIANTS:
         return [train_specialist(trial, tools)]
     test = load_glosses("test", tools.device)
-    if trial.arm == "all_specialist":
+    if trial.arm == "specialists":
         return [{"rows": rows_of_team(trial, test, tools)}]
-    if trial.arm == "all_regularised":
+    if trial.arm == "specialists_regularised":
         return [{"rows": rows_of_regularised(trial, test, tools)}]
     if trial.arm == "longer":
         model, _ = train(trial, load_glosses("fit"), HardLabels(), tools)
@@ -132,7 +136,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         visits = trial.settings["epochs"] / trial.needs[0].settings["epochs"]
     else:
         log_p, visits = ensemble_log_p(trial, test, tools), len(trial.needs)
-    row = score(trial.arm, log_p, test, generalist_log_p(trial, test, tools))
+    row = score(log_p, test, generalist_log_p(trial, test, tools))
     return [{"rows": [row | {"visits": visits}]}]
 
 
@@ -220,7 +224,7 @@ def opinions_of(team: Trial, split: Texts, tools: Tools, correction: str = "samp
     for need, mine, asked in zip(team.needs[2:], members, active.t(), strict=True):
         classes = mine.nonzero()[:, 0]
         logits = predict(trained(need, tools)[0], split).logits
-        if team.arm == "all_regularised":
+        if team.arm == "specialists_regularised":
             found.append(Opinion(torch.arange(len(mine)), with_empty_dustbin(logits)))
             continue
         raise_by = {"sampling": HalfSpecial.of(fit, classes).log_oversampling, "none": 0.0}.get(correction)
@@ -254,32 +258,27 @@ def routed(log_p: Tensor, members: Tensor, route: str) -> Tensor:
 
 
 def rows_of_team(trial: Trial, test: Texts, tools: Tools) -> list[dict]:
-    """The generalist, the team under every correction and routing, and its gain by coverage."""
+    """The team under every correction and routing, and its gain by coverage."""
     members, log_p = tools.tensors(trial.needs[1])["members"], generalist_log_p(trial, test, tools)
-    by_correction = {c: opinions_of(trial, test, tools, c) for c in ("sampling", "none", "routed")}
-    opinions = by_correction["sampling"]
-    answers = {route: combine(log_p, opinions, routed(log_p, members, route)) for route in ROUTES}
-    rows = [
-        {"arm": "generalist"}
-        | score("generalist", log_p, test, log_p)
-        | {"conditional": conditional(log_p, test.y, members), "visits": 1.0, "multiply_adds": 1.0}
-    ]
-    for route, q in answers.items():
-        rows.append(score("specialists", q, test, log_p, route) | {"calls": calls(log_p, members, route)})
-    alone = [o.log_p[:, :-1] for o in opinions]
-    rows[1] |= {
-        "conditional": conditional(alone, test.y, members),
-        **costs(trial, tools),
-        **dustbin(opinions, test, members),
-    }
-    rows[1] |= {"descent_gap": descent_gap(log_p, opinions, active_specialists(log_p, members))}
-    for correction in ("none", "routed"):
-        q = combine(log_p, by_correction[correction], active_specialists(log_p, members))
-        more = dustbin(by_correction[correction], test, members)
-        rows.append(score(f"specialists_{correction}", q, test, log_p, "class:1") | more)
-        rows += by_coverage(f"specialists_{correction}", q, test, log_p, members)
-    rows += by_coverage("specialists", answers["class:1"], test, log_p, members)
-    tools.keep(trial, pictures=examples(log_p, answers["class:1"], opinions, members, test))
+    rows, plain = [], active_specialists(log_p, members)
+    for correction in ("sampling", "none", "routed"):
+        opinions = opinions_of(trial, test, tools, correction)
+        more = {"routing": "class:1", "correction": correction}
+        q = combine(log_p, opinions, plain)
+        rows.append(score(q, test, log_p) | more | dustbin(opinions, test, members))
+        rows += [row | more for row in by_coverage(q, test, log_p, members)]
+        if correction == "sampling":
+            rows[0] |= own_classes(log_p, [o.log_p[:, :-1] for o in opinions], test.y, members)
+            rows[0] |= {
+                **costs(trial, tools),
+                "calls": calls(plain),
+                "descent_gap": descent_gap(log_p, opinions, plain),
+            }
+            tools.keep(trial, pictures=examples(log_p, q, opinions, members, test))
+            for route in ROUTES[1:]:
+                asked = routed(log_p, members, route)
+                answer = score(combine(log_p, opinions, asked), test, log_p)
+                rows.append(answer | more | {"routing": route, "calls": calls(asked)})
     return rows
 
 
@@ -288,30 +287,36 @@ def rows_of_regularised(trial: Trial, test: Texts, tools: Tools) -> list[dict]:
     members, log_p = tools.tensors(trial.needs[1])["members"], generalist_log_p(trial, test, tools)
     opinions, active = opinions_of(trial, test, tools), active_specialists(log_p, members)
     own = [o.log_p[:, mine.nonzero()[:, 0]] for o, mine in zip(opinions, members, strict=True)]
-    q, arm = combine(log_p, opinions, active, steps=1), "specialists_regularised"
-    row = score(arm, q, test, log_p, "class:1") | {"conditional": conditional(own, test.y, members)}
-    return [row | costs(trial, tools), *by_coverage(arm, q, test, log_p, members)]
+    q = combine(log_p, opinions, active, steps=1)
+    row = score(q, test, log_p) | own_classes(log_p, own, test.y, members) | costs(trial, tools)
+    return [r | {"routing": "class:1"} for r in (row, *by_coverage(q, test, log_p, members))]
 
 
-def by_coverage(arm: str, q: Tensor, test: Texts, log_p: Tensor, members: Tensor) -> list[dict]:
+def by_coverage(q: Tensor, test: Texts, log_p: Tensor, members: Tensor) -> list[dict]:
     """The score by the number of specialists that know the right class, 4+ together."""
     covered = members.sum(0)[test.y].clamp_max(4)
     parts = [("0", "1", "2", "3", "4+")[count] for count in covered.unique().tolist()]
-    found = [score(arm, q, test, log_p, "class:1", covered == count) for count in covered.unique()]
+    found = [score(q, test, log_p, covered == count) for count in covered.unique()]
     return [row | {"coverage": part} for row, part in zip(found, parts, strict=True)]
 
 
-def score(arm: str, answers: Tensor, test: Texts, log_p: Tensor, routing: str | None = None, at=slice(None)) -> dict:
+def score(answers: Tensor, test: Texts, log_p: Tensor, at=slice(None)) -> dict:
     """Accuracy and gain over the generalist `log_p` of answers (N, C), probabilities or their logarithms."""
     y = test.y[at]
     ours, theirs = answers[at].argmax(-1) == y, log_p[at].argmax(-1) == y
     gain = int(ours.sum()) - int(theirs.sum())
     p = answers[at] if bool((answers >= 0).all()) else answers[at].exp()
     return {
-        "arm": arm, "routing": routing, "coverage": "all", "texts": len(y),
-        "accuracy": percent(answers[at], y), "gain": gain, "relative_gain": 100 * gain / max(1, int(theirs.sum())),
+        "coverage": "all", "texts": len(y), "accuracy": percent(answers[at], y),
+        "gain": gain, "relative_gain": 100 * gain / max(1, int(theirs.sum())),
+        "generalist_accuracy": percent(log_p[at], y),
         "nll": float(-p[torch.arange(len(y)), y].clamp_min(1e-12).log().mean()),
     }  # fmt: skip
+
+
+def own_classes(log_p: Tensor, own: list[Tensor], y: Tensor, members: Tensor) -> dict:
+    """Conditional accuracy of the specialists, each by itself, and of the generalist."""
+    return {"conditional": conditional(own, y, members), "generalist_conditional": conditional(log_p, y, members)}
 
 
 def conditional(answers: Tensor | list[Tensor], y: Tensor, members: Tensor) -> float:
@@ -327,9 +332,9 @@ def conditional(answers: Tensor | list[Tensor], y: Tensor, members: Tensor) -> f
     return 100 * right / max(1, total)
 
 
-def calls(log_p: Tensor, members: Tensor, route: str) -> float:
+def calls(active: Tensor) -> float:
     """Specialists asked, mean of the texts."""
-    return float(routed(log_p, members, route).sum(1).float().mean())
+    return float(active.sum(1).float().mean())
 
 
 def dustbin(opinions: list[Opinion], test: Texts, members: Tensor) -> dict:

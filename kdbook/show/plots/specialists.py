@@ -16,7 +16,7 @@ from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
 
 ARMS = {
     "specialists": ("specialists,\nas published", SOFT),
-    "specialists_none": ("dustbin not\ncorrected", SOFT_SHIFTED),
+    "uncorrected": ("dustbin not\ncorrected", SOFT_SHIFTED),
     "specialists_regularised": ("full softmax,\nsoft targets", CONTROL),
     "longer": ("generalist,\nlonger", HARD),
     "ensemble": ("ensemble of\ngeneralists", TEACHER),
@@ -24,15 +24,18 @@ ARMS = {
 COVERAGE = ("0", "1", "2", "3", "4+")
 
 
-def _whole(table):
+def by_correction(table):
+    """The table with specialists under another correction of the dustbin as arms: `uncorrected` and `routed`."""
+    if table is None:
+        return None
+    names = table.correction.map({"none": "uncorrected", "routed": "routed"})
+    gained = 100 * (table.conditional / table.generalist_conditional - 1)
+    return table.assign(arm=names.where(names.notna(), table.arm), conditional_gain=gained)
+
+
+def whole(table):
     """Rows about all test texts, with specialists chosen by the likeliest class where there are any."""
-    return table[(table.coverage == "all") & (table.routing.isna() | (table.routing == "class:1"))]
-
-
-def _relative(table):
-    """Conditional accuracy relative to the generalist's of the same seed, in %."""
-    base = table[table.arm == "generalist"].set_index("seed").conditional
-    return table.assign(conditional_gain=100 * (table.conditional / table.seed.map(base) - 1))
+    return None if table is None else table[(table.coverage == "all") & ~table.routing.isin(ROUTES[1:])]
 
 
 @figure("specialists_gain", chapter="06")
@@ -43,7 +46,7 @@ def gain(reference, mine=None) -> Figure:
     when the dustbin is left uncorrected; longer training gains nothing, an ensemble of the same cost far more. Right,
     the gain among a specialist's own classes.
     """
-    tables = [None if t is None else _relative(_whole(t)) for t in (reference, mine)]
+    tables = [whole(by_correction(t)) for t in (reference, mine)]
     fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4), width_ratios=[1.8, 1])
     ticks, colours = ({arm: look[i] for arm, look in ARMS.items()} for i in (0, 1))
     compare_arms(left, ticks, "relative_gain", *tables, colours)
@@ -70,8 +73,9 @@ def coverage(reference, mine=None) -> Figure:
     ours with the corrected dustbin falls, without the correction it rises at first.
     """
     told = [PUBLISHED_GAIN[0], PUBLISHED_GAIN[1], PUBLISHED_GAIN[2], PUBLISHED_GAIN[3], PUBLISHED_GAIN["4+"]]
+    reference, mine = by_correction(reference), by_correction(mine)
     fig, panels = plt.subplots(1, 3, figsize=(13, 4), sharey=True)
-    for axes, arm in zip(panels, ("specialists", "specialists_none", "specialists_regularised"), strict=True):
+    for axes, arm in zip(panels, ("specialists", "uncorrected", "specialists_regularised"), strict=True):
         name, colour = ARMS[arm]
         for at, part in enumerate(COVERAGE):
             where = {"arm": arm, "coverage": part}
@@ -100,15 +104,14 @@ def routing(reference, mine=None) -> Figure:
     for table, colours, mark, who in ((reference, (SOFT, HARD), "o-", ""), (mine, (YOURS, YOURS), "D--", ", yours")):
         if table is None:
             continue
-        base = table[table.arm == "generalist"].accuracy.mean()
-        whole = table[(table.arm == "specialists") & (table.coverage == "all")]
+        asked = rows_of(table, {"arm": "specialists", "coverage": "all", "correction": "sampling"})
         for kind, colour, name in zip(
             ("class", "entropy"), colours, ("by likeliest classes", "if unsure"), strict=True
         ):
             routes = [r for r in ROUTES if r.startswith(kind)]
-            groups = [whole[whole.routing == r] for r in routes]
+            groups = [asked[asked.routing == r] for r in routes]
             x = [0, *(g.calls.mean() for g in groups)]
-            y = [base, *(g.accuracy.mean() for g in groups)]
+            y = [asked.generalist_accuracy.mean(), *(g.accuracy.mean() for g in groups)]
             axes.plot(x, y, mark, ms=4, color=colour, label=name + who, alpha=1 if mark == "o-" else 0.7)
             for at, group, route in zip(x[1:], groups, routes, strict=True):
                 if table is reference:
@@ -130,10 +133,10 @@ def dustbin(reference, mine=None) -> Figure:
     seen: every one lies far above one part in K.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(11.5, 4.2))
-    tables = [None if t is None else _whole(t) for t in (reference, mine)]
+    tables = [whole(by_correction(t)) for t in (reference, mine)]
     names = ("as trained", "for the texts\nthat it is asked", "as published")
-    ticks = dict(zip(("specialists_none", "specialists_routed", "specialists"), names, strict=True))
-    colours = {"specialists": SOFT, "specialists_none": SOFT_SHIFTED, "specialists_routed": CONTROL}
+    ticks = dict(zip(("uncorrected", "routed", "specialists"), names, strict=True))
+    colours = {"specialists": SOFT, "uncorrected": SOFT_SHIFTED, "routed": CONTROL}
     compare_arms(left, ticks, "dustbin_said", *tables, colours, scale=100)
     left.axhline(100 * tables[0].dustbin_is.mean(), color="black", ls=":", label="belongs there")
     left.set(title="The dustbin's probability, by its correction", ylabel="% of test texts")
