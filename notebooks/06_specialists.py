@@ -52,9 +52,9 @@ from kdbook.data import load_glosses, read_glosses
 
 task = read_glosses()
 texts = {part: load_glosses(part) for part in ("fit", "validation", "test")}
-print(
-    f"{len(task.classes)} classes;", ", ".join(f"{len(split):,} definitions to {part}" for part, split in texts.items())
-)
+print(f"{len(task.classes)} classes")
+for part, split in texts.items():
+    print(f"{len(split):,} definitions in the part {part}")
 sample = [task.definitions[i] for i in range(1500, len(task.definitions), 9000)]
 pd.DataFrame(
     [(d.text, task.classes[d.label], task.groups[d.label], d.words) for d in sample],
@@ -63,7 +63,7 @@ pd.DataFrame(
 
 # %% [markdown]
 # These are WordNet's nouns. Each is *a kind of* something; we cut that tree so that every class has sixty definitions or
-# more. Is it an orchid, a shrub or a herb? A composer or a singer? The network sees the set of a definition's words, never
+# more. Is it an orchid, a shrub or a herb? A musician or a writer? The network sees the set of a definition's words, never
 # the word that is defined, and has one hidden layer. It is small on purpose: like the generalist of 2015, it is too small
 # for its task. (With six times the units it learned nearly all of its training texts by heart, and specialists trained on
 # the very same texts had nothing left to add. JFT was too large to be learned by heart by anyone.)
@@ -91,7 +91,7 @@ p = predict(model, texts["validation"]).logits.softmax(-1).double().numpy()  # (
 covariance = np.cov(p.T)  # (C, C)
 
 rows = []
-for name in ("orchid", "composer", "fish genus", "monetary unit"):
+for name in ("orchid", "musician", "fish genus", "monetary unit"):
     c = task.classes.index(name)
     others = covariance[c].copy()
     others[c] = -1
@@ -120,8 +120,8 @@ show_figure("specialist_clusters", clusters, my_clusters)
 
 # %%
 members = clusters.array("covariance", "members")  # (K, C)
-shown = [int(np.argmax(members[:, task.classes.index(name)])) for name in ("orchid", "composer", "monetary unit")]
-for k in shown:
+for group in ("plant", "person", "food"):
+    k = (members & (np.array(task.groups) == group)).sum(1).argmax()  # the specialist with most classes of this kind
     print(f"specialist {k}: " + ", ".join(task.classes[c] for c in members[k].nonzero()[0]) + "\n")
 print("classes known to 0, 1, 2 ... specialists:", np.bincount(members.sum(0)).tolist())
 
@@ -176,7 +176,7 @@ for _ in range(2000):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-print([round(float(x), 4) for x in z.softmax(-1)])
+print([round(x, 4) for x in z.softmax(-1).tolist()])
 
 # %% [markdown]
 # Where does it stop? The gradient for $z$ is $(q - p_g) + \sum_m (q - \tilde p_m)$, where $\tilde p_m$ is $p_m$ with its
@@ -190,7 +190,7 @@ from kdbook.training.specialists import Opinion, combine
 
 active = torch.ones(1, 1, dtype=torch.bool)
 q = combine(p_g.log()[None], [Opinion(known, p_m.log()[None])], active, steps=1)
-print([round(float(x), 4) for x in q[0]])
+print([round(x, 4) for x in q[0].tolist()])
 
 # %% [markdown]
 # ## What they say about real definitions
@@ -241,9 +241,8 @@ from kdbook.show.plots.specialists import by_correction, whole
 arms = whole(by_correction(reference))
 base = arms[arms.arm == "specialists"].assign(arm="generalist", visits=1.0, multiply_adds=1.0)
 base = base.assign(accuracy=base.generalist_accuracy, conditional=base.generalist_conditional)
-shown = pd.concat(
-    [base, arms[arms.arm.isin(["specialists", "uncorrected", "specialists_regularised", "longer", "ensemble"])]]
-)
+teams = ["specialists", "uncorrected", "specialists_regularised", "longer", "ensemble"]
+shown = pd.concat([base, arms[arms.arm.isin(teams)]])
 columns = {
     "accuracy": "top-1, %",
     "conditional": "conditional, %",

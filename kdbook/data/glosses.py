@@ -1,7 +1,7 @@
 """WordNet's definitions as a task with hundreds of classes: what kind of thing is defined here?
 
 The tree of nouns is cut into classes of sixty or more definitions. Some are easily confused (a genus of birds and one
-of fishes, a composer and a poet), others never: the shape of task for which specialists were proposed. A network sees
+of fishes, a musician and a writer), others never: the shape of task for which specialists were proposed. A network sees
 the words of a definition only, never the word that it defines.
 """
 

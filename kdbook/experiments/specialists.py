@@ -100,7 +100,8 @@ def ensemble(profile: str, seed: int) -> Trial:
 def longer(profile: str, seed: int) -> Trial:
     """The generalist with all the training that its specialists got besides."""
     base = SETTINGS[profile]["generalist"]
-    settings = {**base, **LONGER, "epochs": ENSEMBLE[profile] * base["epochs"]}
+    rate = LONGER if profile == "full" else {}
+    settings = {**base, **rate, "epochs": ENSEMBLE[profile] * base["epochs"]}
     return _trial("longer", seed, settings, (generalist(profile, seed),))
 
 
