@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.feature_extraction.text import CountVectorizer
 from torch import Tensor
 
 from kdbook.data.files import verified_bytes
@@ -122,6 +121,8 @@ def load_glosses(part: str = "fit", device: torch.device | str = "cpu") -> Texts
 
 @cache
 def _encoded() -> tuple[Texts, Tensor]:
+    from sklearn.feature_extraction.text import CountVectorizer  # a second to import
+
     found = read_glosses().definitions
     counter = CountVectorizer(token_pattern=r"[^\W_]+", max_features=VOCABULARY - 1, binary=True)
     counter.fit(d.text for d in found if d.bin in PARTS["fit"])
