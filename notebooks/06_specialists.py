@@ -110,10 +110,11 @@ from kdbook.show import show_figure
 show_figure("specialist_clusters", clusters, my_clusters)
 
 # %% [markdown]
-# Clusters that the generalist's doubts suggest are, in good part, WordNet's own: plants, persons, animals, artifacts. Two
-# things spoil them: asking about the training texts, of which the network is too sure; and counting its mistakes instead
-# of its doubts (the paper's section 7 speaks of a confusion matrix where section 5 has the covariance). A text gives one
-# mistake or none, but a probability for every pair of classes.
+# Clusters that the generalist's doubts suggest are, in good part, WordNet's own: plants, persons, animals, artifacts. Another
+# algorithm, which joins the nearest two again and again into a tree, finds about the same. Two things spoil them: asking
+# about the training texts, of which the network is too sure; and counting its mistakes instead of its doubts (the paper's
+# section 7 speaks of a confusion matrix where section 5 has the covariance). A text gives one mistake or none, but a
+# probability for every pair of classes.
 #
 # Each of the clusters' centroids gives a specialist: the 30 classes nearest to it. Subsets may overlap, and some classes
 # are in none. In the paper it was the same, with 61 specialists of 300 classes each.

@@ -42,7 +42,7 @@ SETTINGS = {
     "quick": {"generalist": {**GENERALIST, "epochs": 8}, "subsets": {"clusters": 8, "size": 30}},
 }
 SEEDS = {"full": 5, "quick": 2}
-SOURCES = ("covariance", "covariance_raw", "covariance_training", "confusion")
+SOURCES = ("covariance", "covariance_tree", "covariance_raw", "covariance_training", "confusion")
 
 
 def generalist(profile: str, seed: int, **changes) -> Trial:
@@ -60,7 +60,7 @@ def subsets(profile: str, seed: int, source: str = "covariance") -> Trial:
 
 
 def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """A generalist a seed, and four ways to cluster its classes."""
+    """A generalist a seed, and five ways to cluster its classes."""
     check_profile(profile)
     chosen = seeds_of(seeds, SEEDS[profile])
     return [t for s in chosen for t in (generalist(profile, s), *(subsets(profile, s, source) for source in SOURCES))]
@@ -83,11 +83,15 @@ def train_generalist(trial: Trial, tools: Tools) -> dict:
 
 def cluster(trial: Trial, tools: Tools) -> dict:
     """Cluster by what the generalist says of definitions that it was not trained on, and compare."""
+    from sklearn.cluster import AgglomerativeClustering
     from sklearn.metrics import adjusted_rand_score
 
     sizes = {"clusters": trial.settings["clusters"], "size": trial.settings["size"], "seed": trial.seed}
     (teacher,) = trial.needs
-    label, members = confusable_subsets(class_columns(teacher, trial.settings["source"], tools), **sizes)
+    columns = class_columns(teacher, trial.settings["source"], tools)
+    label, members = confusable_subsets(columns, **sizes)
+    if trial.settings["source"] == "covariance_tree":
+        label = AgglomerativeClustering(sizes["clusters"]).fit_predict(columns)
     plain, _ = confusable_subsets(class_columns(teacher, "covariance", tools), **sizes)
     kinds, groups = np.unique(read_glosses().groups, return_inverse=True)
     counts = np.zeros((sizes["clusters"], len(kinds)), dtype=np.int16)
@@ -105,8 +109,9 @@ def class_columns(teacher: Trial, source: str, tools: Tools) -> np.ndarray:
     """What classes are clustered by, (C, C), a row a class.
 
     ``covariance`` leaves out a class's own variance and gives every row length 1: else the few classes with a large
-    variance become clusters of their own, and all others one (``covariance_raw``). ``covariance_training`` asks about
-    the training texts. ``confusion`` counts mistakes on the validation texts, and needs their labels.
+    variance become clusters of their own, and all others one (``covariance_raw``). ``covariance_tree`` has the same
+    columns, for another algorithm. ``covariance_training`` asks about the training texts. ``confusion``
+    counts mistakes on the validation texts, and needs their labels.
     """
     part = load_glosses("fit" if source == "covariance_training" else "validation", tools.device)
     logits = predict(stored_network(teacher, tools), part).logits

@@ -8,9 +8,15 @@ from kdbook.data import read_glosses
 from kdbook.experiments.specialist_clusters import SOURCES
 from kdbook.show.drawing import compare_arms
 from kdbook.show.figures import figure
-from kdbook.show.style import CONTROL, SOFT, SOFT_SHIFTED, TEACHER
+from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER
 
-NAMES = ("covariance,\nscaled", "covariance\nas it is", "scaled,\ntraining texts", "confusions,\nscaled")
+NAMES = (
+    "covariance,\nscaled",
+    "scaled,\nas a tree",
+    "covariance\nas it is",
+    "scaled, train-\ning texts",
+    "confusions,\nscaled",
+)
 TICKS = dict(zip(SOURCES, NAMES, strict=True))
 
 
@@ -19,10 +25,10 @@ def clusters(reference, mine=None) -> Figure:
     """Hinton et al. 2015, section 5.3: cluster the covariance of the generalist's predictions.
 
     Left, a matrix of clusters against WordNet's supersenses: most clusters hold classes of one supersense, such as
-    persons, plants or animals. Right, the adjusted Rand index with the supersenses of four ways to cluster: the scaled
-    covariance of texts not trained on is far above the others.
+    persons, plants or animals. Right, the adjusted Rand index with the supersenses of five ways to cluster: the scaled
+    covariance of texts not trained on is above the others.
     """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.2), width_ratios=[1.35, 1])
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.2), width_ratios=[1.2, 1])
     kinds = sorted(set(read_glosses().groups))
     counts = reference.array("covariance", "groups").astype(float)
     columns = np.argsort(-counts.sum(0), kind="stable")
@@ -33,7 +39,7 @@ def clusters(reference, mine=None) -> Figure:
     left.set_yticks(range(len(rows)), [f"{int(n)}" for n in shown.sum(1)], fontsize=7)
     left.set(title="Share of a cluster's classes by supersense", ylabel="clusters, with their number of classes")
     left.grid(visible=False)
-    colours = dict(zip(SOURCES, (SOFT, TEACHER, CONTROL, SOFT_SHIFTED), strict=True))
+    colours = dict(zip(SOURCES, (SOFT, HARD, TEACHER, CONTROL, SOFT_SHIFTED), strict=True))
     compare_arms(right, TICKS, "taxonomy_rand", reference, mine, colours)
     right.axhline(0, color="#999999", lw=1)
     right.set(
