@@ -7,7 +7,7 @@ other ways of clustering gave about the same. Table 2 lists three clusters by ex
 import numpy as np
 import torch
 
-from kdbook.data.glosses import VOCABULARY, load_glosses, read_glosses
+from kdbook.data.glosses import VOCABULARY, Texts, load_glosses, read_glosses
 from kdbook.experiments.nets import predict, seeded_network, stored_network, train
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.models import count_parameters
@@ -39,7 +39,10 @@ GENERALIST = {
 SUBSETS = {"clusters": 24, "size": 30}
 SETTINGS = {
     "full": {"generalist": GENERALIST, "subsets": SUBSETS},
-    "quick": {"generalist": {**GENERALIST, "epochs": 8}, "subsets": {"clusters": 8, "size": 30}},
+    "quick": {
+        "generalist": {**GENERALIST, "epochs": 8, "batch_size": 256, "every": 3},
+        "subsets": {"clusters": 8, "size": 30},
+    },
 }
 SEEDS = {"full": 5, "quick": 2}
 SOURCES = ("covariance", "covariance_tree", "covariance_raw", "covariance_training", "confusion")
@@ -74,11 +77,17 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 
 def train_generalist(trial: Trial, tools: Tools) -> dict:
     """Hard labels; scored on the test definitions once."""
-    model, _ = train(trial, load_glosses("fit"), HardLabels(), tools, seeded_network(trial))
+    fit = training_texts(trial, tools)
+    model, _ = train(trial, fit, HardLabels(), tools, seeded_network(trial))
     tools.keep(trial, tensors=model.state_dict())
-    parts = {"accuracy": load_glosses("test", tools.device), "training_accuracy": load_glosses("fit", tools.device)}
+    parts = {"accuracy": load_glosses("test", tools.device), "training_accuracy": fit}
     scores = {name: percent(predict(model, part).logits, part.y) for name, part in parts.items()}
     return {**scores, "parameters": count_parameters(model)}
+
+
+def training_texts(trial: Trial, tools: Tools) -> Texts:
+    """The part ``fit``, or of a quick trial one text in `every`: neighbours in WordNet's order are of one class."""
+    return load_glosses("fit", tools.device).rows(slice(None, None, trial.settings.get("every", 1)))
 
 
 def cluster(trial: Trial, tools: Tools) -> dict:
@@ -113,7 +122,8 @@ def class_columns(teacher: Trial, source: str, tools: Tools) -> np.ndarray:
     columns, for another algorithm. ``covariance_training`` asks about the training texts. ``confusion``
     counts mistakes on the validation texts, and needs their labels.
     """
-    part = load_glosses("fit" if source == "covariance_training" else "validation", tools.device)
+    trained = source == "covariance_training"
+    part = training_texts(teacher, tools) if trained else load_glosses("validation", tools.device)
     logits = predict(stored_network(teacher, tools), part).logits
     if source == "confusion":
         mistakes = np.zeros((logits.shape[1],) * 2)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kdbook.data.glosses import Texts, load_glosses
 from kdbook.experiments.nets import cached_teacher, network, predict, stored_network, train
-from kdbook.experiments.specialist_clusters import SEEDS, SETTINGS, generalist, percent, subsets
+from kdbook.experiments.specialist_clusters import SEEDS, SETTINGS, generalist, percent, subsets, training_texts
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.training import EnsembleTeacher, HardLabels, LiveTeacher
 from kdbook.training.specialists import (
@@ -132,7 +132,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     if trial.arm == "specialists_regularised":
         return [{"rows": rows_of_regularised(trial, test, tools)}]
     if trial.arm == "longer":
-        model, _ = train(trial, load_glosses("fit"), HardLabels(), tools)
+        model, _ = train(trial, training_texts(trial, tools), HardLabels(), tools)
         log_p = predict(model, test).logits.log_softmax(-1)
         visits = trial.settings["epochs"] / trial.needs[0].settings["epochs"]
     else:
@@ -156,7 +156,7 @@ def train_specialist(trial: Trial, tools: Tools) -> dict:
     """Half of its own texts, half of all others; how much of the data it sees, and what its dustbin says."""
     source, cut = trial.needs
     classes = tools.tensors(cut)["members"][trial.settings["subset"]].nonzero()[:, 0]
-    whole = load_glosses("fit", tools.device)
+    whole = training_texts(source, tools)
     split = HalfSpecial.of(whole, classes)
     objective = HardLabels()
     if trial.arm == "regularised":
@@ -220,7 +220,7 @@ def opinions_of(team: Trial, split: Texts, tools: Tools, correction: str = "samp
     """
     members = tools.tensors(team.needs[1])["members"]
     log_p = generalist_log_p(team, split, tools)
-    active, fit = active_specialists(log_p, members), load_glosses("fit", tools.device)
+    active, fit = active_specialists(log_p, members), training_texts(team.needs[0], tools)
     found = []
     for need, mine, asked in zip(team.needs[2:], members, active.t(), strict=True):
         classes = mine.nonzero()[:, 0]
@@ -349,7 +349,7 @@ def dustbin(opinions: list[Opinion], test: Texts, members: Tensor) -> dict:
 def costs(team: Trial, tools: Tools) -> dict:
     """What a generalist and its team saw and cost; the cost in units of the generalist's own."""
     source, cut, *parts = team.needs
-    fit, members = load_glosses("fit", tools.device), tools.tensors(cut)["members"]
+    fit, members = training_texts(source, tools), tools.tensors(cut)["members"]
     words = float((fit.x > 0).sum(1).float().mean())
 
     def multiply_adds(trial: Trial) -> float:

@@ -8,7 +8,7 @@ import torch
 
 from kdbook.data.glosses import load_glosses
 from kdbook.experiments.nets import predict, train
-from kdbook.experiments.specialist_clusters import SEEDS, SETTINGS, generalist, percent
+from kdbook.experiments.specialist_clusters import SEEDS, SETTINGS, generalist, percent, training_texts
 from kdbook.experiments.specialists import ensemble, ensemble_log_p, generalist_log_p, team_log_p, together
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.training import CachedTeacher, Distillation
@@ -53,7 +53,7 @@ def student(arm: str, profile: str, seed: int, **changes) -> Trial:
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Ask the teacher about all training and test texts, train the student, score both."""
     (trial,) = trials
-    fit = load_glosses("fit", tools.device)
+    fit = training_texts(trial, tools)
     scored = load_glosses(trial.settings.get("scored", "test"), tools.device)
     teacher = CachedTeacher(answers(trial, fit, tools)[None], fit.index)
     model, _ = train(trial, fit, Distillation(teacher, trial.settings["temperature"], trial.settings["alpha"]), tools)
@@ -65,7 +65,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
             "hard_accuracy": hard,
             "accuracy": reached,
             "agreement": percent(ours, theirs.argmax(-1)),
-            "kept": 100 * (reached - hard) / (taught - hard) if taught > hard else None,
+            "kept": 100 * (reached - hard) / (taught - hard) if taught != hard else None,
         }
     ]
 

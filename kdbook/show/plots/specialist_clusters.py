@@ -8,7 +8,6 @@ from kdbook.data import read_glosses
 from kdbook.experiments.specialist_clusters import SOURCES
 from kdbook.show.drawing import compare_arms
 from kdbook.show.figures import figure
-from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER
 
 NAMES = (
     "covariance,\nscaled",
@@ -39,8 +38,7 @@ def clusters(reference, mine=None) -> Figure:
     left.set_yticks(range(len(rows)), [f"{int(n)}" for n in shown.sum(1)], fontsize=7)
     left.set(title="Share of a cluster's classes by supersense", ylabel="clusters, with their number of classes")
     left.grid(visible=False)
-    colours = dict(zip(SOURCES, (SOFT, HARD, TEACHER, CONTROL, SOFT_SHIFTED), strict=True))
-    compare_arms(right, TICKS, "taxonomy_rand", reference, mine, colours)
+    compare_arms(right, TICKS, "taxonomy_rand", reference, mine)
     right.axhline(0, color="#999999", lw=1)
     right.set(
         title="Agreement with WordNet's supersenses", ylabel="adjusted Rand index (0: chance)", ylim=(-0.05, None)
