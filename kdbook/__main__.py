@@ -30,13 +30,14 @@ def list_():
 @profile_option
 @click.option("--seeds", type=int, default=0, help="Number of seeds; 0 = the profile's own.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
-@click.option("--engine", default="local", show_default=True, help="Where trials run.")
+@click.option("--engine", default="local", show_default=True, help="Where trials run: local, or ray.")
+@click.option("--address", default=None, help="Of a Ray cluster; default: RAY_ADDRESS, else this machine.")
 @click.option("--rerun", is_flag=True, help="Forget this experiment's stored trials first.")
-def run(experiment, profile, seeds, device, engine, rerun):
+def run(experiment, profile, seeds, device, engine, address, rerun):
     """Train what the store lacks of EXPERIMENT and print its table. Interrupt and repeat at will."""
     from kdbook import lab
 
-    table = lab.run(experiment, profile, seeds, device, engine, rerun)
+    table = lab.run(experiment, profile, seeds, device, engine, rerun, address=address)
     click.echo(table.to_string(index=False))
     click.echo(f"{table.info['trials']} trials, {table.info['seconds']:.0f} s of training, on {table.info['device']}")
 

@@ -93,6 +93,35 @@ class MLP(nn.Module):
                     layer.weight.mul_((self.max_norm / norm).clamp_(max=1))
 
 
+class BagOfWords(nn.Module):
+    """A text's words, in any order, through one hidden ReLU layer.
+
+    Parameters
+    ----------
+    vocabulary, hidden, classes : int
+        Word numbers (0 = filling), hidden units, classes.
+    input_dropout : float
+        Probability of dropping a word while training.
+    """
+
+    def __init__(self, vocabulary: int, hidden: int, classes: int, *, input_dropout: float = 0.0):
+        super().__init__()
+        self.words = nn.EmbeddingBag(vocabulary, hidden, mode="sum", padding_idx=0)
+        nn.init.normal_(self.words.weight, std=0.1)
+        self.bias = nn.Parameter(torch.zeros(hidden))
+        self.out = nn.Linear(hidden, classes)
+        self.input_dropout = input_dropout
+
+    def forward(self, x: Tensor) -> Outputs:
+        """x : Tensor (B, L), int64, word numbers, 0 as filling; every text has length 1 as a vector of words."""
+        weight = (x > 0).float()
+        weight = weight / weight.sum(1, keepdim=True).clamp_min(1).sqrt()
+        if self.training:
+            weight = dropout(weight, self.input_dropout)
+        h = (self.words(x, per_sample_weights=weight) + self.bias).relu()
+        return Outputs(self.out(h), [h])
+
+
 class LeNet5(nn.Module):
     """LeNet-5 with ReLU and max-pooling, 61,706 parameters for 28x28 images (after LeCun et al. 1998)."""
 

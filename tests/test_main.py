@@ -42,7 +42,7 @@ def test_doctor_finds_this_machine_in_order(monkeypatch, capsys):
     call(monkeypatch, "doctor")
     printed = capsys.readouterr().out
     assert "MEND" not in printed
-    assert "8 files, checksums right" in printed
+    assert "9 files, checksums right" in printed
 
 
 def test_doctor_names_a_damaged_data_file_and_its_remedy(monkeypatch, capsys, tmp_path):

@@ -1,7 +1,8 @@
-"""What is learned from: image sets as verified arrays on the device, and the embedded files with their checksums.
+"""What is learned from: image sets and definitions as verified arrays on the device, and the embedded files.
 
-`images` turns a name into a `Split`; `files` verifies and caches bytes.
+`images` turns a name into a `Split`, `glosses` WordNet's definitions into one; `files` verifies and caches bytes.
 No model, loss or training code lives here.
 """
 
+from kdbook.data.glosses import Glosses, Texts, load_glosses, read_glosses
 from kdbook.data.images import CENTRE_VIEW, IMAGE_SETS, VIEWS, Split, checksum, load_images

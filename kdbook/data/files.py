@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import lzma
 import os
 import tempfile
 import zlib
@@ -13,6 +14,7 @@ import platformdirs
 EMBEDDED = Path(__file__).parent / "files"
 
 # SHA-256 of the *uncompressed* bytes: a copy compressed elsewhere is as good as ours.
+PACKED = {".gz": gzip.decompress, ".xz": lzma.decompress}
 SHA256 = {
     "mnist/train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "mnist/train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -22,6 +24,7 @@ SHA256 = {
     "fashion-mnist/train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
     "fashion-mnist/t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "fashion-mnist/t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    "wordnet/glosses.tsv": "44519f4d6911f58af6afdc1737c1d9b80c3caa98148419b0c8a1d25a2bd3127a",
 }
 
 
@@ -64,19 +67,20 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
     name : str
         A key of `SHA256`, such as ``mnist/train-images-idx3-ubyte``.
     folder : Path
-        Where ``<name>.gz`` stands.
+        Where ``<name>.gz`` or ``<name>.xz`` stands.
 
     Raises
     ------
     DamagedFileError
         When the file is missing, truncated or altered.
     """
-    path = folder / f"{name}.gz"
+    suffix = ".xz" if name.startswith("wordnet/") else ".gz"
+    path = folder / f"{name}{suffix}"
     try:
-        content = gzip.decompress(path.read_bytes())
+        content = PACKED[suffix](path.read_bytes())
     except FileNotFoundError:
         raise DamagedFileError(f"{path} is missing: restore it with `git checkout -- kdbook/data/files`") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DamagedFileError(
             f"{path} cannot be decompressed ({error}): restore it with `git checkout -- kdbook/data/files`"
         ) from error

@@ -54,6 +54,15 @@ class Split:
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def visits(self) -> int:
+        """Number of samples that an epoch visits."""
+        return len(self)
+
+    def order(self) -> Tensor:
+        """Rows in the order in which an epoch visits them, (visits,): all of them, shuffled by torch's generator."""
+        return torch.randperm(len(self))
+
     def shifted(self) -> "Split":
         """The same samples, seen through all 25 shifts."""
         return replace(self, views=VIEWS)
@@ -181,5 +190,5 @@ def checksum(name: str) -> str:
     """Checksum of a whole data set: it is part of the identity of every trial that learns from it."""
     parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
     if not parts:
-        raise ValueError(f"no data set named {name!r}; there are {', '.join(IMAGE_SETS)}")
+        raise ValueError(f"no data set named {name!r}; there are {', '.join(IMAGE_SETS)} and wordnet")
     return hashlib.sha256("".join(parts).encode()).hexdigest()

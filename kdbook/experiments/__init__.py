@@ -24,6 +24,9 @@ EXPERIMENTS = (
     "knowledge_types",
     "transfer_cost",
     "fitnets",
+    "specialist_clusters",
+    "specialists",
+    "specialists_distilled",
 )
 
 

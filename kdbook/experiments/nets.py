@@ -6,18 +6,20 @@ from torch import Tensor, nn
 
 from kdbook.data.images import VIEWS, Split, load_images
 from kdbook.experiments.trial import Tools, Trial
-from kdbook.models import MLP, ConvNet, LeNet5, ResNet
-from kdbook.training import CachedTeacher, Distillation, HardLabels, fit, predict, sgd
+from kdbook.models import MLP, BagOfWords, ConvNet, LeNet5, ResNet
+from kdbook.training import CachedTeacher, Distillation, HardLabels, adam, fit, predict, sgd
 
 
 def network(settings) -> nn.Module:
-    """Fresh network of a trial: lenet5, conv or resnet as `net` says, else an MLP of `sizes` with its regularisers."""
+    """Fresh network of a trial: lenet5, conv, resnet or bag_of_words as `net` says, else an MLP, with regularisers."""
     if settings.get("net") == "lenet5":
         return LeNet5()
     if settings.get("net") == "conv":
         return ConvNet(settings["widths"], settings.get("depth", 1))
     if settings.get("net") == "resnet":
         return ResNet(settings["widths"], settings.get("blocks", 1))
+    if settings.get("net") == "bag_of_words":
+        return BagOfWords(*settings["sizes"], input_dropout=settings.get("input_dropout", 0.0))
     return MLP(
         settings["sizes"],
         input_dropout=settings.get("input_dropout", 0.0),
@@ -92,7 +94,7 @@ def train(
     Parameters
     ----------
     trial : Trial
-        Its settings hold `epochs`, `batch_size` and `lr`.
+        Its settings hold `epochs`, `batch_size` and `lr`; SGD, or Adam for ``optimizer: adam``.
     split : Split
         Training samples.
     objective : callable
@@ -115,6 +117,8 @@ def train(
     """
     model = seeded_network(trial) if model is None else model
     show, s = tools.progress(trial), trial.settings
+    adaptive = s.get("optimizer") == "adam"
+    optimizer = adam(s["lr"]) if adaptive else sgd(s["lr"], weight_decay=s.get("weight_decay", 0.0))
 
     def progress(epoch: int, epochs: int) -> None:
         if watch:
@@ -127,7 +131,7 @@ def train(
         split,
         epochs=epochs or s["epochs"],
         batch_size=s["batch_size"],
-        optimizer=sgd(s["lr"], weight_decay=s.get("weight_decay", 0.0)),
+        optimizer=optimizer,
         seed=trial.seed,
         device=tools.device,
         checkpoint=None if watch else tools.checkpoint(trial).with_stem(stage),

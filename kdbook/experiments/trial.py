@@ -71,6 +71,12 @@ class Trial:
         """Readable and unique: ``hinton_mnist/distilled-0-1f2e3d4c5b6a``."""
         return f"{self.experiment}/{self.arm}-{self.seed}-{self.id}"
 
+    def __reduce__(self):
+        settings = dict(self.settings)  # a read-only view cannot be sent to another process
+        return Trial, (
+            self.experiment, self.arm, self.seed, settings, self.needs, self.data, self.version, self.cohort,
+        )  # fmt: skip
+
     def __eq__(self, other) -> bool:
         return isinstance(other, Trial) and self.id == other.id
 

@@ -1,4 +1,4 @@
-"""Where trials run. `local`: this process, in the order that their needs ask for.
+"""Where trials run. `local`: this process, in the order that their needs ask for. (`ray_engine`: a cluster.)
 
 An engine is a function `(trials, store, device, show)` that leaves every trial in the store.
 """
@@ -136,6 +136,3 @@ def provenance(device: torch.device, seconds: float) -> dict:
         "seconds": round(seconds, 2),
         "date": datetime.date.today().isoformat(),
     }
-
-
-ENGINES = {"local": local}

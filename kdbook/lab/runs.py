@@ -8,9 +8,12 @@ import torch
 import kdbook
 from kdbook import experiments
 from kdbook.experiments.trial import check_profile
-from kdbook.lab.engines import ENGINES, in_order
+from kdbook.lab.engines import in_order, local
+from kdbook.lab.ray_engine import ray_cluster
 from kdbook.lab.results import REFERENCE, Results, output_folder, read_results, save_results
 from kdbook.lab.store import Store
+
+ENGINES = {"local": local, "ray": ray_cluster}
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -39,6 +42,7 @@ def run(
     engine: str = "local",
     rerun: bool = False,
     *,
+    address: str | None = None,
     store: Store | None = None,
     out: Path | None = None,
     quiet: bool = False,
@@ -56,9 +60,11 @@ def run(
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     engine : str
-        Where trials run.
+        ``local`` (this process), or ``ray`` (a cluster).
     rerun : bool
         Forget this experiment's stored trials first (not those that it needs of others).
+    address : str, optional
+        Of a Ray cluster's head, such as ``ray://host:10001``; default: `RAY_ADDRESS`, else one on this machine.
     store : Store, optional
         Where trials are kept; default the user's own.
     out : Path, optional
@@ -87,7 +93,7 @@ def run(
         for trial in in_order(trials):
             if trial.experiment == name:
                 store.remove(trial)
-    ENGINES[engine](trials, store, device, quiet)
+    ENGINES[engine](trials, store, device, quiet, **({"address": address} if engine == "ray" else {}))
     results = collect(name, trials, profile, store)
     reference = profile == "full" and not seeds
     save_results(results, name, out or (REFERENCE if reference else output_folder(profile) / "results"))
@@ -127,7 +133,7 @@ def prepare(profile: str, device: str = "auto", *, store: Store | None = None, q
     trials = [t for name in experiments.EXPERIMENTS for t in experiments.module(name).trials(profile)]
     shared = {need for t in trials for need in t.needs if need.experiment != t.experiment}
     shared = sorted(shared, key=lambda t: (t.seed, t.arm != "teacher", t.name))
-    ENGINES["local"](shared, store or Store(), pick_device(device), quiet)
+    local(shared, store or Store(), pick_device(device), quiet)
     return len(shared)
 
 

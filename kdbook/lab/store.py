@@ -113,6 +113,21 @@ class Store:
             files["pictures.npz"] = buffer.getvalue()
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         files["manifest.json"] = json.dumps(digests, indent=1).encode()
+        self.place(trial, files)
+
+    def files(self, trial: Trial) -> dict[str, bytes]:
+        """The files of a finished trial, checked, so that another store can `place` them.
+
+        Raises
+        ------
+        OSError, ValueError
+            When the trial is not there, or damaged.
+        """
+        folder = self.folder(trial)
+        return {**self._verified(folder), "manifest.json": (folder / "manifest.json").read_bytes()}
+
+    def place(self, trial: Trial, files: dict[str, bytes]) -> None:
+        """Put a finished trial's files into place, all or nothing, and drop its checkpoint."""
         folder, work = self.folder(trial), self.checkpoint(trial).parent
         work.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=work))  # what a kill leaves here goes with the rest of `work`

@@ -5,6 +5,6 @@
 """
 
 from kdbook.training.cohort import StackedMLP, stack, unstack
-from kdbook.training.loop import History, fit, one_cycle, sgd
+from kdbook.training.loop import History, adam, fit, one_cycle, sgd
 from kdbook.training.objectives import Batch, Distillation, HardLabels
 from kdbook.training.teachers import ApiTeacher, CachedTeacher, EnsembleTeacher, LiveTeacher, SoftTargets, predict

@@ -37,6 +37,11 @@ def sgd(lr: float, *, momentum: float = 0.9, nesterov: bool = True, weight_decay
     return partial(torch.optim.SGD, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, fused=True)
 
 
+def adam(lr: float) -> Callable:
+    """Adam with its usual moments, as a function of the parameters: for words, most of which a batch lacks."""
+    return partial(torch.optim.Adam, lr=lr, fused=True)
+
+
 def one_cycle(optimizer: torch.optim.Optimizer, steps: int):
     """Learning rate from lr/25 up to lr over the first 30 % of the steps, then down a cosine (Smith & Topin 2019)."""
     peaks = [group["lr"] for group in optimizer.param_groups]
@@ -103,7 +108,7 @@ def fit(
     models.to(device)
     split = split.to(device)
     optimizer = optimizer(models.parameters())
-    schedule = schedule(optimizer, epochs * -(-len(split) // batch_size))
+    schedule = schedule(optimizer, epochs * -(-split.visits // batch_size))
     stateful = {"models": models, "optimizer": optimizer, "schedule": schedule}
     if hasattr(objective, "state_dict"):
         stateful["objective"] = objective
@@ -116,8 +121,8 @@ def fit(
         for epoch in range(len(history.epochs), epochs):
             began = time.perf_counter()
             torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1))
-            order = torch.randperm(len(split)).to(device)
-            views = torch.randint(split.views, (len(split),)).to(device) if split.views > 1 else None
+            order = split.order().to(device)
+            views = torch.randint(split.views, (len(order),)).to(device) if split.views > 1 else None
             if hasattr(objective, "start_epoch"):
                 objective.start_epoch(epoch)
             models.train()
@@ -136,7 +141,7 @@ def fit(
                     model.constrain_()
                 for name, value in {"loss": loss, **parts}.items():
                     totals[name] = totals.get(name, 0) + value.detach().mean() * len(rows)  # no wait for the device
-            means = {name: float(total) / len(split) for name, total in totals.items()}
+            means = {name: float(total) / split.visits for name, total in totals.items()}
             if not np.isfinite(means["loss"]):
                 raise FloatingPointError(f"loss is {means['loss']} in epoch {epoch + 1}: lower the learning rate")
             history.epochs.append({"epoch": epoch, **means, "seconds": time.perf_counter() - began})

@@ -1,6 +1,7 @@
 import errno
 import gzip
 import hashlib
+import lzma
 import os
 import shutil
 
@@ -8,7 +9,16 @@ import numpy as np
 import pytest
 
 from kdbook.data import files
-from kdbook.data.files import EMBEDDED, SHA256, DamagedFileError, home, idx_array, verified_bytes, write_atomically
+from kdbook.data.files import (
+    EMBEDDED,
+    PACKED,
+    SHA256,
+    DamagedFileError,
+    home,
+    idx_array,
+    verified_bytes,
+    write_atomically,
+)
 
 LABELS = "mnist/t10k-labels-idx1-ubyte"
 
@@ -35,7 +45,8 @@ def cached_labels(folder):
 
 @pytest.mark.parametrize("name", SHA256)
 def test_every_embedded_file_holds_the_bytes_of_its_checksum(name):
-    content = gzip.decompress((EMBEDDED / f"{name}.gz").read_bytes())
+    (path,) = EMBEDDED.glob(f"{name}.*z")
+    content = PACKED[path.suffix](path.read_bytes())
     assert hashlib.sha256(content).hexdigest() == SHA256[name]
 
 
@@ -73,6 +84,18 @@ def flip_a_label_bit(path):
 
 def replace_by_text(path):
     path.write_text("version https://git-lfs.github.com/spec/v1")
+
+
+def test_a_file_packed_by_xz_is_checked_as_well(tmp_path):
+    name = "wordnet/glosses.tsv"
+    path = tmp_path / f"{name}.xz"
+    path.parent.mkdir()
+    path.write_bytes((EMBEDDED / f"{name}.xz").read_bytes()[:-1000])
+    with pytest.raises(DamagedFileError, match="cannot be decompressed"):
+        verified_bytes(name, tmp_path)
+    path.write_bytes(lzma.compress(verified_bytes(name)[:-1]))
+    with pytest.raises(DamagedFileError, match="has SHA-256"):
+        verified_bytes(name, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,143 @@
+"""WordNet's definitions as a task with hundreds of classes: what kind of thing is defined here?
+
+The tree of nouns is cut into classes of sixty or more definitions. Some are easily confused (a genus of birds and one
+of fishes, a musician and a writer), others never: the shape of task for which specialists were proposed. A network sees
+the words of a definition only, never the word that it defines.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdbook.data.files import verified_bytes
+from kdbook.data.images import Split
+
+SMALLEST = 60  # definitions of a class
+VOCABULARY = 20_000  # words, the most frequent ones of the texts that networks are trained on
+PARTS = {"fit": range(0, 70), "validation": range(70, 80), "train": range(0, 80), "test": range(80, 100)}
+
+
+class Definition(NamedTuple):
+    """One synset: its words (for readers, never an input), definition, class, and bin of a hundred that splits use."""
+
+    words: str
+    text: str
+    label: int
+    bin: int
+
+
+class Glosses(NamedTuple):
+    """All definitions of the task.
+
+    definitions : tuple of Definition
+    classes : tuple of str, name of each class
+    groups : tuple of str, supersense of most of a class's definitions, such as ``plant``: the taxonomy's own clusters
+    """
+
+    definitions: tuple[Definition, ...]
+    classes: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Texts(Split):
+    """Definitions as a `Split`: x (N, L), int64, holds the numbers of a definition's words, 0 as filling."""
+
+    def batches(self, order: Tensor, view: None, batch_size: int) -> Iterator[tuple[Tensor, slice]]:
+        """Batches (B, L) of word numbers in the given order, with the part of `order` that each holds."""
+        for start in range(0, len(order), batch_size):
+            at = slice(start, min(start + batch_size, len(order)))
+            x = self.x[order[at]]
+            yield x[:, : max(1, int((x > 0).sum(1).max()))], at
+
+
+@cache
+def read_glosses() -> Glosses:
+    """Read WordNet's nouns and cut their tree: a definition's class is its nearest ancestor with 60 others below it.
+
+    Classes that end up with fewer than 60 definitions of their own are left out.
+
+    Raises
+    ------
+    DamagedFileError
+        When the embedded file fails its checksum.
+    """
+    lines = verified_bytes("wordnet/glosses.tsv").decode().splitlines()
+    nouns = {fields[0]: fields for fields in (line.split("\t") for line in lines) if fields[0].startswith("n")}
+    above = {synset: fields[3] for synset, fields in nouns.items()}
+    below = Counter(ancestor for synset in nouns for ancestor in _ancestors(synset, above))
+    kind = {s: next((a for a in _ancestors(s, above) if below[a] >= SMALLEST), None) for s in nouns}
+    count = Counter(kind.values())
+    kept = [synset for synset in nouns if count[synset] >= SMALLEST]  # in WordNet's order
+    label = {synset: number for number, synset in enumerate(kept)}
+    definitions = tuple(
+        Definition(
+            fields[2].replace("|", ", "), definition_of(fields[4]), label[kind[s]], _bin(definition_of(fields[4]))
+        )
+        for s, fields in nouns.items()
+        if kind[s] in label
+    )
+    senses = [Counter() for _ in kept]
+    for synset, fields in nouns.items():
+        if kind[synset] in label:
+            senses[label[kind[synset]]][fields[1].removeprefix("noun.")] += 1
+    names = tuple(nouns[synset][2].partition("|")[0] for synset in kept)
+    return Glosses(definitions, names, tuple(sense.most_common(1)[0][0] for sense in senses))
+
+
+def definition_of(gloss: str) -> str:
+    """The definition of a gloss without the quoted examples, which often hold the defined word itself."""
+    return re.split(r';\s*"', gloss)[0].strip()
+
+
+def load_glosses(part: str = "fit", device: torch.device | str = "cpu") -> Texts:
+    """One part of the definitions; the vocabulary is that of the part ``fit``.
+
+    Parameters
+    ----------
+    part : str
+        ``fit`` (70 %), ``validation`` (10 %), ``train`` (both) or ``test`` (20 %). Equal definitions share a part.
+    device : torch.device or str
+        Where the tensors are put.
+
+    Raises
+    ------
+    ValueError
+        For an unknown part.
+    """
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
+    whole, bins = _encoded()
+    return whole.rows((bins >= PARTS[part].start) & (bins < PARTS[part].stop)).to(device)
+
+
+@cache
+def _encoded() -> tuple[Texts, Tensor]:
+    from sklearn.feature_extraction.text import CountVectorizer  # a second to import
+
+    found = read_glosses().definitions
+    counter = CountVectorizer(token_pattern=r"[^\W_]+", max_features=VOCABULARY - 1, binary=True)
+    counter.fit(d.text for d in found if d.bin in PARTS["fit"])
+    counts = counter.transform(d.text for d in found)
+    lengths = np.diff(counts.indptr)
+    x = np.zeros((len(found), lengths.max()), dtype=np.int64)
+    x[np.arange(x.shape[1]) < lengths[:, None]] = counts.indices + 1
+    labels = torch.tensor([d.label for d in found])
+    return Texts(torch.from_numpy(x), labels, torch.arange(len(x))), torch.tensor([d.bin for d in found])
+
+
+def _ancestors(synset: str, above: dict[str, str]) -> Iterator[str]:
+    while synset := above.get(synset, ""):
+        yield synset
+
+
+def _bin(text: str) -> int:
+    return int(hashlib.sha256(text.encode()).hexdigest(), 16) % 100

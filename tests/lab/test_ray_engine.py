@@ -1,0 +1,134 @@
+"""Trials on a Ray cluster of two nodes on loopback: the same table as local, and no trial lost or done twice."""
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from kdbook.experiments import hinton_mnist
+from kdbook.experiments.trial import Trial
+from kdbook.lab import Store, run, runs
+from kdbook.lab.ray_engine import measure_away
+
+SMALL = {"sizes": [784, 12, 12, 10], "samples": 300, "batch_size": 50, "epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes of one CPU each on this machine; their workers keep what they write in the test's folders."""
+    pytest.importorskip("ray", reason="the optional package ray is not installed")
+    before = dict(os.environ)
+    # on loopback ray takes the machine for a Windows or OSX cluster, would call home, and would write a token file
+    os.environ |= {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled",
+        "PYTHONPATH": os.pathsep.join([str(Path(hinton_mnist.__file__).parents[2]), before.get("PYTHONPATH", "")]),
+    }  # fmt: skip
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 2**28})
+    made.add_node(num_cpus=1, object_store_memory=2**28)
+    made.wait_for_nodes()
+    yield made
+    made.shutdown()
+    os.environ.clear()
+    os.environ |= before
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """hinton_mnist cut down to a second."""
+    cut = {arm: {**settings, **SMALL} for arm, settings in hinton_mnist.SETTINGS["quick"].items()}
+    monkeypatch.setitem(hinton_mnist.SETTINGS, "quick", cut)
+    return cut
+
+
+def workers():
+    """Processes that run a trial at this moment, by the title that ray gives them."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if entry.read_bytes().startswith(b"ray::measure_away"):
+                yield int(entry.parent.name)
+        except OSError:
+            continue
+
+
+def run_small(store, tmp_path, **how):
+    return run("hinton_mnist", "quick", 1, "cpu", store=store, out=tmp_path / "out", quiet=True, **how)
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_table_of_this_process_and_fills_the_store(cluster, small, tmp_path):
+    here, away = Store(tmp_path / "here"), Store(tmp_path / "away")
+    expected = run_small(here, tmp_path)
+    table = run_small(away, tmp_path, engine="ray", address=cluster.address)
+    pd.testing.assert_frame_equal(pd.DataFrame(table), pd.DataFrame(expected))
+    for trial in hinton_mnist.trials("quick", 1):
+        assert away.tensors(trial).keys() == here.tensors(trial).keys()
+        for name, tensor in here.tensors(trial).items():
+            assert torch.equal(away.tensors(trial)[name], tensor)
+
+
+@pytest.mark.slow
+def test_a_trial_whose_worker_is_killed_is_run_again_and_those_of_the_others_are_not(
+    cluster, small, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(small, "hard", {**small["hard"], "samples": 3_000, "epochs": 60, "batch_size": 20})
+    store, killed = Store(tmp_path / "store"), []
+
+    def kill_one():
+        deadline = time.monotonic() + 60
+        while not killed and time.monotonic() < deadline:
+            busy = {pid: busy_since.setdefault(pid, time.monotonic()) for pid in workers()}
+            killed.extend(pid for pid, since in busy.items() if time.monotonic() - since > 1.5)
+            time.sleep(0.05)
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+
+    busy_since, placed, place = {}, [], Store.place
+    monkeypatch.setattr(Store, "place", lambda self, trial, files: (placed.append(trial), place(self, trial, files)))
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    table = run_small(store, tmp_path, engine="ray", address=cluster.address)
+    killer.join()
+    assert killed and list(workers()) == []
+    assert len(table) == len(placed) == len(set(placed)) == len(hinton_mnist.trials("quick", 1))
+
+
+@pytest.mark.slow
+def test_what_the_store_has_is_not_sent_away_again(cluster, small, tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    run_small(store, tmp_path)
+    monkeypatch.setattr(Store, "place", lambda *_: pytest.fail("trained again"))
+    run_small(store, tmp_path, engine="ray", address=cluster.address)
+
+
+def test_a_worker_starts_from_what_a_trial_needs_and_returns_only_what_it_measured(small, tmp_path):
+    teacher, student = hinton_mnist.teacher("quick", 0), hinton_mnist.student("distilled", "quick", 0)
+    (files,) = measure_away([teacher], "cpu").values()
+    store = Store(tmp_path)
+    for trial, found in measure_away([student], "cpu", {teacher: files}).items():
+        store.place(trial, found)
+    assert store.read(student).measured["agreement"] is not None
+    assert store.read(teacher) is None
+
+
+def test_a_trial_survives_the_journey_to_another_process():
+    student = hinton_mnist.student("distilled", "quick", 1)
+    arrived = pickle.loads(pickle.dumps(student))
+    assert isinstance(arrived, Trial) and arrived == student
+    assert (arrived.settings, arrived.needs, arrived.cohort) == (student.settings, student.needs, student.cohort)
+
+
+def test_without_ray_the_message_says_how_to_get_it_and_local_works(small, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(RuntimeError, match=r"pip install 'kdbook\[ray\]'.*local"):
+        run_small(Store(tmp_path / "store"), tmp_path, engine="ray")
+    assert runs.ENGINES["local"] is not runs.ENGINES["ray"]
+    assert len(run_small(Store(tmp_path / "store"), tmp_path, engine="local")) == 5
