@@ -21,6 +21,7 @@ EXPERIMENTS = (
     "temperature_views",
     "alpha_sweep",
     "knowledge_types",
+    "training_modes",
 )
 
 
