@@ -20,7 +20,10 @@ EXPERIMENTS = (
     "temperature_by_width",
     "temperature_views",
     "alpha_sweep",
+    "transfer_weights",
     "knowledge_types",
+    "transfer_cost",
+    "fitnets",
     "training_modes",
 )
 

@@ -49,8 +49,8 @@ def few_shot_accuracy(embedding: Tensor, y: Tensor) -> float:
 def class_distances(embedding: Tensor, y: Tensor) -> Tensor:
     """Euclidean distances (C, C) between the classes' mean embeddings, divided by their mean."""
     means = torch.stack([embedding[y == c].mean(0) for c in range(int(y.max()) + 1)])
-    distances = torch.cdist(means, means)
-    return distances / distances[distances > 0].mean()
+    apart = torch.cdist(means, means)
+    return apart / apart[apart > 0].mean()
 
 
 def distance_correlation(ours: Tensor, theirs: Tensor) -> float:
@@ -59,18 +59,20 @@ def distance_correlation(ours: Tensor, theirs: Tensor) -> float:
     return float(spearmanr(ours.cpu().numpy()[pairs], theirs.cpu().numpy()[pairs]).statistic)
 
 
-def embedding_scores(model: nn.Module, teacher: nn.Module | None, split: Split) -> dict:
-    """The columns recall, recall_new, few_shot and distance_correlation (None without a teacher)."""
+def distances(model: nn.Module, split: Split) -> Tensor:
+    """`class_distances` of a network by the first 4,000 images of a test set."""
     seen = split.rows(slice(IMAGES))
-    new = load_images("mnist", "test", split.x.device).rows(slice(IMAGES))
-    ours, of_new = embed(model, seen), embed(model, new)
-    distances = class_distances(ours, seen.y)
-    theirs = None if teacher is None else class_distances(embed(teacher, seen), seen.y)
+    return class_distances(embed(model, seen), seen.y)
+
+
+def embedding_scores(model: nn.Module, split: Split) -> dict:
+    """The columns recall, recall_new and few_shot; new are the classes of MNIST."""
+    seen, new = split.rows(slice(IMAGES)), load_images("mnist", "test", split.x.device).rows(slice(IMAGES))
+    of_new = embed(model, new)
     return {
-        "recall": recall_at_1(ours, seen.y),
+        "recall": recall_at_1(embed(model, seen), seen.y),
         "recall_new": recall_at_1(of_new, new.y),
         "few_shot": few_shot_accuracy(of_new, new.y),
-        "distance_correlation": None if theirs is None else distance_correlation(distances, theirs),
     }
 
 
@@ -92,7 +94,7 @@ def embedding_pictures(model: nn.Module, split: Split) -> dict[str, np.ndarray]:
     found = {
         "plane": PCA(2, svd_solver="full").fit_transform(embed(model, few).cpu().numpy()),
         "similarity": (unit @ unit.T).cpu().numpy(),
-        "distances": class_distances(embed(model, split.rows(slice(IMAGES))), split.y[:IMAGES]).cpu().numpy(),
+        "distances": distances(model, split).cpu().numpy(),
     }
     for layer, features in enumerate(maps):
         found[f"attention_{layer}"] = attention_map(features).view(-1, *features.shape[2:]).cpu().numpy()

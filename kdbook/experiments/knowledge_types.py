@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kdbook.experiments.embeddings import embedding_pictures, embedding_scores
+from kdbook.experiments.embeddings import distance_correlation, distances, embedding_pictures, embedding_scores
 from kdbook.experiments.nets import (
     cached_teacher,
     errors,
@@ -94,8 +94,8 @@ SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student"
 
 # Chosen on validation images by the experiment `transfer_weights`: weight beside labels, and added to KD.
 BETAS = {
-    "conv": {method: (1.0, 1.0) for method in METHODS},
-    "mlp": {method: (1.0, 1.0) for method in METHODS},
+    "conv": {method: (1.0, 1.0) for method in METHODS if method != "fitnet"},
+    "mlp": {method: (1.0, 1.0) for method in METHODS if method != "fitnet"},
 }
 
 
@@ -137,7 +137,9 @@ def settings(arm: str, profile: str) -> dict:
     net, method, kd = ARMS[arm]
     chosen = {**SETTINGS[profile][net], **(KD if kd else {})}
     if method:
-        chosen |= {"method": method, "beta": BETAS[net][method][kd], **(CRD if method == "crd" else {})}
+        chosen |= {"method": method, **(CRD if method == "crd" else {})}
+        if method != "fitnet":  # its term is alone in the first stage and absent from the second
+            chosen["beta"] = BETAS[net][method][kd]
     return chosen
 
 
@@ -163,24 +165,18 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         data = training_split(trial, tools)
         model, _ = train(trial, data, HardLabels(), tools)
         tools.keep(trial, tensors=model.state_dict(), pictures=embedding_pictures(model, split))
-        theirs, compared = None, {}
     else:
         model = train_student(trial, tools)
-        theirs = stored_network(trial.needs[0], tools)
-        compared = {"teacher_seed": trial.needs[0].seed}
         if trial.seed == 0:
             tools.keep(trial, pictures=embedding_pictures(model, split))
     logits = predict(model, split).logits
-    if theirs is not None:
-        compared |= fidelity(logits, teacher_answers(trial.needs[0], split, tools))
-    return [
-        {
-            "test_errors": errors(logits, split.y),
-            **compared,
-            **embedding_scores(model, theirs, split),
-            "parameters": count_parameters(model),
-        }
-    ]
+    row = {"test_errors": errors(logits, split.y), "parameters": count_parameters(model)}
+    row |= embedding_scores(model, split)
+    for need in trial.needs:
+        row |= {"teacher_seed": need.seed, **fidelity(logits, teacher_answers(need, split, tools))}
+        theirs = tools.remember(("distances", need.id), lambda need=need: distances(stored_network(need, tools), split))
+        row["distance_correlation"] = distance_correlation(distances(model, split), theirs)
+    return [row]
 
 
 def train_student(trial: Trial, tools: Tools) -> nn.Module:
@@ -190,7 +186,7 @@ def train_student(trial: Trial, tools: Tools) -> nn.Module:
     """
     split, s = training_split(trial, tools), trial.settings
     teacher = cached_teacher(trial.needs[0], split, tools, LAYERS)
-    response = Distillation(teacher, s["temperature"], s["alpha"]) if "alpha" in s else HardLabels()
+    response = Distillation(teacher.showing(), s["temperature"], s["alpha"]) if "alpha" in s else HardLabels()
     if "method" not in s:
         return train(trial, split, response, tools)[0]
     model, objective = with_term(trial, teacher, len(split), tools.device)
@@ -222,7 +218,8 @@ def with_term(trial: Trial, teacher: CachedTeacher, samples: int, device) -> tup
             regressed = layers if method.regressed else ()
             model = Regressed(student, {i: regressor(ours[i], theirs[i]) for i in regressed})
             term = (Flow if s["method"] == "fsp" else Pairwise)(method.loss, layers)
-    return model, Transfer(teacher, term, s["beta"], s.get("temperature", 1.0), s.get("alpha", 0.0))
+    response = {"temperature": s.get("temperature", 1.0), "alpha": s.get("alpha", 0.0)}
+    return model, Transfer(teacher.showing(layers), term, s.get("beta", 1.0), **response)
 
 
 def student_has_maps(student: nn.Module) -> bool:

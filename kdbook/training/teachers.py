@@ -1,5 +1,6 @@
 """Where soft targets come from. All kinds answer `soft_targets(x, index, view)`: no loss knows which it was given."""
 
+import copy
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -77,6 +78,14 @@ class CachedTeacher:
         if layers:
             raise ValueError(f"features of {VIEWS} views are not cached: use LiveTeacher, or a split without shifts")
         return cls(torch.stack([predict(model, split, view=v).logits for v in range(VIEWS)]), split.index)
+
+    def showing(self, layers: Collection[int] = ()) -> "CachedTeacher":
+        """The same cache that looks up only these of its layers: a row of all maps is hundreds of times its logits."""
+        shown = copy.copy(self)
+        count = len(self.features or ())
+        wanted = {range(count)[i] for i in layers}
+        shown.features = [self.features[i] if i in wanted else None for i in range(count)] if wanted else None
+        return shown
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Stored logits of the samples `index` (B,) under `view` (B,) or one view for all.
