@@ -25,6 +25,8 @@ EXPERIMENTS = (
     "transfer_cost",
     "fitnets",
     "training_modes",
+    "born_again",
+    "early_exits",
 )
 
 

@@ -94,7 +94,8 @@ SETTINGS = {
     "quick": {
         **TRAINING,
         "samples": 1_000,
-        "epochs": 3,
+        "batch_size": 50,
+        "epochs": 4,
         "widths": {"weaker": [2, 4, 8], "equal": [4, 8, 16], "stronger": [8, 16, 32]},
     },
 }
@@ -169,8 +170,10 @@ def objective_for(trial: Trial, split: Split, tools: Tools) -> TrainingMode:
     raise ValueError(f"objective of {trial.arm} is unknown: {s['objective']!r}")
 
 
-def train_nets(trial: Trial, nets: nn.Module, split: Split, objective, tools: Tools) -> History:
-    """`fit` with a trial's settings; nets of one list step together, and with SGD each as it would alone."""
+def train_nets(
+    trial: Trial, nets: nn.Module, split: Split, objective, tools: Tools, seed: int | None = None
+) -> History:
+    """`fit` with a trial's settings and seed; nets of one list step together, and with SGD each as it would alone."""
     s = trial.settings
     return fit(
         nets,
@@ -179,7 +182,7 @@ def train_nets(trial: Trial, nets: nn.Module, split: Split, objective, tools: To
         epochs=s["epochs"],
         batch_size=s["batch_size"],
         optimizer=sgd(s["lr"], weight_decay=s["weight_decay"]),
-        seed=trial.seed,
+        seed=trial.seed if seed is None else seed,
         device=tools.device,
         checkpoint=tools.checkpoint(trial),
         progress=tools.progress(trial),
