@@ -2,7 +2,17 @@ import pytest
 import torch
 from torch import nn
 
-from kdbook.models import MLP, LeNet5, Outputs, count_bytes, count_multiply_adds, count_parameters, dropout
+from kdbook.models import (
+    MLP,
+    ConvNet,
+    LeNet5,
+    Outputs,
+    ResNet,
+    count_bytes,
+    count_multiply_adds,
+    count_parameters,
+    dropout,
+)
 
 NETWORKS = {
     "teacher": (lambda: MLP([784, 1200, 1200, 10]), 2_395_210, 784 * 1200 + 1200 * 1200 + 1200 * 10),
@@ -161,3 +171,58 @@ def test_without_max_norm_weights_may_grow():
 def test_an_impossible_mlp_is_refused_with_the_value(arguments, message):
     with pytest.raises(ValueError, match=message):
         MLP(**arguments)
+
+
+STAGED = {
+    # convolutions 9 a b, two numbers a channel for batch norm, the last linear layer
+    "conv": (lambda: ConvNet((4, 6)), 9 * (4 + 24) + 2 * 10 + 70, 9 * (14**2 * 4 + 7**2 * 24) + 60),
+    "deep": (
+        lambda: ConvNet((4, 6), depth=2),
+        9 * (4 + 16 + 24 + 36) + 4 * 10 + 70,
+        9 * (14**2 * 20 + 7**2 * 60) + 60,
+    ),
+    # a block: two convolutions and, where the resolution halves, a 1x1 convolution around them
+    "resnet": (
+        lambda: ResNet((4, 6)),
+        9 * (4 + 16 + 16 + 24 + 36) + 16 + 24 + 2 * (4 + 12 + 18) + 70,
+        9 * (28**2 * 4 + 14**2 * 32 + 7**2 * 60) + 14**2 * 16 + 7**2 * 24 + 60,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_networks_in_stages_have_the_size_that_their_widths_and_depth_give(name):
+    make, parameters, multiply_adds = STAGED[name]
+    assert count_parameters(make()) == parameters
+    assert count_multiply_adds(make()) == multiply_adds
+
+
+@pytest.mark.parametrize("make", [ConvNet, ResNet])
+def test_networks_in_stages_halve_the_resolution_and_end_in_the_mean_over_positions(make):
+    logits, features = make((4, 6, 8), classes=7)(torch.rand(2, 28, 28))
+    assert logits.shape == (2, 7)
+    assert [f.shape for f in features] == [(2, 4, 14, 14), (2, 6, 7, 7), (2, 8, 4, 4), (2, 8)]
+    torch.testing.assert_close(features[-1], features[-2].mean((2, 3)))
+
+
+@pytest.mark.parametrize("make", [ConvNet, ResNet])
+def test_networks_in_stages_take_a_batch_of_one(make):
+    model, x = make((4, 6)), torch.rand(1, 28, 28)
+    assert torch.isfinite(model.train()(x).logits).all()
+    assert torch.isfinite(model.eval()(x).logits).all()
+
+
+def test_a_residual_network_of_zeros_passes_on_what_its_shortcuts_say():
+    model, x = ResNet((4, 4), blocks=2).eval(), torch.rand(3, 28, 28)
+    inner = model.stages[0][1]  # no change of shape: the shortcut is the identity
+    for parameter in inner.parameters():
+        nn.init.zeros_(parameter)
+    h = torch.rand(3, 4, 14, 14)
+    torch.testing.assert_close(inner(h), h)
+    assert torch.isfinite(model(x).logits).all()
+
+
+@pytest.mark.parametrize("make", [lambda: ConvNet(()), lambda: ConvNet((4, 0)), lambda: ResNet((4,), blocks=0)])
+def test_networks_in_stages_refuse_empty_widths_and_no_blocks(make):
+    with pytest.raises(ValueError, match="widths needs|blocks must be"):
+        make()

@@ -27,14 +27,14 @@ from kdbook.experiments.nets import (
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.losses import feature, relation
 from kdbook.models import MLP, count_parameters
-from kdbook.training import CachedTeacher, Distillation, HardLabels, predict
+from kdbook.training import ApiTeacher, CachedTeacher, Distillation, HardLabels, predict
 from kdbook.training.transfer import Contrastive, Flow, Pairwise, Regressed, Transfer
 
 VERSION = 1
 DATA = "fashion-mnist"
 
 COLUMNS = {
-    "arm": "teacher, hard, kd, or a method, beside hard labels or (with _kd) added to soft targets; mlp_: an MLP",
+    "arm": "teacher, hard, kd, api (KD from three classes), or a method, alone or (_kd) added to KD; mlp_: an MLP",
     "seed": "seed of weights and order",
     "teacher_seed": "seed of the teacher; seed mod number of teachers",
     "test_errors": "wrong answers on the 10,000 test images, last epoch",
@@ -126,16 +126,17 @@ def _arms() -> dict[str, Arm]:
                 if net == "conv" or method not in NEEDS_MAPS:
                     name = ("kd" if kd else "hard") if method is None else f"{method}_kd" if kd else method
                     found[name if net == "conv" else f"mlp_{name}"] = Arm(net, method, kd)
-    return found
+    return found | {"api": Arm("conv", None, True)}
 
 
 ARMS = _arms()
+API = {"reveals": "top_k", "count": 3}  # of arm api: KD from a teacher that names three classes and shows nothing else
 
 
 def settings(arm: str, profile: str) -> dict:
     """Settings of a student's arm."""
     net, method, kd = ARMS[arm]
-    chosen = {**SETTINGS[profile][net], **(KD if kd else {})}
+    chosen = {**SETTINGS[profile][net], **(KD if kd else {}), **(API if arm == "api" else {})}
     if method:
         chosen |= {"method": method, **(CRD if method == "crd" else {})}
         if method != "fitnet":  # its term is alone in the first stage and absent from the second
@@ -186,7 +187,8 @@ def train_student(trial: Trial, tools: Tools) -> nn.Module:
     """
     split, s = training_split(trial, tools), trial.settings
     teacher = cached_teacher(trial.needs[0], split, tools, LAYERS)
-    response = Distillation(teacher.showing(), s["temperature"], s["alpha"]) if "alpha" in s else HardLabels()
+    answers = ApiTeacher(teacher.showing(), s["reveals"], s["count"]) if "reveals" in s else teacher.showing()
+    response = Distillation(answers, s["temperature"], s["alpha"]) if "alpha" in s else HardLabels()
     if "method" not in s:
         return train(trial, split, response, tools)[0]
     model, objective = with_term(trial, teacher, len(split), tools.device)

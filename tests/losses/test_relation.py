@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdbook.losses.relation import (
+    ContrastiveMemory,
+    contrastive_distillation,
     correlation_congruence,
     flow_of_solution,
     probabilistic_transfer,
@@ -189,3 +191,101 @@ def test_the_flow_refuses_other_channels_and_flat_features():
         flow_of_solution(f, f[:, :2], f, f)
     with pytest.raises(ValueError, match="f_in_s must have shape"):
         flow_of_solution(f.flatten(1), f, f, f)
+
+
+def unit_memory(*rows_, negatives=1):
+    return ContrastiveMemory(torch.tensor(rows_, dtype=torch.float64), negatives)
+
+
+def test_contrastive_distillation_by_hand():
+    # cosines: 1 with the teacher's own embedding, 0 with the only other sample; at T = 0.5 the scores are 2 and 0
+    memory = unit_memory([1.0, 0.0], [0.0, 1.0])
+    g = rows([3.0, 0.0])
+    # Z = 2 samples times the mean of e^2 and e^0; h / (h + K / N) with K = 1, N = 2
+    z = 2 * (math.e**2 + 1) / 2
+    true, false = (h / (h + 0.5) for h in (math.e**2 / z, 1 / z))
+    found = contrastive_distillation(g, rows([2.0, 0.0]), torch.tensor([0]), memory, temperature=0.5)
+    assert float(found) == pytest.approx(-math.log(true) - math.log(1 - false))
+
+
+def test_the_normaliser_of_contrastive_distillation_is_set_once():
+    memory = unit_memory([1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], negatives=2)
+    index = torch.tensor([0, 1])
+    contrastive_distillation(rows([1.0, 0.0], [0.0, 1.0]), rows([1.0, 0.0], [0.0, 1.0]), index, memory)
+    first = memory.log_z.clone()
+    contrastive_distillation(rows([0.0, 1.0], [1.0, 1.0]), rows([1.0, 0.0], [0.0, 1.0]), index, memory)
+    assert torch.equal(memory.log_z, first)
+
+
+def test_contrastive_distillation_has_a_gradient_for_the_student_only_and_keeps_its_memory():
+    memory = ContrastiveMemory.random(20, 4, 5)
+    before = memory.embeddings.clone()
+    g_s, g_t = (random_rows(3, 4, seed=s).requires_grad_() for s in (1, 2))
+    contrastive_distillation(g_s, g_t, torch.tensor([4, 0, 19]), memory).backward()
+    assert g_s.grad.abs().sum() > 0 and g_t.grad is None
+    assert torch.equal(memory.embeddings, before)
+
+
+def test_rows_of_contrastive_distillation_average_to_its_mean_and_a_batch_of_one_works():
+    memory = ContrastiveMemory.random(20, 4, 5)
+    g_s, g_t, index = random_rows(3, 4, seed=1), random_rows(3, 4, seed=2), torch.tensor([4, 0, 19])
+    found = []
+    for reduction in ("none", "mean"):
+        torch.manual_seed(0)
+        found.append(contrastive_distillation(g_s, g_t, index, memory, reduction=reduction))
+    assert found[0].shape == (3,)
+    torch.testing.assert_close(found[0].mean(), found[1])
+    assert torch.isfinite(contrastive_distillation(g_s[:1], g_t[:1], index[:1], memory))
+
+
+def test_contrastive_distillation_is_smaller_for_the_true_partner():
+    memory = ContrastiveMemory.random(200, 8, 50)
+    g, index = memory.embeddings[:10], torch.arange(10)
+    torch.manual_seed(0)
+    right = contrastive_distillation(g, g, index, memory)
+    assert right < contrastive_distillation(g, g.roll(1, 0), index, memory)
+
+
+def test_half_embeddings_are_compared_in_float32():
+    memory = ContrastiveMemory.random(20, 4, 5)
+    g = random_rows(3, 4).half() * 100
+    found = contrastive_distillation(g, g, torch.tensor([4, 0, 19]), memory)
+    assert found.dtype == torch.float32 and torch.isfinite(found)
+
+
+def test_negatives_are_never_the_sample_itself_and_reach_all_others():
+    memory = ContrastiveMemory.random(6, 4, 4)
+    index = torch.arange(6).repeat(200)
+    drawn = memory.draw(index)
+    assert not (drawn == index[:, None]).any()
+    assert {(int(i), int(j)) for i, row in zip(index, drawn, strict=True) for j in row} == {
+        (i, j) for i in range(6) for j in range(6) if i != j
+    }
+
+
+def test_the_memory_moves_half_way_and_stays_of_norm_one():
+    memory = unit_memory([1.0, 0.0], [0.0, 1.0])
+    memory.update(torch.tensor([1]), rows([5.0, 0.0]))
+    torch.testing.assert_close(memory.embeddings, rows([1.0, 0.0], [math.sqrt(0.5), math.sqrt(0.5)]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"temperature": 0.0}, "temperature must be positive and finite, got 0.0"),
+        ({"index": torch.tensor([0, 20])}, r"index must be in 0..19, got 0..20"),
+        ({"index": torch.tensor([0])}, r"g_s and g_t must be \(1, 4\)"),
+        ({"g_t": random_rows(2, 3)}, r"g_s and g_t must be \(2, 4\)"),
+        ({"g_s": random_rows(2, 4) * math.nan}, "f_s"),
+        ({"reduction": "sum"}, "reduction"),
+    ],
+)
+def test_contrastive_distillation_refuses_bad_input(change, message):
+    fine = {"g_s": random_rows(2, 4), "g_t": random_rows(2, 4), "index": torch.tensor([0, 1])}
+    with pytest.raises(ValueError, match=message):
+        contrastive_distillation(**(fine | change), memory=ContrastiveMemory.random(20, 4, 5))
+
+
+def test_a_memory_has_fewer_negatives_than_samples():
+    with pytest.raises(ValueError, match="negatives must be in 1..3, got 4"):
+        ContrastiveMemory.random(4, 2, 4)

@@ -222,3 +222,32 @@ def test_predict_of_a_stack_has_the_students_first(quadrants):
     split, students = quadrants(50), [MLP([36, 8, 4]) for _ in range(3)]
     found = predict(stack(students), split, batch_size=16).logits
     torch.testing.assert_close(found, torch.stack([predict(s, split).logits for s in students]))
+
+
+def test_a_cache_with_features_says_what_the_live_teacher_says(quadrants):
+    split = quadrants()
+    torch.manual_seed(0)
+    model = MLP([36, 8, 5, 4])
+    cached = CachedTeacher.of(model, split, layers=(0, -1))
+    rows = torch.tensor([7, 0, 3])
+    index = split.index[rows]
+    expected = LiveTeacher(model).soft_targets(split.images(rows), index)
+    found = cached.soft_targets(None, index)
+    torch.testing.assert_close(found.logits, expected.logits)
+    torch.testing.assert_close(found.features, expected.features)
+
+
+def test_a_cache_shows_only_the_layers_that_were_kept_and_asked_for(quadrants):
+    split = quadrants()
+    cached = CachedTeacher.of(MLP([36, 8, 5, 4]), split, layers=(0, 1))
+    index = split.index[:4]
+    first, last = cached.showing((-1,)).soft_targets(None, index).features
+    assert first is None and last.shape == (4, 5)
+    assert cached.showing().soft_targets(None, index).features is None
+    assert CachedTeacher.of(MLP([36, 8, 4]), split).soft_targets(None, index).features is None
+    assert [f.shape for f in cached.soft_targets(None, index).features] == [(4, 8), (4, 5)]
+
+
+def test_features_of_all_shifts_are_refused(quadrants):
+    with pytest.raises(ValueError, match="features of 25 views are not cached"):
+        CachedTeacher.of(MLP([36, 8, 4]), quadrants().shifted(), layers=(0,))
