@@ -3,7 +3,7 @@
 Generation 0 learns labels; each later one, of the same architecture but fresh weights, learns the answers of the one
 before at T = 1 and no label. The control that matters for their ensemble has as many nets and as much compute: nets
 from the same initial weights and batches as the generations, trained on labels and independent of each other. An MLP, a
-convolutional net and a small ResNet on 6,000 images of Fashion-MNIST.
+convolutional net and a small ResNet on 4,000 images of Fashion-MNIST.
 """
 
 import torch
@@ -29,7 +29,7 @@ COLUMNS = {
     "total_gigamacs": "multiply-adds of its training and of all that had to be trained before it, in 10^9",
 }
 
-TRAINING = {"samples": 6_000, "epochs": 10, "batch_size": 128, "lr": 0.1, "weight_decay": 5e-4}
+TRAINING = {"samples": 4_000, "epochs": 10, "batch_size": 128, "lr": 0.1, "weight_decay": 5e-4}
 NETS = {
     "mlp": {"net": "mlp", "sizes": [784, 100, 100, 10]},
     "conv": {"net": "conv", "widths": [8, 16, 32]},

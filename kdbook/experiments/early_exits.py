@@ -1,6 +1,6 @@
 """Do deep layers teach shallow ones, or shallow ones deep ones? Zhang et al. 2019, Be Your Own Teacher.
 
-One convolutional net with an exit after each of its three stages, on 12,000 images of Fashion-MNIST: all exits on
+One convolutional net with an exit after each of its three stages, on 6,000 images of Fashion-MNIST: all exits on
 labels alone; with the deepest exit as teacher of the others, as the paper has it; with the shallowest as teacher, as it
 is sometimes told; and the net without early exits. Besides what every exit answers and costs: what happens when an
 image leaves by the first exit that is sure enough.
