@@ -29,8 +29,8 @@ COLUMNS = {
     "total_gigamacs": "multiply-adds of its training and of all that had to be trained before it, in 10^9",
 }
 
-# Learning rates were chosen for generation 0 on validation images, seed 0: of 0.05, 0.1 and 0.2 for the MLP, 0.1 and 0.4
-# for the convolutional net, 0.1, 0.2 and 0.4 for the ResNet.
+# Learning rates were chosen for generation 0 on validation images, seed 0: of 0.05, 0.1 and 0.2 for the MLP, 0.1 and
+# 0.4 for the convolutional net, 0.1, 0.2 and 0.4 for the ResNet.
 TRAINING = {"samples": 4_000, "epochs": 10, "batch_size": 128, "lr": 0.1, "weight_decay": 5e-4}
 NETS = {
     "mlp": {"net": "mlp", "sizes": [784, 100, 100, 10]},
