@@ -9,3 +9,4 @@ from kdbook.teach.knowledge_types import check_attention_map, check_relational_d
 from kdbook.teach.mathematics import check_kd_loss, check_logit_limit, check_soft_gradient
 from kdbook.teach.overview import check_gap_closed, check_size_ratio
 from kdbook.teach.temperature import check_dark_mass, check_temperature_for_top
+from kdbook.teach.training_modes import check_mutual_loss, check_progressive_targets

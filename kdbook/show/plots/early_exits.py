@@ -28,7 +28,7 @@ def exits(reference, mine=None) -> Figure:
     """
     fig, panels = plt.subplots(1, 3, figsize=(13, 4.4))
     for number, axes in enumerate(panels, 1):
-        for at, (arm, (label, colour)) in enumerate(LABELS.items()):
+        for at, (arm, (_, colour)) in enumerate(LABELS.items()):
             values = reference.loc[(reference.arm == arm) & (reference.exit == number), "test_errors"]
             if len(values):
                 seeds_and_interval(axes, at, values, colour)
