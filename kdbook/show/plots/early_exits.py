@@ -34,9 +34,8 @@ def exits(reference, mine=None) -> Figure:
                 seeds_and_interval(axes, at, values, colour)
                 if mine is not None:
                     yours(axes, at, mine.loc[(mine.arm == arm) & (mine.exit == number), "test_errors"])
-        ticks = [label.replace(" (", "\n(").replace(" teaches", "\nteaches").replace(" early", "\nearly")
-                 for label, _ in LABELS.values()]  # fmt: skip
-        axes.set_xticks(range(len(LABELS)), ticks, fontsize=7.5)
+        shown = list(LABELS) if number == 3 else list(LABELS)[:-1]
+        axes.set_xticks(range(len(shown)), [LABELS[arm][0].replace(" ", "\n") for arm in shown], fontsize=7.5)
         axes.set_title(f"exit {number}" + (", the deepest" if number == 3 else ""))
         axes.grid(axis="x", visible=False)
     panels[0].set_ylabel("test errors of 10,000")
