@@ -13,6 +13,7 @@ from torch import Tensor
 from kdbook.experiments.nets import errors, predict, test_split, training_split
 from kdbook.experiments.training_modes import DATA, SEEDS, TRAINING, expected_calibration_error, train_nets
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.losses import hard_loss
 from kdbook.models import EarlyExits, count_multiply_adds
 from kdbook.training.modes import SelfExits
 
@@ -64,17 +65,9 @@ def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
     ]
 
 
-def exits_of(settings) -> EarlyExits:
-    """Fresh net of a trial."""
-    return EarlyExits(settings["widths"], settings["depth"])
-
-
-class DeepestOnly(SelfExits):
-    """Labels for the deepest exit alone: what a net without early exits learns."""
-
-    def __call__(self, net, batch):
-        out = net(batch.x)
-        return torch.nn.functional.cross_entropy(out.logits[-1], batch.y, reduction="none"), {}
+def deepest_only(net, batch) -> tuple[Tensor, dict]:
+    """Objective: labels for the deepest exit alone, as a net without early exits learns them."""
+    return hard_loss(net(batch.x).logits[-1], batch.y, reduction="none", check=batch.check), {}
 
 
 def leaving(logits: Tensor, labels: Tensor, megamacs: list[float]) -> np.ndarray:
@@ -102,9 +95,9 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     split, test = training_split(trial, tools), test_split(trial, tools)
     with torch.random.fork_rng():
         torch.manual_seed(trial.seed)
-        net = exits_of(s)
+        net = EarlyExits(s["widths"], s["depth"])
     chosen = {name: s[name] for name in ("temperature", "alpha", "beta", "reverse") if name in s}
-    history = train_nets(trial, net, split, DeepestOnly() if "exits" in s else SelfExits(**chosen), tools)
+    history = train_nets(trial, net, split, deepest_only if "exits" in s else SelfExits(**chosen), tools)
     logits = predict(net, test).logits  # (exits, N, C)
     megamacs = [count_multiply_adds(net.exit(e)) / 1e6 for e in range(len(logits))]
     shown = range(len(logits) - s.get("exits", len(logits)), len(logits))

@@ -25,17 +25,7 @@ from kdbook.experiments.nets import (
 )
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.models import count_multiply_adds
-from kdbook.training import History, fit, sgd
-from kdbook.training.modes import (
-    BornAgain,
-    Collaborative,
-    CoTrained,
-    Labels,
-    MutualLearning,
-    Offline,
-    ProgressiveSelf,
-    TrainingMode,
-)
+from kdbook.training import History, fit, modes, sgd
 
 VERSION = 1
 DATA = "fashion-mnist"
@@ -155,29 +145,23 @@ def seeded_nets(trial: Trial) -> nn.ModuleList:
     return nets
 
 
-def objective_for(trial: Trial, split: Split, tools: Tools) -> TrainingMode:
+def objective_for(trial: Trial, split: Split, tools: Tools) -> modes.TrainingMode:
     """What an arm minimises; a trial without an objective, such as a teacher, learns labels."""
     s = trial.settings
-
-    def chosen(*names):
-        return {name: s[name] for name in names}
-
-    match s.get("objective", "labels"):
-        case "labels":
-            return Labels(s.get("label_smoothing", 0.0))
-        case "offline":
-            return Offline(cached_teacher(trial.needs[0], split, tools), **chosen("temperature", "alpha"))
-        case "born_again":
-            return BornAgain(cached_teacher(trial.needs[0], split, tools))
-        case "dml":
-            return MutualLearning()
-        case "kdcl":
-            return Collaborative(**chosen("temperature", "weight"))
-        case "cotrained":
-            return CoTrained(**chosen("temperature", "alpha", "feedback"))
-        case "ps_kd":
-            return ProgressiveSelf(split, **chosen("epochs", "final"))
-    raise ValueError(f"objective of {trial.arm} is unknown: {s['objective']!r}")
+    teacher = cached_teacher(trial.needs[0], split, tools) if trial.needs else None
+    made = {
+        "labels": lambda: modes.Labels(s.get("label_smoothing", 0.0)),
+        "offline": lambda: modes.Offline(teacher, s["temperature"], s["alpha"]),
+        "born_again": lambda: modes.BornAgain(teacher),
+        "dml": modes.MutualLearning,
+        "kdcl": lambda: modes.Collaborative(s["temperature"], s["weight"]),
+        "cotrained": lambda: modes.CoTrained(s["temperature"], s["alpha"], s["feedback"]),
+        "ps_kd": lambda: modes.ProgressiveSelf(split, epochs=s["epochs"], final=s["final"]),
+    }
+    name = s.get("objective", "labels")
+    if name not in made:
+        raise ValueError(f"objective of {trial.arm} is unknown: {name!r}; there are {', '.join(made)}")
+    return made[name]()
 
 
 def train_nets(
@@ -185,18 +169,13 @@ def train_nets(
 ) -> History:
     """`fit` with a trial's settings and seed; nets of one list step together, and with SGD each as it would alone."""
     s = trial.settings
-    return fit(
-        nets,
-        objective,
-        split,
-        epochs=s["epochs"],
-        batch_size=s["batch_size"],
-        optimizer=sgd(s["lr"], weight_decay=s["weight_decay"]),
-        seed=trial.seed if seed is None else seed,
-        device=tools.device,
-        checkpoint=tools.checkpoint(trial),
-        progress=tools.progress(trial),
-    )
+    settings = {"epochs": s["epochs"], "batch_size": s["batch_size"]}
+    settings |= {
+        "optimizer": sgd(s["lr"], weight_decay=s["weight_decay"]),
+        "seed": trial.seed if seed is None else seed,
+    }
+    shown = {"checkpoint": tools.checkpoint(trial), "progress": tools.progress(trial)}
+    return fit(nets, objective, split, **settings, device=tools.device, **shown)
 
 
 def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:

@@ -13,6 +13,7 @@ from kdbook.data.images import Split
 from kdbook.experiments.training_modes import ARMS, SIZES
 from kdbook.lab.intervals import t_interval
 from kdbook.models import MLP, EarlyExits
+from kdbook.show.drawing import seeds_and_interval, yours
 from kdbook.show.figures import figure
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
 from kdbook.training import Batch, CachedTeacher, modes
@@ -61,12 +62,11 @@ def scenes() -> dict[str, Scene]:
     past.table = torch.rand(20, 10, generator=generator).softmax(-1)
     teacher, table = {"frozen\nteacher": cache.logits}, {"answers of\nlast epoch": past.table}
     before = {"generation\nbefore": cache.logits}
-    exits = modes.SelfExits(1.0, 0.3)
     made = {
         "Offline": (modes.Offline(cache, 4.0, 0.5), ["student"], teacher),
         "Born-Again": (modes.BornAgain(cache), ["student"], before),
         "PS-KD": (past, ["student"], table),
-        "Be Your Own Teacher": (exits, ["exit 1", "exit 2", "exit 3"], {}),
+        "Be Your Own Teacher": (modes.SelfExits(1.0, 0.3), ["exit 1", "exit 2", "exit 3"], {}),
         "DML": (modes.MutualLearning(), ["peer 1", "peer 2", "peer 3"], {}),
         "KDCL": (modes.Collaborative(1.0), ["net 1", "net 2", "net 3"], {}),
         "Co-trained": (modes.CoTrained(1.0, 0.5), ["student", "teacher"], {}),
@@ -76,30 +76,25 @@ def scenes() -> dict[str, Scene]:
     with torch.random.fork_rng():
         torch.manual_seed(5)
         for name, (objective, learning, stored) in made.items():
-            if objective is exits:
-                nets = EarlyExits((8, 8, 8))
-                heads = [*nets.heads, nets.head]
-            else:
-                nets = nn.ModuleList(MLP([784, 8, 10]) for _ in learning)
-                heads = [net.layers[-1] for net in nets]
+            inside = isinstance(objective, modes.SelfExits)
+            nets = EarlyExits((8, 8, 8)) if inside else nn.ModuleList(MLP([784, 8, 10]) for _ in learning)
+            heads = dict(
+                zip(learning, [*nets.heads, nets.head] if inside else [n.layers[-1] for n in nets], strict=True)
+            )
             batch = Batch(split.images(), split.y.clone(), split.index, 12)
-            biases = {who: head.bias for who, head in zip(learning, heads, strict=True)}
-            weights = {who: head.weight for who, head in zip(learning, heads, strict=True)}
-            found[name] = Scene(objective, nets, batch, {"labels": batch.y, **stored, **biases}, weights, tuple(stored))
+            sources = {"labels": batch.y, **stored, **{who: head.bias for who, head in heads.items()}}
+            weights = {who: head.weight for who, head in heads.items()}
+            found[name] = Scene(objective, nets, batch, sources, weights, tuple(stored))
     return found
 
 
 def diagram(axes: Axes, scene: Scene) -> None:
     """Boxes for nets and sources, an arrow for each that was found to teach another; dashed where it was stored."""
     above = [name for name in scene.sources if name not in scene.learners]
-    places = {name: (x, 1.0) for name, x in zip(above, np.linspace(0.25, 0.75, len(above)), strict=True)}
-    if len(above) == 1:
-        places = {above[0]: (0.5, 1.0)}
-    spread = np.linspace(0.14, 0.86, len(scene.learners)) if len(scene.learners) > 1 else [0.5]
-    level = dict(zip(scene.learners, zip(spread, np.zeros(len(spread)), strict=True), strict=True))
-    if len(level) > 2:  # the middle one lower, so that no arrow runs through it
-        level = {name: (x, -0.45 if i == 1 else 0.0) for i, (name, (x, _)) in enumerate(level.items())}
-    places |= level
+    below = list(scene.learners)
+    places = {name: ((i + 0.5) / len(above), 1.0) for i, name in enumerate(above)}
+    # the middle one of three lower, so that no arrow runs through it
+    places |= {name: ((i + 0.5) / len(below), -0.45 * (len(below) == 3 and i == 1)) for i, name in enumerate(below)}
     for source, learner in sorted(modes.who_teaches(*scene[:5])):
         colour = HARD if source == "labels" else TEACHER if source in scene.stored else SOFT
         style = {"arrowstyle": "-|>", "color": colour, "lw": 1.6, "shrinkA": 17, "shrinkB": 17}
@@ -125,7 +120,7 @@ def who(reference, mine=None) -> Figure:
     for axes, (name, scene) in zip(panels.flat, scenes().items(), strict=True):
         diagram(axes, scene)
         axes.set_title(name)
-    fig.suptitle("Solid: answers of this very step. Dashed: stored before it")
+    fig.suptitle("Yellow: labels. Blue: another's answers of this very step. Dashed: answers stored before it")
     return fig
 
 
@@ -210,12 +205,9 @@ def partner(reference, mine=None) -> Figure:
     for axes, (mode, title) in zip(panels, titles.items(), strict=True):
         for at, size in enumerate(SIZES):
             values = differences(reference, "test_errors", f"{mode}_{size}")
-            mean, low, high = t_interval(values)
-            axes.scatter(at + np.linspace(-0.12, 0.12, len(values)), values, s=20, color=SOFT)
-            axes.errorbar([at], [mean], [[mean - low], [high - mean]], color=SOFT, capsize=4, marker="_", ms=16)
+            seeds_and_interval(axes, at, values, SOFT)
             if mine is not None:
-                own = differences(mine, "test_errors", f"{mode}_{size}")
-                axes.scatter(np.full(len(own), at + 0.3), own, s=24, marker="D", fc="none", ec=YOURS)
+                yours(axes, at, differences(mine, "test_errors", f"{mode}_{size}"))
         axes.axhline(0, color=HARD, ls=":", lw=1.5)
         axes.set_xticks(range(3), SIZES)
         axes.set(title=title, xlim=(-0.5, 2.6))
