@@ -9,7 +9,15 @@ convolutional net and a small ResNet on 4,000 images of Fashion-MNIST.
 import torch
 from torch import nn
 
-from kdbook.experiments.nets import cached_teacher, errors, network, predict, stored_network, test_split, training_split
+from kdbook.experiments.nets import (
+    cached_teacher,
+    errors,
+    network,
+    predict,
+    teacher_answers,
+    test_split,
+    training_split,
+)
 from kdbook.experiments.training_modes import DATA, expected_calibration_error, train_nets
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.models import count_multiply_adds
@@ -113,11 +121,12 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     net, _, rest = trial.arm.partition(":")
     kind, _, _ = rest.partition("_")
     test, before = test_split(trial, tools), trained_before(trial)
-    needed = [predict(stored_network(need, tools), test).logits for need in trial.needs]
+    needed = [teacher_answers(need, test, tools) for need in trial.needs]
     if kind == "ensemble":
         answers, own = torch.stack(needed).softmax(-1).mean(0).log(), 0.0
     else:
         answers, own = predict(train_member(trial, tools), test).logits, cost(trial)
+        tools.remember(("answers", trial.id), lambda: answers)  # where `teacher_answers` of its students looks first
     return [
         {
             "net": net,

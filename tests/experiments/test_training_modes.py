@@ -64,7 +64,12 @@ def test_an_unknown_objective_is_named():
 
 @pytest.fixture
 def small(monkeypatch):
-    """All three experiments with a few images."""
+    """All three experiments with a few images to learn from, and to be scored on."""
+    for module in (knowledge_types, training_modes, born_again, early_exits):
+        whole = module.test_split
+        monkeypatch.setattr(
+            module, "test_split", lambda trial, tools, whole=whole: whole(trial, tools).rows(slice(200))
+        )
     teacher = {**knowledge_types.SETTINGS["quick"]["teacher"], "samples": 100, "epochs": 1}
     monkeypatch.setitem(knowledge_types.SETTINGS["quick"], "teacher", teacher)
     monkeypatch.setitem(training_modes.SETTINGS, "quick", {**training_modes.SETTINGS["quick"], **SMALL})
@@ -78,7 +83,7 @@ def test_a_small_run_measures_every_mode(micro, micro_store, documented, small):
     documented("training_modes", table, measured)
     rows = table.set_index("arm")
     assert list(rows.index) == list(ARMS)
-    assert rows.test_errors.between(1, 9999).all()
+    assert rows.test_errors.between(1, 200).all()
     # a net that ignores its neighbour ends as the net that is alone
     assert rows.test_errors["independent_2"] == rows.test_errors["hard"]
     assert rows.entropy_last["hard"] == 0 and rows.entropy_first["offline_equal"] > 0
