@@ -48,17 +48,17 @@ NETS = {
 SETTINGS = {
     "full": {net: {**TRAINING, **chosen} for net, chosen in NETS.items()},
     "quick": {
-        "mlp": {**TRAINING, "net": "mlp", "sizes": [784, 30, 30, 10], "samples": 1_000, "batch_size": 50, "epochs": 4},
+        "mlp": {**TRAINING, "net": "mlp", "sizes": [784, 30, 30, 10], "samples": 800, "batch_size": 50, "epochs": 4},
         "conv": {
             **TRAINING,
             "net": "conv",
             "widths": [4, 8, 16],
             "lr": 0.4,
-            "samples": 1_000,
+            "samples": 800,
             "batch_size": 50,
             "epochs": 4,
         },
-        "resnet": {**TRAINING, "net": "resnet", "widths": [8, 16, 32], "samples": 600, "batch_size": 50, "epochs": 4},
+        "resnet": {**TRAINING, "net": "resnet", "widths": [8, 16, 32], "samples": 400, "batch_size": 50, "epochs": 4},
     },
 }
 SEEDS = {"full": 5, "quick": 2}

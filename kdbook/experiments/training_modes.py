@@ -93,7 +93,7 @@ SETTINGS = {
     "full": {**TRAINING, "widths": {"weaker": [4, 8, 16], "equal": [8, 16, 32], "stronger": [16, 32, 64]}},
     "quick": {
         **TRAINING,
-        "samples": 1_000,
+        "samples": 800,
         "batch_size": 50,
         "epochs": 4,
         "widths": {"weaker": [2, 4, 8], "equal": [4, 8, 16], "stronger": [8, 16, 32]},

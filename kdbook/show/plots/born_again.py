@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.born_again import GENERATIONS, NETS
-from kdbook.show.drawing import seeds_and_interval, yours
+from kdbook.show.drawing import log_scale, seeds_and_interval, yours
 from kdbook.show.figures import figure
 from kdbook.show.style import HARD, SOFT
 
@@ -19,7 +19,7 @@ def generations(reference, mine=None) -> Figure:
     A panel each for an MLP, a convolutional net and a ResNet: test errors of four generations, each taught by the one
     before, beside four nets of the same initial weights that learned labels; at the right the two ensembles of four.
     """
-    fig, panels = plt.subplots(1, len(NETS), figsize=(14, 4.4))
+    fig, panels = plt.subplots(1, len(NETS), figsize=(14, 4.4), sharey=True)
     for axes, net in zip(panels, NETS, strict=True):
         for kind, (colour, shift, label) in FAMILIES.items():
             arms = [f"{net}:{kind if k else 'generation'}_{k}" for k in range(GENERATIONS)] + [f"{net}:ensemble_{kind}"]
@@ -30,8 +30,10 @@ def generations(reference, mine=None) -> Figure:
                     own = "yours (quick: smaller nets)" if at == 1 else None
                     yours(axes, at, mine.loc[mine.arm == arm, "test_errors"], own)
         axes.set_xticks(range(GENERATIONS + 1), [*range(GENERATIONS), "ensemble"])
+        log_scale(axes)
+        axes.set_yticks([1500, 2000, 3000, 4000], [1500, 2000, 3000, 4000])
         axes.set(title=TITLES[net], xlabel="generation")
         axes.grid(axis="x", visible=False)
-    panels[0].set_ylabel("test errors of 10,000")
+    panels[0].set_ylabel("test errors of 10,000 (log scale)")
     panels[0].legend(fontsize=8)
     return fig

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from kdbook.experiments.early_exits import CONFIDENCES
 from kdbook.show.drawing import log_scale, seeds_and_interval, yours
@@ -36,9 +37,11 @@ def exits(reference, mine=None) -> Figure:
                     yours(axes, at, mine.loc[(mine.arm == arm) & (mine.exit == number), "test_errors"])
         shown = list(LABELS) if number == 3 else list(LABELS)[:-1]
         axes.set_xticks(range(len(shown)), [LABELS[arm][0].replace(" ", "\n") for arm in shown], fontsize=7.5)
+        log_scale(axes)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.2, 1.4, 1.6, 2, 2.5, 3, 4, 5, 6, 8)))
         axes.set_title(f"exit {number}" + (", the deepest" if number == 3 else ""))
         axes.grid(axis="x", visible=False)
-    panels[0].set_ylabel("test errors of 10,000")
+    panels[0].set_ylabel("test errors of 10,000 (log scale)")
     return fig
 
 

@@ -130,6 +130,9 @@ def differences(table, column: str, arm: str):
     return (of[arm] - of["hard"]).dropna()
 
 
+ERROR_TICKS = (-100, -50, 0, 50, 100, 200, 500, 1000)
+
+
 def ladder(axes: Axes, column: str, reference, mine=None) -> None:
     """Every arm minus hard labels on a line of its own: seeds, mean with 95 % t interval, the reader's own run."""
     arms = [arm for arm in ARMS if arm != "hard"]
@@ -159,6 +162,10 @@ def results(reference, mine=None) -> Figure:
     ladder(left, "test_errors", reference, mine)
     ladder(right, "ece", reference, mine)
     left.invert_yaxis()  # the right one shares it
+    left.set_xscale("symlog", linthresh=150)  # linear near 0: differences of quick nets would dwarf all others
+    left.set_xticks(ERROR_TICKS, ERROR_TICKS)
+    right.set_xscale("symlog", linthresh=5)
+    right.set_xticks([-1, 0, 1, 2, 3, 4, 5, 10], [-1, 0, 1, 2, 3, 4, 5, 10])
     left.set(title="Test errors, minus hard labels", xlabel="wrong of 10,000: fewer <- 0 -> more")
     right.set(title="Calibration error, minus hard labels", xlabel="percentage points: better <- 0 -> worse")
     if mine is not None:
@@ -219,6 +226,8 @@ def partner(reference, mine=None) -> Figure:
         axes.axhline(0, color=HARD, ls=":", lw=1.5)
         axes.set_xticks(range(3), SIZES)
         axes.set(title=title, xlim=(-0.5, 2.6))
+    panels[0].set_yscale("symlog", linthresh=150)
+    panels[0].set_yticks(ERROR_TICKS, ERROR_TICKS)
     panels[0].set_ylabel("test errors, minus hard labels")
     return fig
 
