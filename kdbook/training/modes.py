@@ -63,6 +63,7 @@ class Labels(TrainingMode):
     label_smoothing: float = 0.0
 
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Cross entropy of each net with the labels."""
         s, classes = self.label_smoothing, logits.shape[-1]
         rows = hard_loss(logits, batch.y, label_smoothing=s, reduction="none", check=batch.check)
         return rows, (1 - s) * F.one_hot(batch.y, classes) + s / classes
@@ -85,6 +86,7 @@ class Offline(TrainingMode):
     alpha: float
 
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """`kd_loss` with the stored answers."""
         target = self.teacher.soft_targets(batch.x, batch.index, batch.view).logits
         shared = {"temperature": self.temperature, "alpha": self.alpha, "reduction": "none", "check": batch.check}
         return kd_loss(logits, target, batch.y, **shared), soft_targets(target, self.temperature, check=False)
@@ -97,6 +99,7 @@ class BornAgain(TrainingMode):
     teacher: Any
 
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """KL to the answers of the generation before."""
         target = self.teacher.soft_targets(batch.x, batch.index, batch.view).logits
         return born_again_loss(logits, target, reduction="none", check=batch.check), target.softmax(-1)
 
@@ -109,6 +112,7 @@ class MutualLearning(TrainingMode):
     """
 
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """`mutual_loss`; the student is told its peers' mean answer."""
         if len(logits) < 2:
             raise ValueError(f"mutual learning needs two or more peers, got {len(logits)}")
         rows = mutual_loss(logits, batch.y, reduction="none", check=batch.check)
@@ -133,6 +137,7 @@ class Collaborative(TrainingMode):
     weight: float = 1.0
 
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Cross entropy with the labels and KL to the ensemble."""
         ensemble = min_logit(logits.detach(), batch.y)
         shared = {"reduction": "none", "check": batch.check}
         rows = hard_loss(logits, batch.y, **shared)
@@ -164,6 +169,7 @@ class CoTrained(TrainingMode):
     feedback: float = 0.0
 
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The student learns the teacher's answers of this step, the teacher labels."""
         student, teacher = logits
         shared = {"temperature": self.temperature, "reduction": "none", "check": batch.check}
         learned = kd_loss(student, teacher, batch.y, alpha=self.alpha, **shared)
@@ -195,6 +201,7 @@ class ProgressiveSelf(TrainingMode):
         self.a_t = self.final * (epoch + 1) / self.epochs
 
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Cross entropy with the mixed targets; then the table gets the new answers."""
         target = progressive_targets(batch.y, self.table[batch.index], self.a_t, check=batch.check)
         # an epoch visits each image once, so that its row can be overwritten as soon as it is read
         self.table[batch.index] = logits[0].detach().softmax(-1)
