@@ -78,6 +78,7 @@ def small(monkeypatch):
     monkeypatch.setitem(early_exits.SETTINGS, "quick", {**early_exits.SETTINGS["quick"], **SMALL})
 
 
+@pytest.mark.slow
 def test_a_small_run_measures_every_mode(micro, micro_store, documented, small):
     table, measured = micro("training_modes")
     documented("training_modes", table, measured)
