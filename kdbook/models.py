@@ -190,6 +190,43 @@ class ConvNet(_Staged):
         super().__init__(nn.Identity(), stages, widths[-1], classes)
 
 
+class EarlyExits(ConvNet):
+    """A `ConvNet` that answers after every stage (Zhang et al. 2019, Be Your Own Teacher, section 3.1).
+
+    A 1x1 convolution brings each earlier map to the width of the last one; the paper's bottlenecks, of several strided
+    convolutions, would cost as much here as the stages that an early exit saves. Logits are (exits, B, C), shallow to
+    deep; features the embedding of each exit, (B, widths[-1]) each.
+
+    Parameters
+    ----------
+    widths, depth, classes
+        Of the `ConvNet`, whose weights are those that it has alone with the same seed.
+    """
+
+    def __init__(self, widths: Sequence[int] = (16, 32, 64), depth: int = 1, classes: int = 10):
+        super().__init__(widths, depth, classes)
+        early = [nn.Sequential(_conv_norm(width, widths[-1], kernel=1), nn.ReLU()) for width in widths[:-1]]
+        self.bottlenecks = nn.ModuleList([*early, nn.Identity()])
+        self.heads = nn.ModuleList(nn.Linear(widths[-1], classes) for _ in early)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Outputs:
+        """x : Tensor (B, 28, 28)."""
+        x = self.first(x[:, None].contiguous(memory_format=torch.channels_last))
+        features = []
+        for stage, bottleneck in zip(self.stages, self.bottlenecks, strict=True):
+            x = stage(x)
+            features.append(bottleneck(x).mean((2, 3)))
+        logits = [head(f) for head, f in zip([*self.heads, self.head], features, strict=True)]
+        return Outputs(torch.stack(logits), features)
+
+    def exit(self, number: int) -> nn.Sequential:
+        """The net that stops at an exit, counted from 0: images (B, 28, 28) to logits (B, C); it shares the weights."""
+        head = [*self.heads, self.head][number]
+        pooled = self.bottlenecks[number], nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        return nn.Sequential(nn.Unflatten(1, (1, 28)), self.first, *self.stages[: number + 1], *pooled, head)
+
+
 class ResNet(_Staged):
     """Small residual network: a first convolution, then stages of two-convolution blocks (He et al. 2016, section 4.2).
 

@@ -10,3 +10,4 @@ from kdbook.teach.mathematics import check_kd_loss, check_logit_limit, check_sof
 from kdbook.teach.overview import check_gap_closed, check_size_ratio
 from kdbook.teach.specialists import check_dustbin_correction, check_one_specialist
 from kdbook.teach.temperature import check_dark_mass, check_temperature_for_top
+from kdbook.teach.training_modes import check_mutual_loss, check_progressive_targets

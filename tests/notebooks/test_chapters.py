@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from kdbook.lab import load
-from kdbook.losses import kd_loss
+from kdbook.losses import kd_loss, mutual_loss
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "notebooks").glob("*.py"))
@@ -127,3 +127,14 @@ def test_the_soft_loss_of_chapter_03_equals_the_package(temperature):
     generator = torch.Generator().manual_seed(6)
     s, t = torch.randn(2, 7, 10, generator=generator, dtype=torch.float64)
     torch.testing.assert_close(loss(s, t, temperature), kd_loss(s, t, temperature=temperature, reduction="none"))
+
+
+def test_the_mutual_loss_of_chapter_05_equals_the_package_and_so_does_its_gradient():
+    (mutual,) = functions_of("05_training_modes", "mutual")
+    logits = torch.randn(3, 7, 10, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+    ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    losses = mutual(ours, torch.arange(7)), mutual_loss(theirs, torch.arange(7))
+    torch.testing.assert_close(*losses)
+    for loss in losses:
+        loss.sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)

@@ -14,6 +14,8 @@ from kdbook.teach import (
     check_kd_loss,
     check_logit_limit,
     check_missing_bias,
+    check_mutual_loss,
+    check_progressive_targets,
     check_relational_distance,
     check_size_ratio,
     check_soft_gradient,
@@ -86,7 +88,28 @@ def rkd_by_hand(f_s, f_t, *, reduction="mean", zeros=False):
     return F.smooth_l1_loss(*(distances_by_hand(f, zeros=zeros) for f in (f_s, f_t)), reduction=reduction)
 
 
+def mutual_by_hand(logits, labels, *, detach=True, hard=1.0, over=None, turned=False):
+    """Deep mutual learning, with one part exchanged as in the usual mistakes."""
+    log_q = logits.log_softmax(-1)
+    log_p = log_q.detach() if detach else log_q
+    losses = []
+    for i in range(len(logits)):
+        kl = 0
+        for j in range(len(logits)):
+            first, second = (log_q[i], log_p[j]) if turned else (log_p[j], log_q[i])
+            kl = kl + (first.exp() * (first - second)).sum(-1).mean() * (i != j)
+        losses.append(hard * F.cross_entropy(logits[i], labels) + kl / (over or len(logits) - 1))
+    return torch.stack(losses)
+
+
+def progressive_by_hand(table, index, labels, epoch, epochs, final, *, late=0, rows=None):
+    a = final * (epoch + 1 - late) / epochs
+    return (1 - a) * F.one_hot(labels, table.shape[1]) + a * (table[index] if rows is None else rows)
+
+
 SOLUTIONS = {
+    check_mutual_loss: mutual_by_hand,
+    check_progressive_targets: progressive_by_hand,
     check_size_ratio: 2_395_210 / 1_276_810,
     check_gap_closed: 72 / 79,
     check_soft_targets: softmax_by_hand,
@@ -184,6 +207,20 @@ def test_a_stub_is_not_an_answer(check, stub):
         (check_soft_gradient, lambda s, t, T: gradient_by_autograd(s, t, T) * T**2, "leaves the factor out"),
         (check_soft_gradient, lambda s, t, T: gradient_by_autograd(s, t, 1.0) / T, "those at T = 1"),
         (check_soft_gradient, lambda s, t, T: gradient_by_autograd(s, t, T) / 4, "each row's own"),
+        (check_mutual_loss, lambda z, y: mutual_by_hand(z, y, over=1e9), "labels' term alone"),
+        (check_mutual_loss, lambda z, y: mutual_by_hand(z, y, hard=0), "cross entropy is missing"),
+        (check_mutual_loss, lambda z, y: mutual_by_hand(z, y, over=1), "average them"),
+        (check_mutual_loss, lambda z, y: mutual_by_hand(z, y, over=3), "no peer of itself"),
+        (check_mutual_loss, lambda z, y: mutual_by_hand(z, y, turned=True), "turned round"),
+        (check_mutual_loss, lambda z, y: mutual_by_hand(z, y, detach=False), "Who is fixed"),
+        (check_mutual_loss, lambda z, y: mutual_by_hand(z.detach(), y), "nobody would learn"),
+        (check_mutual_loss, lambda z, y: mutual_by_hand(z, y).mean(), "shape (3,)"),
+        (check_progressive_targets, lambda t, i, *r: progressive_by_hand(t, i, *r, rows=t[:3]), "place in the batch"),
+        (check_progressive_targets, lambda t, i, y, e, n, f: progressive_by_hand(t, i, y, e, n, f, late=1), "One step"),
+        (check_progressive_targets, lambda t, i, y, e, n, f: progressive_by_hand(t, i, y, n - 1, n, f), "final one"),
+        (check_progressive_targets, lambda t, i, y, e, n, f: progressive_by_hand(t, i, y, e, n, 1.0), "end at 1"),
+        (check_progressive_targets, lambda t, i, y, e, n, f: progressive_by_hand(t, i, y, 6, 10, 1.0), "swapped"),
+        (check_progressive_targets, lambda t, i, y, e, n, f: t[i], "where are the labels"),
         (check_logit_limit, lambda s, t: (s - t).square().mean(-1) / 2, "add 1"),
         (check_logit_limit, lambda s, t: (s - t).var(-1, unbiased=False), "1/2 is missing"),
         (check_logit_limit, lambda s, t: (s - t).var(-1, unbiased=False).mean() / 2, "shape (4,)"),

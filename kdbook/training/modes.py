@@ -1,0 +1,283 @@
+"""Who teaches whom, and when: offline, online and self-distillation as objectives of the one loop.
+
+Nets that learn side by side are an `nn.ModuleList`, the student first. Every mode also logs, for the student and each
+epoch, what it was told: the `entropy` of its targets (bits), the `agreement` of its top class with theirs, and its
+cross entropy with the labels (`hard`, nats).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kdbook.data.images import Split
+from kdbook.losses import (
+    born_again_loss,
+    deep_to_shallow_loss,
+    hard_loss,
+    kd_loss,
+    mutual_loss,
+    progressive_targets,
+    soft_targets,
+)
+from kdbook.training.objectives import Batch
+
+
+class TrainingMode:
+    """What the modes share: ask all nets, let `learn(logits, batch)` say losses and targets, log what was told."""
+
+    def __call__(self, nets: nn.ModuleList, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        logits = torch.stack([net(batch.x).logits for net in nets])  # (M, B, C)
+        rows, target = self.learn(logits, batch)
+        return rows, told(logits[0], target, batch.y)
+
+    def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Losses (M, B) of the nets' logits (M, B, C), and the probabilities (B, C) that the student was told."""
+        raise NotImplementedError
+
+
+def told(student_logits: Tensor, target: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """What a student was told: entropy of the target (bits), top-1 agreement with it, cross entropy with the labels."""
+    student, target = student_logits.detach(), target.detach()
+    return {
+        "entropy": torch.special.entr(target).sum(-1) / math.log(2),
+        "agreement": (student.argmax(-1) == target.argmax(-1)).float(),
+        "hard": F.cross_entropy(student, labels, reduction="none"),
+    }
+
+
+@dataclass
+class Labels(TrainingMode):
+    """No teacher: every net learns the labels by itself.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        Mass spread evenly over the classes (Szegedy et al. 2016).
+    """
+
+    label_smoothing: float = 0.0
+
+    def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Cross entropy of each net with the labels."""
+        s, classes = self.label_smoothing, logits.shape[-1]
+        rows = hard_loss(logits, batch.y, label_smoothing=s, reduction="none", check=batch.check)
+        return rows, (1 - s) * F.one_hot(batch.y, classes) + s / classes
+
+
+@dataclass
+class Offline(TrainingMode):
+    """A teacher that was trained before and stays as it is (Hinton et al. 2015, section 2).
+
+    Parameters
+    ----------
+    teacher
+        Anything with `soft_targets(x, index, view)`.
+    temperature, alpha : float
+        As in `kd_loss`.
+    """
+
+    teacher: Any
+    temperature: float
+    alpha: float
+
+    def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """`kd_loss` with the stored answers."""
+        target = self.teacher.soft_targets(batch.x, batch.index, batch.view).logits
+        shared = {"temperature": self.temperature, "alpha": self.alpha, "reduction": "none", "check": batch.check}
+        return kd_loss(logits, target, batch.y, **shared), soft_targets(target, self.temperature, check=False)
+
+
+@dataclass
+class BornAgain(TrainingMode):
+    """The generation before is the teacher: same architecture, T = 1, no labels (Furlanello et al. 2018, section 3)."""
+
+    teacher: Any
+
+    def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """KL to the answers of the generation before."""
+        target = self.teacher.soft_targets(batch.x, batch.index, batch.view).logits
+        return born_again_loss(logits, target, reduction="none", check=batch.check), target.softmax(-1)
+
+
+class MutualLearning(TrainingMode):
+    """Deep Mutual Learning: untrained peers learn the labels and each other's answers (Zhang et al. 2018).
+
+    All peers step at once, each from the others' answers before the step. The paper updates them in turn within one
+    batch, so that the second learns from the first one's newer answers; that costs one more forward pass a peer.
+    """
+
+    def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """`mutual_loss`; the student is told its peers' mean answer."""
+        if len(logits) < 2:
+            raise ValueError(f"mutual learning needs two or more peers, got {len(logits)}")
+        rows = mutual_loss(logits, batch.y, reduction="none", check=batch.check)
+        return rows, logits[1:].softmax(-1).mean(0)
+
+
+@dataclass
+class Collaborative(TrainingMode):
+    """KDCL with its MinLogit ensemble: a teacher made on the fly of all nets (Guo et al. 2020, section 3.2).
+
+    Each net's logits are shifted to 0 at the label; the ensemble takes the smallest of each wrong class, so that it is
+    never less sure of the label than its best member. The paper also shows each net another augmentation of an image;
+    here all see the same.
+
+    Parameters
+    ----------
+    temperature, weight : float
+        Cross entropy + weight * T^2 KL(ensemble||net).
+    """
+
+    temperature: float = 2.0
+    weight: float = 1.0
+
+    def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Cross entropy with the labels and KL to the ensemble."""
+        ensemble = min_logit(logits.detach(), batch.y)
+        shared = {"reduction": "none", "check": batch.check}
+        rows = hard_loss(logits, batch.y, **shared)
+        rows = rows + self.weight * kd_loss(logits, ensemble, temperature=self.temperature, **shared)
+        return rows, soft_targets(ensemble, self.temperature, check=False)
+
+
+def min_logit(logits: Tensor, labels: Tensor) -> Tensor:
+    """The MinLogit ensemble of KDCL: logits (M, B, C) and labels (B,) -> (B, C), 0 at the label."""
+    at = labels.expand(logits.shape[:-1])[..., None]
+    return (logits - logits.gather(-1, at)).amin(0)
+
+
+@dataclass
+class CoTrained(TrainingMode):
+    """A teacher that learns at the same time as its student; the nets are student, teacher.
+
+    Parameters
+    ----------
+    temperature, alpha : float
+        Of the student, as in `kd_loss`; its targets are the teacher's answers of this very step.
+    feedback : float
+        Weight in [0, 1] of the student's answers in what the teacher learns; the rest is labels. 0 = it never looks
+        at its student.
+    """
+
+    temperature: float
+    alpha: float
+    feedback: float = 0.0
+
+    def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The student learns the teacher's answers of this step, the teacher labels."""
+        student, teacher = logits
+        shared = {"temperature": self.temperature, "reduction": "none", "check": batch.check}
+        learned = kd_loss(student, teacher, batch.y, alpha=self.alpha, **shared)
+        taught = kd_loss(teacher, student, batch.y, alpha=self.feedback, **shared)
+        return torch.stack([learned, taught]), soft_targets(teacher.detach(), self.temperature, check=False)
+
+
+class ProgressiveSelf(TrainingMode):
+    """PS-KD: a net's answers of the last epoch, mixed with the labels, are its targets (Kim et al. 2021, section 3).
+
+    Parameters
+    ----------
+    split : Split
+        What it is trained on: the table starts as its labels.
+    epochs : int
+        Of the whole training.
+    final : float
+        Weight a_T of the last epoch's answers in the final epoch; it grows in equal steps.
+    classes : int
+        Length of the logits.
+    """
+
+    def __init__(self, split: Split, *, epochs: int, final: float = 0.8, classes: int = 10):
+        self.epochs, self.final, self.a_t = epochs, final, 0.0
+        self.table = torch.zeros(int(split.index.max()) + 1, classes, device=split.x.device)  # by sample index
+        self.table[split.index] = F.one_hot(split.y, classes).float()
+
+    def start_epoch(self, epoch: int) -> None:
+        self.a_t = self.final * (epoch + 1) / self.epochs
+
+    def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Cross entropy with the mixed targets; then the table gets the new answers."""
+        target = progressive_targets(batch.y, self.table[batch.index], self.a_t, check=batch.check)
+        # an epoch visits each image once, so that its row can be overwritten as soon as it is read
+        self.table[batch.index] = logits[0].detach().softmax(-1)
+        return -(target * logits.log_softmax(-1)).sum(-1), target
+
+    def state_dict(self) -> dict:
+        return {"table": self.table}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.table = state["table"]
+
+
+@dataclass
+class SelfExits(TrainingMode):
+    """Be Your Own Teacher: the deepest exit of an `EarlyExits` net teaches the shallower ones (Zhang et al. 2019).
+
+    Parameters
+    ----------
+    temperature, alpha, beta : float
+        As in `deep_to_shallow_loss`; alpha = beta = 0 trains all exits on labels alone.
+    reverse : bool
+        The shallowest exit teaches the deeper ones, the direction that no paper proposes.
+    """
+
+    temperature: float = 3.0
+    alpha: float = 0.0
+    beta: float = 0.0
+    reverse: bool = False
+
+    def __call__(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        out = net(batch.x)
+        way = -1 if self.reverse else 1
+        logits, feats = out.logits.flip(0) if self.reverse else out.logits, out.features[::way]
+        settings = {"temperature": self.temperature, "alpha": self.alpha, "beta": self.beta}
+        rows = deep_to_shallow_loss(
+            logits, batch.y, branch_feats=feats, reduction="none", check=batch.check, **settings
+        )
+        return rows, told(logits[0], soft_targets(logits[-1].detach(), self.temperature, check=False), batch.y)
+
+
+def who_teaches(
+    objective, models: nn.Module, batch: Batch, sources: Mapping[str, Tensor], learners: Mapping[str, Tensor]
+) -> set[tuple[str, str]]:
+    """Find out by trial who teaches whom: nudge a source, and see whose gradient moves.
+
+    Parameters
+    ----------
+    objective, models, batch
+        As `fit` would call them.
+    sources : mapping of str to Tensor
+        What may teach: a net's bias, a cached teacher's logits, a table of answers, the labels. Restored afterwards.
+    learners : mapping of str to Tensor
+        Parameters of which the gradient is watched. A learner is not its own teacher: equal names are left out.
+
+    Returns
+    -------
+    set of (source, learner)
+
+    Explained in notebooks/05_training_modes.
+    """
+
+    kept = {name: tensor.detach().clone() for name, tensor in sources.items()}
+
+    def gradients(nudged: str | None = None) -> dict[str, Tensor]:
+        with torch.no_grad():
+            for name, tensor in sources.items():  # all of them: PS-KD writes new answers into its table
+                tensor.copy_(kept[name].roll(1, -1) if name == nudged else kept[name])
+        rows, _ = objective(models, batch)
+        found = torch.autograd.grad(rows.mean(-1).sum(), list(learners.values()), allow_unused=True)
+        return {name: torch.zeros(1) if g is None else g for name, g in zip(learners, found, strict=True)}
+
+    before, arrows = gradients(), set()
+    for source in sources:
+        after = gradients(source)
+        arrows |= {(source, to) for to in learners if to != source and not torch.allclose(before[to], after[to])}
+    with torch.no_grad():
+        for name, tensor in sources.items():
+            tensor.copy_(kept[name])
+    return arrows
