@@ -112,8 +112,27 @@ def test_no_file_is_longer_than_four_hundred_lines(name):
     assert len(MODULES[name].read_text().splitlines()) <= 400
 
 
-def test_the_package_has_fewer_than_4500_lines_of_code():
-    assert 1000 < sum(map(code_lines, FILES)) < 4500
+# What grows with the book: a module a question, its figures, and the checks of a chapter's exercises.
+SHARED = {"kdbook.experiments.trial", "kdbook.experiments.nets", "kdbook.teach.feedback"}
+CONTENT = {
+    name
+    for name, path in MODULES.items()
+    if name.startswith(("kdbook.experiments.", "kdbook.show.plots.", "kdbook.teach.")) and name not in SHARED
+}
+
+
+def test_what_all_chapters_share_has_fewer_than_3500_lines_of_code():
+    assert 1000 < sum(code_lines(MODULES[name]) for name in MODULES.keys() - CONTENT) < 3500
+
+
+@pytest.mark.parametrize("question", sorted({name.rsplit(".", 1)[1] for name in CONTENT}))
+def test_a_question_with_its_figures_and_exercises_has_fewer_than_500_lines_of_code(question):
+    assert 0 < sum(code_lines(MODULES[name]) for name in CONTENT if name.endswith(f".{question}")) < 500
+
+
+def test_a_chapter_takes_fewer_than_700_lines_of_code_on_average():
+    chapters = len(list((ROOT.parent / "notebooks").glob("[0-9][0-9]_*.py")))
+    assert sum(code_lines(MODULES[name]) for name in CONTENT) < 700 * chapters
 
 
 def test_lines_of_code_are_counted_without_docstrings_comments_and_blanks(tmp_path):
