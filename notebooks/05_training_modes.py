@@ -266,13 +266,13 @@ def born_row(net):
     }
 
 
-pd.DataFrame({net: born_row(net) for net in ("mlp", "conv", "resnet", "mlp_long", "conv_long")})
+pd.DataFrame({net: born_row(net) for net in ("mlp", "conv", "resnet", "mlp_long")})
 
 # %% [markdown]
 # The papers' nets are trained until they fit their images; ours, after ten epochs, are not, and answers of such a teacher say
 # less than the labels. When we saw that generations lost, we tried longer trainings on validation images, where they gained,
-# and added the two *long* columns: the same MLP for 60 epochs, the same convolutional net for 40. They are a second look, not
-# a prediction, and decide no verdict. In every column the independent nets remain the better *ensemble* to compare with.
+# and added the last column: the same MLP for 60 epochs. It is a second look, not a prediction, and decides no verdict. In the
+# other columns the independent nets remain the better *ensemble* to compare with.
 
 # %% [markdown]
 # ## One net, three exits
@@ -433,8 +433,8 @@ Markdown(f"""
 # %% [markdown]
 # **What differs from the papers.** Their gains are those of large nets that fit CIFAR-100 to the last image, after hundreds of
 # epochs. Ours are nets of a few thousand weights after about ten epochs on Fashion-MNIST, which still err on their training
-# images: there a target that says less than the label takes away more than it gives, and the two nets that were trained for
-# longer show how much hangs on it. The other modes were not tried that long. All peers of DML step at once, the
+# images: there a target that says less than the label takes away more than it gives, and the MLP that was trained for
+# longer shows how much hangs on it. The other modes were not tried that long. All peers of DML step at once, the
 # paper updates them in turn. KDCL shows each net another augmentation of an image, here all see the same. The bottlenecks of
 # the exits are one convolution each. PS-KD's final weight was chosen on validation images; the paper's is shown beside it.
 # Learning rates were chosen for hard labels, DML and offline, and are the same for all modes; few weights were tried, on one or
