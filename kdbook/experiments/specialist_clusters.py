@@ -40,7 +40,7 @@ SUBSETS = {"clusters": 24, "size": 30}
 SETTINGS = {
     "full": {"generalist": GENERALIST, "subsets": SUBSETS},
     "quick": {
-        "generalist": {**GENERALIST, "epochs": 8, "batch_size": 256, "every": 3},
+        "generalist": {**GENERALIST, "epochs": 8, "batch_size": 256, "lr": 0.03, "every": 3},
         "subsets": {"clusters": 8, "size": 30},
     },
 }
