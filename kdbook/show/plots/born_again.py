@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from kdbook.experiments.born_again import GENERATIONS, NETS
 from kdbook.show.drawing import log_scale, seeds_and_interval, yours
@@ -37,7 +38,7 @@ def generations(reference, mine=None) -> Figure:
                     yours(axes, at, mine.loc[mine.arm == arm, "test_errors"], own)
         axes.set_xticks(range(GENERATIONS + 1), [*range(GENERATIONS), "ensemble"])
         log_scale(axes)
-        axes.set_yticks([1400, 1600, 2000, 3000, 4000], [1400, 1600, 2000, 3000, 4000])
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.2, 1.4, 1.6, 1.8, 2, 3, 4, 6)))
         axes.set(title=TITLES[net], xlabel="generation")
         axes.grid(axis="x", visible=False)
     panels[0].set_ylabel("test errors of 10,000 (log scale)")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, StrMethodFormatter
 from torch import Tensor, nn
 
 from kdbook.data.images import Split
@@ -130,6 +131,12 @@ def differences(table, column: str, arm: str):
     return (of[arm] - of["hard"]).dropna()
 
 
+def plain_ticks(axis, ticks) -> None:
+    """These ticks with plain numbers, as far as they are in view: `set_xticks` would widen the view to all of them."""
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
 ERROR_TICKS = (-100, -50, 0, 50, 100, 200, 500, 1000)
 
 
@@ -163,9 +170,9 @@ def results(reference, mine=None) -> Figure:
     ladder(right, "ece", reference, mine)
     left.invert_yaxis()  # the right one shares it
     left.set_xscale("symlog", linthresh=150)  # linear near 0: differences of quick nets would dwarf all others
-    left.set_xticks(ERROR_TICKS, ERROR_TICKS)
+    plain_ticks(left.xaxis, ERROR_TICKS)
     right.set_xscale("symlog", linthresh=5)
-    right.set_xticks([-1, 0, 1, 2, 3, 4, 5, 10], [-1, 0, 1, 2, 3, 4, 5, 10])
+    plain_ticks(right.xaxis, (-1, 0, 1, 2, 3, 4, 5, 10))
     left.set(title="Test errors, minus hard labels", xlabel="wrong of 10,000: fewer <- 0 -> more")
     right.set(title="Calibration error, minus hard labels", xlabel="percentage points: better <- 0 -> worse")
     if mine is not None:
@@ -227,7 +234,7 @@ def partner(reference, mine=None) -> Figure:
         axes.set_xticks(range(3), SIZES)
         axes.set(title=title, xlim=(-0.5, 2.6))
     panels[0].set_yscale("symlog", linthresh=150)
-    panels[0].set_yticks(ERROR_TICKS, ERROR_TICKS)
+    plain_ticks(panels[0].yaxis, ERROR_TICKS)
     panels[0].set_ylabel("test errors, minus hard labels")
     return fig
 
