@@ -356,7 +356,7 @@ pd.DataFrame({LABELS[arm]: closing_row(arm) for arm in ARMS}).T
 # - **You have no teacher and one student:** hard labels, or label smoothing if calibration does not matter. With five seeds
 #   nothing without a much stronger teacher can be told from them, except what is worse.
 # - **You want several nets anyway, for an ensemble:** compare peers with independent nets before you tie them together. Here
-#   the independent ones were the better ensemble, as they were better than generations: nets that agree have less to add.
+#   the independent ones were the better ensemble, as against generations that had not fitted their images.
 # - **You want answers early:** exits, with labels or with the deepest as teacher, never with the first as teacher.
 # - **You want calibrated answers:** look at the calibration column, not at the errors. Softer targets make a net *less* sure,
 #   which helps one that is too sure and harms one that is not.
