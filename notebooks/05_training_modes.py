@@ -445,7 +445,7 @@ Markdown(f"""
 # longer shows how much hangs on it. The other modes were not tried that long. All peers of DML step at once, the
 # paper updates them in turn. KDCL shows each net another augmentation of an image, here all see the same. The bottlenecks of
 # the exits are one convolution each. PS-KD's final weight was chosen on validation images; the paper's is shown beside it.
-# Learning rates were chosen for hard labels, DML and offline, and are the same for all modes; few weights were tried, on one or
-# two seeds.
+# One learning rate serves all modes: it was chosen for hard labels, and tried for DML and offline up to half of it. Few weights
+# were tried, on one or two seeds.
 #
 # Next: 06 · Specialists.

@@ -226,3 +226,10 @@ def test_a_residual_network_of_zeros_passes_on_what_its_shortcuts_say():
 def test_networks_in_stages_refuse_empty_widths_and_no_blocks(make):
     with pytest.raises(ValueError, match="widths needs|blocks must be"):
         make()
+
+
+@pytest.mark.parametrize(("widths", "expected"), [((4, 16), torch.contiguous_format), ((8, 16), torch.channels_last)])
+def test_networks_too_narrow_for_the_fast_layout_keep_the_plain_one(widths, expected):
+    model = ResNet(widths)
+    assert model.memory_format is expected
+    assert model.stages[0][0].second[0].weight.is_contiguous(memory_format=expected)
