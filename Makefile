@@ -56,8 +56,8 @@ executed: $(NAMES:%=$(OUT)/%.ipynb)
 $(OUT)/%.ipynb: notebooks/%.py $(SOURCES)
 	$(KDBOOK) execute $< --output $@ --profile $(PROFILE)
 
-test: setup ## Run every test (ARGS="-m 'not slow'" for the quick ones)
-	$(BIN)/python -m pytest $(ARGS)
+test: setup ## Run every test, JOBS files at a time (ARGS="-m 'not slow'" for the quick ones)
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
 
 lab: setup ## Open the notebooks in JupyterLab, on this machine only, behind a token
 	$(BIN)/jupyter lab --ip=127.0.0.1 --ServerApp.root_dir=notebooks --LabApp.news_url=None \
