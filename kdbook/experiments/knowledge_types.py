@@ -94,7 +94,7 @@ SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student"
 
 # Chosen on validation images by the experiment `transfer_weights`: weight beside labels, and added to KD.
 HINTS = {"full": {"hint_epochs": 2}, "quick": {"hint_epochs": 1}}
-RATES = {"conv": (0.4, 0.4), "mlp": (0.1, 0.05)}
+RATES = {"conv": (0.8, 0.4), "mlp": (0.1, 0.05)}
 BETAS = {
     "conv": {method: (1.0, 1.0) for method in METHODS if method != "fitnet"},
     "mlp": {method: (1.0, 1.0) for method in METHODS if method != "fitnet"},
