@@ -196,8 +196,13 @@ print([round(x, 4) for x in q[0].tolist()])
 # %% [markdown]
 # ## What they say about real definitions
 #
-# Orange is the right class, grey the dustbin. Move the slider: eight definitions that a specialist set right, then four
-# that it spoiled.
+# Orange is the right class, grey the dustbin. Three definitions, the last of them spoiled by its specialist:
+
+# %%
+show_figure("specialist_says", reference)
+
+# %% [markdown]
+# Move the slider for more: eight definitions that a specialist set right, then four that it spoiled.
 
 # %%
 import matplotlib.pyplot as plt

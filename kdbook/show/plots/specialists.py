@@ -80,8 +80,8 @@ def coverage(reference, mine=None) -> Figure:
         for at, part in enumerate(COVERAGE):
             where = {"arm": arm, "coverage": part}
             seeds_and_interval(axes, at, rows_of(reference, where).relative_gain, colour)
-            own = [] if mine is None else rows_of(mine, where).relative_gain
-            yours(axes, at, own, "yours (quick)" if mine is not None and at == 0 else None)
+            if mine is not None:
+                yours(axes, at, rows_of(mine, where).relative_gain, "yours (quick)" if at == 0 else None)
         published(axes, range(len(COVERAGE)), told, "published")
         axes.axhline(0, color="#999999", lw=1)
         axes.set_xticks(range(len(COVERAGE)), COVERAGE)

@@ -256,7 +256,9 @@ def curriculum(reference, mine=None) -> Figure:
             if mine is not None:
                 own = scale * mine.stack(arm, name).mean(0)
                 axes.plot(np.arange(1, len(own) + 1), own, "--", lw=1, color=colour)
-        axes.set_xlabel("epoch (dashed: yours)" if mine is not None else "epoch")
+        axes.set_xlabel("epoch")
+    if mine is not None:
+        panels[1].plot([], [], "--", lw=1, color="black", label="yours (quick)")
     panels[0].set(title="How vague are the targets?", ylabel="entropy, bits")
     panels[1].set(title="Does the student already agree with them?", ylabel="% of training images")
     panels[1].legend(fontsize=8)
