@@ -6,6 +6,7 @@ cross entropy with the labels (`hard`, nats).
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ from kdbook.losses import (
 from kdbook.training.objectives import Batch
 
 
-class TrainingMode:
+class TrainingMode(ABC):
     """What the modes share: ask all nets, let `learn(logits, batch)` say losses and targets, log what was told."""
 
     def __call__(self, nets: nn.ModuleList, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -35,9 +36,9 @@ class TrainingMode:
         rows, target = self.learn(logits, batch)
         return rows, told(logits[0], target, batch.y)
 
+    @abstractmethod
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Losses (M, B) of the nets' logits (M, B, C), and the probabilities (B, C) that the student was told."""
-        raise NotImplementedError
 
 
 def told(student_logits: Tensor, target: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -215,7 +216,7 @@ class ProgressiveSelf(TrainingMode):
 
 
 @dataclass
-class SelfExits(TrainingMode):
+class SelfExits:
     """Be Your Own Teacher: the deepest exit of an `EarlyExits` net teaches the shallower ones (Zhang et al. 2019).
 
     Parameters
