@@ -59,25 +59,19 @@ def distance_correlation(ours: Tensor, theirs: Tensor) -> float:
     return float(spearmanr(ours.cpu().numpy()[pairs], theirs.cpu().numpy()[pairs]).statistic)
 
 
-def distances(model: nn.Module, split: Split) -> Tensor:
-    """`class_distances` of a network by the first 4,000 images of a test set."""
-    seen = split.rows(slice(IMAGES))
-    return class_distances(embed(model, seen), seen.y)
-
-
-def embedding_scores(model: nn.Module, split: Split) -> dict:
-    """The columns recall, recall_new and few_shot; new are the classes of MNIST."""
-    seen, new = split.rows(slice(IMAGES)), load_images("mnist", "test", split.x.device).rows(slice(IMAGES))
+def embedding_scores(model: nn.Module, embedding: Tensor, y: Tensor) -> dict:
+    """The columns recall, recall_new and few_shot; new are the classes of MNIST.  embedding (N, D) of the own ones"""
+    new = load_images("mnist", "test", y.device).rows(slice(IMAGES))
     of_new = embed(model, new)
     return {
-        "recall": recall_at_1(embed(model, seen), seen.y),
+        "recall": recall_at_1(embedding, y),
         "recall_new": recall_at_1(of_new, new.y),
         "few_shot": few_shot_accuracy(of_new, new.y),
     }
 
 
-def embedding_pictures(model: nn.Module, split: Split) -> dict[str, np.ndarray]:
-    """Arrays for figures.
+def embedding_pictures(model: nn.Module, split: Split, embedding: Tensor) -> dict[str, np.ndarray]:
+    """Arrays for figures, of a split's images and their embedding (N, D).
 
     Returns
     -------
@@ -86,15 +80,14 @@ def embedding_pictures(model: nn.Module, split: Split) -> dict[str, np.ndarray]:
         images a class in the order of classes; ``distances`` (C, C) between class means; ``attention_i`` (6, H, W),
         maps of convolutional layer i for the first six images.
     """
-    few = split.rows(slice(500))
-    six = split.rows(torch.cat([torch.where(split.y == c)[0][:6] for c in range(10)]))
-    unit = F.normalize(embed(model, six), dim=1)
+    six = torch.cat([torch.where(split.y == c)[0][:6] for c in range(10)])
+    unit = F.normalize(embedding[six], dim=1)
     with torch.no_grad():
         maps = [f for f in model(split.rows(slice(6)).images()).features if f.ndim == 4]
     found = {
-        "plane": PCA(2, svd_solver="full").fit_transform(embed(model, few).cpu().numpy()),
+        "plane": PCA(2, svd_solver="full").fit_transform(embedding[:500].cpu().numpy()),
         "similarity": (unit @ unit.T).cpu().numpy(),
-        "distances": distances(model, split).cpu().numpy(),
+        "distances": class_distances(embedding, split.y).cpu().numpy(),
     }
     for layer, features in enumerate(maps):
         found[f"attention_{layer}"] = attention_map(features).view(-1, *features.shape[2:]).cpu().numpy()

@@ -12,7 +12,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kdbook.experiments.embeddings import distance_correlation, distances, embedding_pictures, embedding_scores
+from kdbook.experiments.embeddings import (
+    IMAGES,
+    class_distances,
+    distance_correlation,
+    embed,
+    embedding_pictures,
+    embedding_scores,
+)
 from kdbook.experiments.nets import (
     cached_teacher,
     errors,
@@ -164,21 +171,23 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and look at its answers and at its embedding; a teacher's weights are kept."""
     (trial,) = trials
     split = test_split(trial, tools)
-    if not trial.needs:
-        data = training_split(trial, tools)
-        model, _ = train(trial, data, HardLabels(), tools)
-        tools.keep(trial, tensors=model.state_dict(), pictures=embedding_pictures(model, split))
-    else:
+    if trial.needs:
         model = train_student(trial, tools)
-        if trial.seed == 0:
-            tools.keep(trial, pictures=embedding_pictures(model, split))
-    logits = predict(model, split).logits
-    row = {"test_errors": errors(logits, split.y), "parameters": count_parameters(model)}
-    row |= embedding_scores(model, split)
+    else:
+        model, _ = train(trial, training_split(trial, tools), HardLabels(), tools)
+    found = predict(model, split, layers=(-1,))
+    seen = split.rows(slice(IMAGES))
+    embedding = found.features[-1][:IMAGES]
+    if not trial.needs or trial.seed == 0:
+        kept = {} if trial.needs else model.state_dict()
+        tools.keep(trial, tensors=kept, pictures=embedding_pictures(model, seen, embedding))
+    row = {"test_errors": errors(found.logits, split.y), "parameters": count_parameters(model)}
+    row |= embedding_scores(model, embedding, seen.y)
     for need in trial.needs:
-        row |= {"teacher_seed": need.seed, **fidelity(logits, teacher_answers(need, split, tools))}
-        theirs = tools.remember(("distances", need.id), lambda need=need: distances(stored_network(need, tools), split))
-        row["distance_correlation"] = distance_correlation(distances(model, split), theirs)
+        row |= {"teacher_seed": need.seed, **fidelity(found.logits, teacher_answers(need, split, tools))}
+        theirs = tools.remember(("embedding", need.id), lambda need=need: embed(stored_network(need, tools), seen))
+        distances = [class_distances(e, seen.y) for e in (embedding, theirs)]
+        row["distance_correlation"] = distance_correlation(*distances)
     return [row]
 
 
