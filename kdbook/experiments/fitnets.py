@@ -29,7 +29,7 @@ STUDENT = {"net": "conv", "widths": [12, 20, 28], "depth": 3, "samples": 12_000,
 SETTINGS = {
     "full": {
         "teacher": {"net": "conv", "widths": [32, 64, 128], "depth": 2, "epochs": 2, **TRAINING},
-        "student": {**STUDENT, "hint_epochs": 2},
+        "student": {**STUDENT, "hint_epochs": 1},
     },
     "quick": {
         "teacher": {"net": "conv", "widths": [16, 32, 64], "depth": 1, "samples": 6_000, "epochs": 3, **TRAINING},

@@ -99,12 +99,29 @@ SETTINGS = {
 }
 SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 2}}
 
-# Chosen on validation images by the experiment `transfer_weights`: weight beside labels, and added to KD.
-HINTS = {"full": {"hint_epochs": 2}, "quick": {"hint_epochs": 1}}
+# Chosen on validation images by the experiment `transfer_weights`: beside labels, and added to soft targets.
 RATES = {"conv": (0.8, 0.4), "mlp": (0.1, 0.05)}
+HINT_EPOCHS = {"conv": (2, 1), "mlp": (1, 1)}
 BETAS = {
-    "conv": {method: (1.0, 1.0) for method in METHODS if method != "fitnet"},
-    "mlp": {method: (1.0, 1.0) for method in METHODS if method != "fitnet"},
+    "conv": {
+        "at": (10.0, 40.0),
+        "at_paper": (0.6, 0.6),
+        "fsp": (76.8, 4.8),
+        "rkd_d": (16.0, 16.0),
+        "rkd_a": (19.2, 19.2),
+        "sp": (1600.0, 6400.0),
+        "cc": (80.0, 320.0),
+        "pkt": (32_000.0, 2_000.0),
+        "crd": (0.028, 0.007),
+    },
+    "mlp": {
+        "rkd_d": (64.0, 64.0),
+        "rkd_a": (19.2, 19.2),
+        "sp": (400.0, 400.0),
+        "cc": (80.0, 80.0),
+        "pkt": (32_000.0, 32_000.0),
+        "crd": (0.112, 0.028),
+    },
 }
 
 
@@ -149,7 +166,7 @@ def settings(arm: str, profile: str) -> dict:
     if method:
         chosen |= {"method": method, **(CRD if method == "crd" else {})}
         # a hint is alone in the first stage and absent from the second: it has no weight
-        chosen |= HINTS[profile] if method == "fitnet" else {"beta": BETAS[net][method][kd]}
+        chosen |= {"hint_epochs": HINT_EPOCHS[net][kd]} if method == "fitnet" else {"beta": BETAS[net][method][kd]}
     return chosen
 
 

@@ -33,7 +33,7 @@ FACTORS = {"full": (0.1, 0.4, 1.6, 6.4), "quick": (0.4, 6.4)}
 HINT_EPOCHS = {"full": (1, 2, 4), "quick": (1,)}
 RESPONSES = {
     "full": {
-        "hard": [{"lr": lr} for lr in (0.05, 0.1, 0.2, 0.4, 0.8)],
+        "hard": [{"lr": lr} for lr in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)],
         "kd": [{"lr": lr} for lr in (0.025, 0.05, 0.1, 0.2, 0.4, 0.8)]
         + [{"temperature": t, "alpha": a} for t in (2.0, 4.0, 8.0) for a in (0.5, 0.9)],
     },
