@@ -39,7 +39,7 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 60})
 # A network that looks at an image does three things that can be learned from. It *answers*: the last layer's logits, all
 # that chapters 01 to 03 used. It *represents*: every hidden layer turns the image into features. And it *relates*: two
 # images that it finds alike have features near each other. Our teacher here is a convolutional network for
-# Fashion-MNIST, and our students are twelve times smaller:
+# Fashion-MNIST, and our convolutional student has one weight for forty-six of its:
 
 # %%
 import torch
@@ -48,7 +48,7 @@ from kdbook.data import load_images
 from kdbook.models import ConvNet, count_parameters
 
 torch.manual_seed(0)
-teacher, student = ConvNet((32, 64, 128), depth=2).eval(), ConvNet((16, 32, 64)).eval()
+teacher, student = ConvNet((32, 64, 128), depth=2).eval(), ConvNet((8, 16, 32)).eval()
 x = load_images("fashion-mnist", "test").images(slice(8))  # (B, 28, 28)
 with torch.no_grad():
     t, s = teacher(x), student(x)
@@ -76,7 +76,7 @@ for name, out in (("teacher", t), ("student", s)):
 # %%
 import torch.nn.functional as F
 
-regressor = torch.nn.Conv2d(32, 64, 1)  # the student's middle layer has 32 channels, the teacher's 64
+regressor = torch.nn.Conv2d(16, 64, 1)  # the student's middle layer has 16 channels, the teacher's 64
 hint = (t.features[1] - regressor(s.features[1])).square().mean()
 
 
@@ -245,8 +245,8 @@ my_weights = run("transfer_weights", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("transfer_weights", weights, my_weights)
 
 # %% [markdown]
-# Move the weight, from stored trials, all methods at once: at a tenth of its natural size a term changes little, at six
-# times it takes over. The natural size is the weight at which the term is as large as the cross-entropy at the start.
+# Move the weight, from stored trials, all methods at once: too light and a term changes little, too heavy and it takes over.
+# The natural size is the weight at which the term is as large as the cross-entropy at the start.
 
 # %%
 from kdbook.experiments.transfer_weights import FACTORS, UNITS

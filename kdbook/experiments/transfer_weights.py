@@ -30,27 +30,25 @@ UNITS = {
     "fsp": 12.0, "rkd_d": 10.0, "rkd_a": 12.0, "sp": 1000.0, "cc": 50.0, "pkt": 2e4, "crd": 0.07,
 }  # fmt: skip
 FACTORS = {"full": (0.1, 0.4, 1.6, 6.4), "quick": (0.4, 6.4)}
-HINT_EPOCHS = {"full": (1, 2, 4), "quick": (1,)}
+HINT_EPOCHS = (1, 2, 4)
+QUICK = ("at", "rkd_d", "pkt")  # a quick run tries the weights of these only, and for one network
 RESPONSES = {
-    "full": {
-        "hard": [{"lr": lr} for lr in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)],
-        "kd": [{"lr": lr} for lr in (0.025, 0.05, 0.1, 0.2, 0.4, 0.8)]
-        + [{"temperature": t, "alpha": a} for t in (2.0, 4.0, 8.0) for a in (0.5, 0.9)],
-    },
-    "quick": {"hard": [], "kd": []},
+    False: [{"lr": lr} for lr in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)],
+    True: [{"lr": lr} for lr in (0.025, 0.05, 0.1, 0.2, 0.4, 0.8)]
+    + [{"temperature": t, "alpha": a} for t in (2.0, 4.0, 8.0) for a in (0.5, 0.9)],
 }
 SEEDS = {"full": 1, "quick": 1}
 
 
 def variants(arm: str, profile: str) -> list[dict]:
     """What is tried for an arm of `knowledge_types`."""
-    _, method, kd = ARMS[arm]
-    if arm == "api":
+    net, method, kd = ARMS[arm]
+    if arm == "api" or (profile == "quick" and (net == "mlp" or method not in QUICK)):
         return []
     if method is None:
-        return RESPONSES[profile]["kd" if kd else "hard"]
+        return RESPONSES[kd]
     if method == "fitnet":
-        return [{"hint_epochs": epochs} for epochs in HINT_EPOCHS[profile]]
+        return [{"hint_epochs": epochs} for epochs in HINT_EPOCHS]
     return [{"beta": factor * UNITS[method]} for factor in FACTORS[profile]]
 
 
