@@ -282,10 +282,19 @@ picture_slider("weight of the term", FACTORS["full"], draw_factor, alt=factor_al
 # %% [markdown]
 # ## Look inside
 #
-# Where do they look? Attention maps of the middle layer, for the teacher and three students:
+# Where do they look? Attention maps of the middle layer, for the teacher and three students, and how much the maps of these
+# six images are like the teacher's (correlation over positions):
 
 # %%
 show_figure("attention_maps", types_full)
+
+
+def likeness(arm):
+    ours, theirs = (types_full.array(a, "attention_1").reshape(6, -1) for a in (arm, "teacher"))
+    return sum(float(torch.corrcoef(torch.tensor([o, t]))[0, 1]) for o, t in zip(ours, theirs, strict=True)) / 6
+
+
+print({arm: round(likeness(arm), 2) for arm in ("hard", "kd", "at", "at_kd", "at_paper")})
 
 # %% [markdown]
 # What do they find alike? Cosines between the embeddings of sixty images. The three dark-on-bright blocks off the diagonal are

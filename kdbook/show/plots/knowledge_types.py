@@ -49,9 +49,9 @@ def students(reference, mine=None) -> Figure:
                 spots = [own[prefix + name], own[f"{prefix}{name}_kd"]]
                 axes.scatter(spots, [at + 0.3, at - 0.3], marker="D", s=22, facecolors="none", edgecolors=YOURS)
         axes.set(title=title, xlabel="test errors of 10,000")
-        axes.set_yticks(list(rows.values()), [METHODS[name].label for name in rows])
-        for label, name in zip(axes.get_yticklabels(), rows, strict=True):
-            label.set_color(COLOURS[METHODS[name].type])
+    panels[0].set_yticks(list(rows.values()), [METHODS[name].label for name in rows])
+    for label, name in zip(panels[0].get_yticklabels(), rows, strict=True):
+        label.set_color(COLOURS[METHODS[name].type])
     shown = [
         Line2D([], [], color=HARD, marker="o", label="beside hard labels"),
         Line2D([], [], color=SOFT, marker="o", label="added to soft targets"),
@@ -93,7 +93,7 @@ def metric_learning(reference, mine=None) -> Figure:
                 spots = [own[name], own[f"{name}_kd"]]
                 axes.scatter(spots, [at + 0.3, at - 0.3], marker="D", s=18, facecolors="none", edgecolors=YOURS)
         axes.set(title=title, xlabel="%" if scale == 100 else "Spearman correlation")
-        axes.set_yticks(list(rows.values()), [METHODS[name].label for name in rows])
+    panels[0].set_yticks(list(rows.values()), [METHODS[name].label for name in rows])
     panels[0].legend(fontsize=8, loc="lower left")
     return fig
 
@@ -103,7 +103,8 @@ def attention(reference, mine=None) -> Figure:
     """Zagoruyko and Komodakis 2017: where a net looks is the mean of its squared activations over channels.
 
     Six test images in columns; below each, the attention map of the second stage of the teacher, of a student of hard
-    labels, of soft targets, and of attention transfer. The last one's bright spots lie where the teacher's are.
+    labels, of soft targets, and of attention transfer. The last one's are the most like the teacher's, without copying
+    them.
     """
     shown = ("teacher", "hard", "kd", "at")
     images = load_images("fashion-mnist", "test").x[:6].numpy()
@@ -165,12 +166,12 @@ def distances(reference, mine=None) -> Figure:
 
     Four matrices of ten by ten distances between class means, in units of their mean, for the teacher and students of
     hard labels, soft targets and RKD's distances. Dark cells, classes near each other, are the same in all: shirts,
-    coats and pullovers, and the three kinds of shoe.
+    coats and pullovers. Far classes differ: trousers and boots are farthest for hard labels only.
     """
     shown = {"teacher": "teacher", "hard": "hard labels", "kd": "KD", "rkd_d": "RKD-D"}
     fig, panels = plt.subplots(1, len(shown), figsize=(13, 3.6))
     for axes, (arm, title) in zip(panels, shown.items(), strict=True):
-        drawn = axes.imshow(reference.array(arm, "distances"), vmin=0, vmax=2)
+        drawn = axes.imshow(reference.array(arm, "distances"), vmin=0, vmax=1.7)
         axes.set(title=title, xticks=range(10), yticks=[])
         axes.set_xticklabels(CLOTHES, rotation=90, fontsize=8)
         axes.grid(False)
