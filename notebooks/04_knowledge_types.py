@@ -19,8 +19,8 @@
 # - which of ten methods make a better student than plain distillation at the same budget, and which do not;
 # - whether relations are best for metric learning and few examples, and where the evidence ends.
 #
-# *About two minutes on two cores once the shared teachers are trained (`make book` does that); the full results on this page
-# took about an hour.*
+# *About two minutes on two cores once the shared teachers are trained (`make book` does that); the numbers behind the figures
+# on this page took longer, and say so below.*
 
 # %% tags=["parameters"]
 PROFILE = "quick"
@@ -31,7 +31,7 @@ RERUN = False
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 60})
+describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 158})
 
 # %% [markdown]
 # ## One teacher, three questions
