@@ -27,14 +27,23 @@ COLUMNS = {
 # 106 errors with labels; 100, 101, 97 with soft targets; 101, -, 89, 105 with hints. The rest is Fashion-MNIST's.
 TRAINING = {"batch_size": 128, "lr": 0.1, "weight_decay": 5e-4}
 STUDENT = {"net": "conv", "widths": [12, 20, 28], "depth": 3, "samples": 12_000, "epochs": 8, **TRAINING, "lr": 0.4}
+SMALL_STEPS = {"batch_size": 32, "lr": 0.1}
 SETTINGS = {
     "full": {
         "teacher": {"net": "conv", "widths": [32, 64, 128], "depth": 2, "epochs": 2, **TRAINING},
         "student": {**STUDENT, "hint_epochs": 1},
     },
     "quick": {
-        "teacher": {"net": "conv", "widths": [16, 32, 64], "depth": 1, "samples": 6_000, "epochs": 3, **TRAINING},
-        "student": {**STUDENT, "widths": [6, 10, 14], "samples": 2_000, "epochs": 4, "hint_epochs": 1},
+        "teacher": {
+            "net": "conv",
+            "widths": [16, 32, 64],
+            "depth": 1,
+            "samples": 6_000,
+            "epochs": 3,
+            **TRAINING,
+            **SMALL_STEPS,
+        },
+        "student": {**STUDENT, "widths": [8, 12, 16], "hint_epochs": 1, "samples": 2_000, "epochs": 5, **SMALL_STEPS},
     },
 }
 ARMS = {"hard": {}, "kd": KD, "hints": {**KD, "method": "fitnet"}}
