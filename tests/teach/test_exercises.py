@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from kdbook.teach import (
+    check_attention_map,
     check_dark_mass,
     check_gap_closed,
     check_information,
@@ -15,6 +16,7 @@ from kdbook.teach import (
     check_missing_bias,
     check_mutual_loss,
     check_progressive_targets,
+    check_relational_distance,
     check_size_ratio,
     check_soft_gradient,
     check_soft_targets,
@@ -72,6 +74,20 @@ def limit_by_variance(student, teacher):
     return (student - teacher).var(-1, unbiased=False) / 2
 
 
+def attention_by_hand(f, *, power=2, norm=2):
+    q = (f.abs() ** power).mean(1).reshape(len(f), -1)
+    return q / (q.abs() ** norm).sum(1, keepdim=True) ** (1 / norm)
+
+
+def distances_by_hand(f, *, zeros=False):
+    d = ((f[:, None] - f[None]) ** 2).sum(-1).sqrt()
+    return d / (d.mean() if zeros else d[d > 0].mean())
+
+
+def rkd_by_hand(f_s, f_t, *, reduction="mean", zeros=False):
+    return F.smooth_l1_loss(*(distances_by_hand(f, zeros=zeros) for f in (f_s, f_t)), reduction=reduction)
+
+
 def mutual_by_hand(logits, labels, *, detach=True, hard=1.0, over=None, turned=False):
     """Deep mutual learning, with one part exchanged as in the usual mistakes."""
     log_q = logits.log_softmax(-1)
@@ -104,6 +120,8 @@ SOLUTIONS = {
     check_kd_loss: kd_by_hand,
     check_soft_gradient: gradient_by_autograd,
     check_logit_limit: limit_by_variance,
+    check_attention_map: attention_by_hand,
+    check_relational_distance: rkd_by_hand,
 }
 
 
@@ -206,6 +224,24 @@ def test_a_stub_is_not_an_answer(check, stub):
         (check_logit_limit, lambda s, t: (s - t).square().mean(-1) / 2, "add 1"),
         (check_logit_limit, lambda s, t: (s - t).var(-1, unbiased=False), "1/2 is missing"),
         (check_logit_limit, lambda s, t: (s - t).var(-1, unbiased=False).mean() / 2, "shape (4,)"),
+        (check_attention_map, lambda f: f.square().mean(1).flatten(1), "norm of 1"),
+        (check_attention_map, lambda f: F.normalize(f.mean(1).flatten(1)), "cancel"),
+        (check_attention_map, lambda f: attention_by_hand(f, power=1), "absolute values"),
+        (check_attention_map, lambda f: attention_by_hand(f, norm=1), "sum of 1"),
+        (check_attention_map, lambda f: F.normalize(f.square().mean(1).flatten(1), dim=0), "over the batch"),
+        (check_attention_map, lambda f: F.normalize(f.square().mean(1).flatten(), dim=0).view(2, -1), "whole batch"),
+        (check_attention_map, lambda f: f.square().mean(1), "shape (2, 16)"),
+        (check_relational_distance, lambda s, t: F.smooth_l1_loss(torch.cdist(s, s), torch.cdist(t, t)), "own unit"),
+        (
+            check_relational_distance,
+            lambda s, t: F.mse_loss(distances_by_hand(s), distances_by_hand(t)),
+            "squared differences",
+        ),
+        (check_relational_distance, lambda s, t: F.l1_loss(distances_by_hand(s), distances_by_hand(t)), "Plain L1"),
+        (check_relational_distance, lambda s, t: rkd_by_hand(s, t, zeros=True), "counts the zeros"),
+        (check_relational_distance, lambda s, t: rkd_by_hand(s, t) * 16 / 12, "other examples only"),
+        (check_relational_distance, lambda s, t: rkd_by_hand(s, t, reduction="sum"), "sum over pairs"),
+        (check_relational_distance, lambda s, t: rkd_by_hand(s, t) + 1, "divided by their mean"),
     ],
 )
 def test_a_usual_mistake_gets_its_own_hint(check, answer, hint):
