@@ -59,14 +59,16 @@ def tokenizer():
     """The WordPiece tokenizer of the definitions (`tokenizers.Tokenizer`): lower case, `VOCABULARY` pieces."""
     from tokenizers import BertWordPieceTokenizer
 
-    made = BertWordPieceTokenizer(lowercase=True)
-    made.train_from_iterator(
-        definitions("fit")[:TRAINED_ON],
-        vocab_size=VOCABULARY,
-        min_frequency=2,
-        special_tokens=list(SPECIAL),
-        show_progress=False,
+    texts = [text.lower() for text in definitions("fit")[:TRAINED_ON]]
+    letters = sorted(set("".join(texts)) - {" "})
+    # The trainer numbers inner letters as its hash table happens to meet them, and breaks ties by number: naming them
+    # first makes every run find the same pieces.
+    first = [*SPECIAL, *(f"##{letter}" for letter in letters)]
+    trained = BertWordPieceTokenizer(lowercase=True)
+    trained.train_from_iterator(
+        texts, vocab_size=VOCABULARY, min_frequency=2, special_tokens=first, show_progress=False
     )
+    made = BertWordPieceTokenizer(trained.get_vocab(), lowercase=True)
     made.enable_truncation(LENGTH)
     return made
 

@@ -27,6 +27,8 @@ EXPERIMENTS = (
     "specialist_clusters",
     "specialists",
     "specialists_distilled",
+    "distilbert",
+    "tinybert",
 )
 
 
