@@ -27,6 +27,7 @@ EXPERIMENTS = (
     "specialist_clusters",
     "specialists",
     "specialists_distilled",
+    "bert_sizes",
     "distilbert",
     "tinybert",
 )
