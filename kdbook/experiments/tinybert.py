@@ -90,10 +90,14 @@ SHOWN = ("full", "no_attention", "plain")  # whose attention is kept for picture
 
 
 def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Every arm of a seed, trained together."""
+    """Every arm of a seed, trained together, and the teachers' own scores."""
     check_profile(profile)
+    students = seeds_of(seeds, SEEDS[profile])
     made = []
-    for seed in seeds_of(seeds, SEEDS[profile]):
+    for seed in sorted({seed % distilbert.SEEDS[profile]["teacher"] for seed in students}):
+        needs = (distilbert.fine_tuned(profile, seed, "tasks_teacher"),)
+        made.append(Trial("tinybert", "teacher", seed, {}, needs=needs, data="wordnet", version=VERSION))
+    for seed in students:
         needs = distilbert.teacher(profile, seed), distilbert.fine_tuned(profile, seed, "tasks_teacher")
         shared = {"needs": needs, "data": "wordnet", "version": VERSION, "cohort": "students"}
         made += [Trial("tinybert", arm, seed, SETTINGS[profile], **shared) for arm in ARMS]
@@ -109,6 +113,8 @@ def recipe(arm: str, layers: int, teacher_layers: int) -> LayerRecipe:
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """All students of a seed: general stage, then every task from there."""
     first = trials[0]
+    if first.arm == "teacher":
+        return [{"rows": teacher_rows(first, tools)}]
     theirs = stored_bert(first.needs[0], tools).requires_grad_(False)
     general = general_stage(first, theirs, tools)
     scores = {trial.arm: {} for trial in trials}
@@ -120,8 +126,17 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     return [{"rows": rows_of(trial, general[trial.arm], theirs, scores[trial.arm], tools)} for trial in trials]
 
 
+def teacher_rows(trial: Trial, tools: Tools) -> list[dict]:
+    """What the fine-tuned teacher answers rightly, to set its students beside it."""
+    scores = {}
+    for name, task in tasks.TASKS.items():
+        model = stored_bert(trial.needs[0], tools, task.classes, prefix=f"{name}.")
+        scores[name] = accuracy(model, task_split(name, "test", TEST, 200, tools))
+    return [{"teacher_seed": None, **row} for row in score_rows(scores)]
+
+
 def rows_of(trial: Trial, model: Projected, theirs: Bert, scores: dict, tools: Tools) -> list[dict]:
-    """A row a task, and one for what the general stage left behind; keeps the attention on one text."""
+    """A row a task, the macro one with what the general stage left behind; keeps the attention on one text."""
     if trial.arm in SHOWN:
         x = distilbert.blanks()[0][:1].to(tools.device)
         shown = {"attention": attention(model.student, x)}
@@ -132,7 +147,7 @@ def rows_of(trial: Trial, model: Projected, theirs: Bert, scores: dict, tools: T
         "parameters": count_parameters(model.student),
     }
     shared = {"teacher_seed": trial.needs[0].seed}
-    return [shared | row for row in (about, *score_rows(scores))]
+    return [shared | row | (about if row["task"] == "macro" else {}) for row in score_rows(scores)]
 
 
 def fresh(trial: Trial, theirs: Bert, classes: int = 0) -> Projected:
