@@ -49,6 +49,8 @@ class Bert(nn.Module):
         For another kind, or a width that the heads do not divide.
     """
 
+    separator = SEP  # token number that ends a text
+
     def __init__(
         self,
         *,
@@ -87,7 +89,9 @@ class Bert(nn.Module):
         real = x > 0
         asked = {"input_ids": x, "attention_mask": None if bool(real.all()) else real.long()}
         if self.kind == "bert":
-            ends = (x == SEP).cumsum(1) - (x == SEP).long()  # how many texts ended before this token
+            ends = (x == self.separator).cumsum(1) - (
+                x == self.separator
+            ).long()  # how many texts ended before this token
             asked["token_type_ids"] = ends.clamp_max(1) * real
             return list(self.net.bert(**asked, output_hidden_states=True).hidden_states)
         return list(self.net.distilbert(**asked, output_hidden_states=True).hidden_states)
