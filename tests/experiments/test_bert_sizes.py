@@ -84,7 +84,7 @@ def test_random_weights_make_an_architecture_answer_with_finite_numbers_that_dep
     assert torch.isfinite(first).all() and not torch.equal(first, second)
 
 
-@pytest.mark.parametrize(("first", "passes"), [(50.0, 4), (3000.0, 1), (0.001, bert_sizes.MOST_PASSES)])
+@pytest.mark.parametrize(("first", "passes"), [(50.0, 4), (0.001, bert_sizes.MOST_PASSES)])
 def test_as_many_passes_are_timed_as_fit_into_the_given_seconds_after_one_that_warms_up(monkeypatch, first, passes):
     times, asked = [first, 20.0], []
     fake = lambda model, x, passes, warm_up: asked.append((passes, warm_up)) or times.pop(0)  # noqa: E731
@@ -92,6 +92,13 @@ def test_as_many_passes_are_timed_as_fit_into_the_given_seconds_after_one_that_w
     found = timed(nn.Identity(), torch.zeros(3, 1), seconds=0.2)
     assert asked == [(1, 0), (passes, 0)]
     assert found["milliseconds"] == 20 and found["texts_per_second"] == pytest.approx(150)
+
+
+def test_a_pass_that_takes_longer_than_the_given_seconds_is_not_repeated(monkeypatch):
+    asked = []
+    monkeypatch.setattr(bert_sizes, "median_milliseconds", lambda model, x, n, warm_up: asked.append(n) or 300.0)
+    assert timed(nn.Identity(), torch.zeros(1, 1), seconds=0.2)["milliseconds"] == 300.0
+    assert asked == [1]
 
 
 def test_a_model_that_waits_uses_little_processor_time():
