@@ -179,7 +179,7 @@ def _same_lemma(found: list[Synset]) -> list[list[tuple]]:
     meanings, used, families = defaultdict(list), set(), defaultdict(list)
     for s in found:
         if len(s.text) <= LONGEST:
-            for lemma in _lower(s):
+            for lemma in dict.fromkeys(_lower(s)):
                 meanings[lemma].append(s)
     for found in meanings.values():
         free = [s for s in found if s.id not in used][:2]
@@ -187,7 +187,11 @@ def _same_lemma(found: list[Synset]) -> list[list[tuple]]:
             used |= {s.id for s in free}
             first, second = sorted(free, key=lambda s: SPEECH[s.id[0]])
             families[SPEECH[first.id[0]], SPEECH[second.id[0]]].append((first, second))
-    pairs = [p for family in families.values() for p in _swapped(family, lambda a, b: bool(_lower(a) & _lower(b)))]
+
+    def true(a: Synset, b: Synset) -> bool:
+        return not set(_lower(a)).isdisjoint(_lower(b))
+
+    pairs = [pair for family in families.values() for pair in _swapped(family, true)]
     return [[((a.text, no.text), 0), ((a.text, yes.text), 1)] for a, yes, no in pairs]
 
 
@@ -218,9 +222,8 @@ def _words_above(s: Synset) -> set[str]:
     return words
 
 
-@cache
-def _lower(s: Synset) -> frozenset[str]:
-    return frozenset(lemma.lower() for lemma in s.lemmas)
+def _lower(s: Synset) -> list[str]:
+    return [lemma.lower() for lemma in s.lemmas]
 
 
 @cache

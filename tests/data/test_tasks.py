@@ -1,3 +1,4 @@
+import hashlib
 from collections import Counter
 from itertools import combinations
 
@@ -123,6 +124,20 @@ def test_the_same_seed_gives_the_same_texts_and_another_seed_others():
     assert first[0] == again[0] and torch.equal(first[1], again[1])
     assert first[0] != other[0]
     assert load("kind_of", "fit", 20, seed=3)[0] == first[0][:20]
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("supersense", "bb4ed9fe42bb"),
+        ("part_of_speech", "c48fabe8a3cc"),
+        ("kind_of", "6c520e96774f"),
+        ("same_lemma", "91f5da69e411"),
+    ],
+)
+def test_every_process_and_machine_makes_the_same_texts(name, digest):
+    texts, labels = load(name, "validation")
+    assert hashlib.sha256(repr([texts, labels.tolist()]).encode()).hexdigest()[:12] == digest
 
 
 def test_the_commonest_class_is_right_as_often_as_it_occurs():
