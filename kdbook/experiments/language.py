@@ -120,14 +120,14 @@ def matmul_limit(size: int = 768, seconds: float = 0.2) -> float:
     return count * size**3 / (time.perf_counter() - began)
 
 
-def pace(model: Bert, split: Tokens, history: History) -> dict:
+def pace(model: Bert, split: Tokens, history: History, share: float) -> dict:
     """Tokens a second of a masked language model's training, and the share of the matrix-multiply limit it reaches.
 
     A pass forward and back is three multiply-adds a token and weight of the layers; words are computed for the hidden
-    tokens alone, 15 in 100.
+    tokens alone, a `share` of all.
     """
     speed = len(history.epochs) * int((split.x > 0).sum()) / history.seconds
     layers = sum(p.numel() for p in model.layers.parameters() if p.ndim == 2)
     width = model.net.get_input_embeddings().weight.shape[1]
-    words = 0.15 * (width * model.vocabulary + width**2)
+    words = share * (width * model.vocabulary + width**2)
     return {"tokens_per_second": speed, "matmul_share": 100 * 3 * (layers + words) * speed / matmul_limit()}

@@ -58,11 +58,14 @@ def masked_rows(model: Bert, last: Tensor, labels: Tensor) -> Tensor:
     return per_text(told, at)
 
 
+@dataclass
 class MaskedLM:
-    """Masked language modelling of one model."""
+    """Masked language modelling of one model; `share` as for `mask_tokens`."""
+
+    share: float = 0.15
 
     def __call__(self, model: Bert, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        shown, labels = mask_tokens(batch.x, model.vocabulary)
+        shown, labels = mask_tokens(batch.x, model.vocabulary, self.share)
         return masked_rows(model, model.hidden(shown)[-1], labels), {}
 
 
@@ -83,14 +86,17 @@ class TripleDistillation:
     teacher : Bert
         Always in eval mode, never with gradients.
     recipes : sequence of TripleRecipe
-        One a student. With weights on masked words alone the teacher is not asked.
+        One a student.
+    share : float
+        As for `mask_tokens`.
     """
 
     teacher: Bert
     recipes: Sequence[TripleRecipe]
+    share: float = 0.15
 
     def __call__(self, students: nn.ModuleList, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        shown, labels = mask_tokens(batch.x, self.teacher.vocabulary)
+        shown, labels = mask_tokens(batch.x, self.teacher.vocabulary, self.share)
         real = batch.x > 0
         with torch.no_grad():
             theirs = self.teacher.eval().hidden(shown)[-1]
