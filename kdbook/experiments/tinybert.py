@@ -14,6 +14,7 @@ from kdbook.bert import Bert
 from kdbook.data import tasks
 from kdbook.data.wordpiece import MASK, Tokens, load_corpus
 from kdbook.experiments import distilbert
+from kdbook.experiments.distilbert import MASKED
 from kdbook.experiments.language import (
     TEST,
     accuracy,
@@ -67,12 +68,13 @@ PUBLISHED = {
 PUBLISHED_GLUE = {"teacher": 79.5, "full": 77.0, "plain": 70.2}
 
 STUDENT = {"kind": "bert", "layers": 2, "width": 64, "heads": 4}
-# Rates and epochs are round numbers, the same for every arm. 40 % of the tokens replaced, one of the 15 likeliest: as in the paper, whose copies are 20
+# Rates and epochs are round numbers, the same for every arm. As in the paper 40 % of the tokens are replaced, by one of
+# the 15 likeliest; its copies are 20.
 AUGMENT = {"copies": 2, "share": 0.4, "top": 15}
 SETTINGS = {
     "full": {
         **STUDENT,
-        "general": {"samples": 8_000, "epochs": 1, "batch_size": 32, "lr": 2e-3},
+        "general": {**MASKED, "samples": 8_000, "epochs": 1, "batch_size": 32, "lr": 2e-3},
         "task": {"limit": 500, "batch_size": 32, "lr": 1e-3, "layers": 1, "prediction": 2},
         "augment": AUGMENT,
     },
@@ -80,7 +82,7 @@ SETTINGS = {
         **STUDENT,
         "layers": 1,
         "width": 32,
-        "general": {"samples": 1_000, "epochs": 1, "batch_size": 32, "lr": 2e-3},
+        "general": {**MASKED, "samples": 1_000, "epochs": 1, "batch_size": 32, "lr": 2e-3},
         "task": {"limit": 100, "batch_size": 32, "lr": 2e-3, "layers": 1, "prediction": 1},
         "augment": {**AUGMENT, "copies": 1},
     },
@@ -166,7 +168,7 @@ def general_stage(first: Trial, theirs: Bert, tools: Tools) -> dict[str, Project
     recipes = [recipe(arm, first.settings["layers"], len(theirs.layers)) for arm in RECIPES]
     train_stage(students, LayerDistillation(theirs, recipes), split, "general", settings, first, tools)
     plain = fresh(first, theirs)
-    train_stage(plain.student, MaskedLM(distilbert.MASKED), split, "plain", settings, first, tools)
+    train_stage(plain.student, MaskedLM(settings["masked"]), split, "plain", settings, first, tools)
     found = dict(zip(RECIPES, students, strict=True))
     shared = {arm: found["full"] for arm in ("no_prediction", "no_task", "no_augmentation")}
     return {**found, **shared, "no_general": fresh(first, theirs).to(tools.device).eval(), "plain": plain}

@@ -15,7 +15,7 @@ from kdbook.lab.engines import LocalTools, Progress
 from kdbook.training.language import LayerRecipe, mask_tokens
 
 NET = {"width": 8, "heads": 2}
-STAGE = {"samples": 64, "epochs": 1, "batch_size": 16, "lr": 1e-3}
+STAGE = {"masked": 0.4, "samples": 64, "epochs": 1, "batch_size": 16, "lr": 1e-3}
 
 
 @pytest.fixture
