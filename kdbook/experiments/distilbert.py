@@ -71,9 +71,10 @@ GLUE = {
     "RTE": (69.3, 59.9), "SST-2": (92.7, 91.3), "STS-B": (89.0, 86.9), "WNLI": (53.5, 56.3),
 }  # fmt: skip
 
-# Chosen on validation definitions, after 12,000 texts: 40 % of the words hidden, as Wettig et al. 2023 advise (6.19 nats,
-# with BERT's 15 % 6.34); a rate of 0.001 (with 15 %: 0.002 6.37); batches of 32 (with 15 %: 16 6.33, but slower). Held-out
-# texts are scored with 15 %. Rates and epochs of students and of fine-tuning are round numbers, the same for every arm.
+# Chosen on validation definitions, after 12,000 texts: 40 % of the words hidden, as Wettig et al. 2023 advise (6.19
+# nats, with BERT's 15 % 6.34); a rate of 0.001 (with 15 %: 0.002 6.37); batches of 32 (with 15 %: 16 6.33, but slower).
+# Held-out texts are scored with 15 %. Rates and epochs of students and of fine-tuning are round numbers, the same for
+# every arm.
 MASKED = {"masked": 0.4}
 TEACHER = {**MASKED, "kind": "bert", "layers": 4, "width": 128, "heads": 4}
 STUDENT = {**MASKED, "kind": "distilbert", "layers": 2, "width": 128, "heads": 4}
