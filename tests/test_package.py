@@ -121,8 +121,8 @@ CONTENT = {
 }
 
 
-def test_what_all_chapters_share_has_fewer_than_3500_lines_of_code():
-    assert 1000 < sum(code_lines(MODULES[name]) for name in MODULES.keys() - CONTENT) < 3500
+def test_what_all_chapters_share_has_fewer_than_4000_lines_of_code():
+    assert 1000 < sum(code_lines(MODULES[name]) for name in MODULES.keys() - CONTENT) < 4000
 
 
 @pytest.mark.parametrize("question", sorted({name.rsplit(".", 1)[1] for name in CONTENT}))
