@@ -140,7 +140,7 @@ def teacher_rows(trial: Trial, tools: Tools) -> list[dict]:
 def rows_of(trial: Trial, model: Projected, theirs: Bert, scores: dict, tools: Tools) -> list[dict]:
     """A row a task, the macro one with what the general stage left behind; keeps the attention on one text."""
     if trial.arm in SHOWN:
-        x = distilbert.blanks()[0][:1].to(tools.device)
+        x = shown_text().to(tools.device)
         shown = {"attention": attention(model.student, x)}
         shown |= {"tokens": x, "teacher_attention": attention(theirs, x)} if trial.arm == "full" else {}
         tools.keep(trial, pictures={key: value.cpu().numpy() for key, value in shown.items()})
@@ -150,6 +150,14 @@ def rows_of(trial: Trial, model: Projected, theirs: Bert, scores: dict, tools: T
     }
     shared = {"teacher_seed": trial.needs[0].seed}
     return [shared | row | (about if row["task"] == "macro" else {}) for row in score_rows(scores)]
+
+
+def shown_text() -> Tensor:
+    """A held-out definition (1, N) without a blank and without filling, for pictures of attention."""
+    texts, at, hidden = distilbert.blanks()
+    text = texts[0].clone()
+    text[at[0]] = hidden[0]
+    return text[text > 0][None]
 
 
 def fresh(trial: Trial, theirs: Bert, classes: int = 0) -> Projected:
