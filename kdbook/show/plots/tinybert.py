@@ -39,9 +39,9 @@ def change(table, arm, than="full"):
 def ablation(reference, mine=None) -> Figure:
     """Jiao et al. 2020, Tables 2, 3 and 4.
 
-    Change of the mean score over tasks against the full recipe when one of its losses or stages is left out, or another
-    layer map is used: published, and ours with every seed. Published changes are all negative, that of the layer losses
-    by far the largest; ours are smaller and not all of them differ from none.
+    Change of the mean score over tasks when one of the recipe's losses or stages is left out, or another layer map is
+    used. Published changes are all negative, that of the layer losses by far the largest. In ours the general stage is
+    missed most, the layer losses a little, and without the task stage or augmentation the score rises.
     """
     fig, axes = plt.subplots(figsize=(12, 4.8))
     for at, (arm, colour) in enumerate(COLOURS.items()):
@@ -67,8 +67,9 @@ def ablation(reference, mine=None) -> Figure:
 def size(reference, mine=None) -> Figure:
     """Jiao et al. 2020, Table 1: what distillation does, and what size does.
 
-    Mean score of the teacher, of the thin student with the full recipe and of the same student without a teacher: left
-    published on GLUE, right ours on four tasks. The distilled student stands between the other two.
+    Mean score of the teacher, of the thin student with the full recipe and of the same student without a teacher. Left,
+    published on GLUE, the distilled student stands between the other two; right, on our four tasks and with as many
+    steps for both, the one without a teacher is ahead of it.
     """
     arms = {"teacher": "teacher", "full": "thin student,\ndistilled", "plain": "thin student,\nno teacher"}
     colours = {"teacher": TEACHER, "full": SOFT, "plain": HARD}
