@@ -91,7 +91,7 @@ def attention(reference, mine=None) -> Figure:
     """Where the last layer looks, head by head, after the general stage.
 
     Four heat maps in each of four rows, one a head, for one definition: from which token (down) to which (across). The
-    student that matched attention scores shows its teacher's patterns head by head; those that did not, or had no
+    student that matched attention scores repeats the outlines of its teacher's heads; those that did not, or had no
     teacher, look elsewhere.
     """
     rows = {
