@@ -225,15 +225,15 @@ picture_slider("image", range(1, 13), draw_answer, alt=answer_alt)
 #
 # | chapter | question |
 # |---|---|
-# | **00 overview** | what is it, and how is it checked? |
-# | **01 dark knowledge** | does a student of soft targets come near its teacher on MNIST, and why? |
-# | **02 temperature** | how soft should the targets be, and does it depend on the student? |
-# | **03 the mathematics** | why $T^2$? what happens for $T \to \infty$? |
-# | 04 types of knowledge | answers, features or relations? |
-# | 05 training modes | teacher first, teacher along, or no teacher? |
-# | 06 specialists | one generalist and many experts |
+# | [00 overview](00_overview.ipynb) | what is it, and how is it checked? |
+# | [01 dark knowledge](01_dark_knowledge.ipynb) | does a student of soft targets come near its teacher on MNIST, and why? |
+# | [02 temperature](02_temperature.ipynb) | how soft should the targets be, and does it depend on the student? |
+# | [03 the mathematics](03_math.ipynb) | why $T^2$? what happens for $T \to \infty$? |
+# | [04 types of knowledge](04_knowledge_types.ipynb) | answers, features or relations? |
+# | [05 training modes](05_training_modes.ipynb) | teacher first, teacher along, or no teacher? |
+# | [06 specialists](06_specialists.ipynb) | one generalist and many experts |
 # | 07 speech and vision | the shapes of the large results, on real components |
-# | 08 language models | DistilBERT and TinyBERT |
+# | [08 language models](08_language_models.ipynb) | DistilBERT and TinyBERT |
 # | 09 the LLM era | vocabularies, APIs, on-policy, capacity, provenance |
 #
 # Each chapter can be read, run, or taught. The committed page shows *full* results with their spread over seeds; running

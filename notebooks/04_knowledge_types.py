@@ -166,6 +166,7 @@ CHAPTERS = {
     "04": "04_knowledge_types",
     "05": "05_training_modes",
     "06": "06_specialists",
+    "08": "08_language_models",
 }
 
 

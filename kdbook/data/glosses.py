@@ -80,7 +80,7 @@ def read_glosses() -> Glosses:
     label = {synset: number for number, synset in enumerate(kept)}
     definitions = tuple(
         Definition(
-            fields[2].replace("|", ", "), definition_of(fields[4]), label[kind[s]], _bin(definition_of(fields[4]))
+            fields[2].replace("|", ", "), definition_of(fields[4]), label[kind[s]], bin_of(definition_of(fields[4]))
         )
         for s, fields in nouns.items()
         if kind[s] in label
@@ -139,5 +139,6 @@ def _ancestors(synset: str, above: dict[str, str]) -> Iterator[str]:
         yield synset
 
 
-def _bin(text: str) -> int:
+def bin_of(text: str) -> int:
+    """Which of a hundred bins a text falls into: `PARTS` says which bins are for training, validation and test."""
     return int(hashlib.sha256(text.encode()).hexdigest(), 16) % 100

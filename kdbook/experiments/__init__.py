@@ -30,6 +30,9 @@ EXPERIMENTS = (
     "specialist_clusters",
     "specialists",
     "specialists_distilled",
+    "bert_sizes",
+    "distilbert",
+    "tinybert",
 )
 
 

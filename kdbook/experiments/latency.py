@@ -44,8 +44,8 @@ def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
     ]
 
 
-def median_milliseconds(model: torch.nn.Module, x: torch.Tensor, passes: int) -> float:
-    """Median time of a forward pass after ten that warm up, ms."""
+def median_milliseconds(model: torch.nn.Module, x: torch.Tensor, passes: int, warm_up: int = 10) -> float:
+    """Median time of a forward pass after some that warm up, ms."""
 
     def once() -> float:
         began = time.perf_counter()
@@ -55,7 +55,7 @@ def median_milliseconds(model: torch.nn.Module, x: torch.Tensor, passes: int) ->
         return (time.perf_counter() - began) * 1e3
 
     with torch.no_grad():
-        return statistics.median([once() for _ in range(passes + 10)][10:])
+        return statistics.median([once() for _ in range(warm_up + passes)][warm_up:])
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from kdbook.lab import load
 from kdbook.losses import kd_loss, mutual_loss
+from kdbook.losses.transformer import masked_lm_distillation, transformer_layer_loss
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "notebooks").glob("*.py"))
@@ -138,3 +139,19 @@ def test_the_mutual_loss_of_chapter_05_equals_the_package_and_so_does_its_gradie
     for loss in losses:
         loss.sum().backward()
     torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_the_losses_of_chapter_08_equal_the_package():
+    triple, layer = functions_of("08_language_models", "triple_loss", "layer_loss")
+    generator = torch.Generator().manual_seed(8)
+    s, t, h_s, h_t = torch.randn(4, 2, 5, 6, generator=generator, dtype=torch.float64)
+    real = torch.arange(5) < torch.tensor([[5], [3]])
+    labels = torch.where(real & (torch.arange(5) % 2 == 1), 4, -1)
+    for weights in ((5.0, 2.0, 1.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)):
+        given = (s, t, labels, h_s, h_t, real)
+        theirs = masked_lm_distillation(*given, temperature=3.0, weights=weights)
+        torch.testing.assert_close(triple(*given, temperature=3.0, weights=weights), theirs)
+    scores = torch.randn(2, 2, 4, 5, 5, generator=generator, dtype=torch.float64)
+    project = torch.nn.Linear(6, 6, dtype=torch.float64)
+    theirs = transformer_layer_loss(*([x] for x in (*scores, h_s, h_t)), project, mask=real)
+    torch.testing.assert_close(layer(*scores, h_s, h_t, real, project), theirs)

@@ -1,0 +1,234 @@
+"""Four tasks about WordNet's definitions, which stand in for GLUE: two on single texts, two on pairs of texts.
+
+Every definition keeps the part that `kdbook.data.glosses` gives it, here and in pre-training
+(`kdbook.data.wordpiece.definitions`): a text of a test part is seen in no training, of whatever task or model. Both
+definitions of a pair are in one part. The word that a definition defines is never shown. Names of kinds ("tree") are in
+all parts, as labels are. WordNet's file names one kind for each meaning: a second one counts as false.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kdbook.data.files import verified_bytes
+from kdbook.data.glosses import PARTS, bin_of, definition_of
+
+LONGEST = 64  # characters of each definition of a pair: two mostly fit into the 32 tokens of our models
+SPEECH = {"n": 0, "v": 1, "a": 2, "s": 2, "r": 3}  # WordNet's letters; s is an adjective too
+NARROW = ("fit", "validation", "test")
+
+
+class Task(NamedTuple):
+    """What a task asks.
+
+    classes : int
+    pair : bool, two texts or one
+    description : str
+    metric : str
+    """
+
+    classes: int
+    pair: bool
+    description: str
+    metric: str = "accuracy, %"
+
+
+TASKS = {
+    "supersense": Task(45, False, "which of WordNet's 45 supersenses is defined, such as `noun.animal`"),
+    "part_of_speech": Task(4, False, "is a noun, a verb, an adjective or an adverb defined"),
+    "kind_of": Task(2, True, "is what the first text defines a kind of what the second names"),
+    "same_lemma": Task(2, True, "do both texts define the same word, in two of its meanings"),
+}
+
+
+class Synset(NamedTuple):
+    """A line of WordNet: one meaning, its words, and what it is a kind of."""
+
+    id: str
+    sense: str
+    lemmas: tuple[str, ...]
+    above: str
+    text: str
+    part: str
+
+
+@cache
+def synsets() -> dict[str, Synset]:
+    """WordNet's meanings by their numbers.
+
+    Raises
+    ------
+    DamagedFileError
+        When the embedded file fails its checksum.
+    """
+    part_of_bin = {number: part for part in NARROW for number in PARTS[part]}
+    found = {}
+    for line in verified_bytes("wordnet/glosses.tsv").decode().splitlines():
+        number, sense, lemmas, above, gloss = line.split("\t")
+        text = definition_of(gloss)
+        part = part_of_bin[bin_of(text)]
+        found[number] = Synset(number, sense, tuple(lemmas.split("|")), above, text, part)
+    return found
+
+
+@cache
+def _parts() -> dict[str, list[Synset]]:
+    """The meanings of each part; of those with one definition the first."""
+    parts, seen = {part: [] for part in NARROW}, {""}
+    for s in synsets().values():
+        if s.text not in seen:
+            seen.add(s.text)
+            parts[s.part].append(s)
+    return parts
+
+
+def load(name: str, part: str, limit: int | None = None, seed: int = 0) -> tuple[list[str] | list[tuple], Tensor]:
+    """Texts of a task with their labels, in random order.
+
+    Parameters
+    ----------
+    name : str
+        A key of `TASKS`.
+    part : str
+        ``fit``, ``validation``, ``train`` (both) or ``test``.
+    limit : int, optional
+        At most so many texts. Balanced tasks stay balanced when the number of classes divides it.
+    seed : int
+        Of the order, and so of the choice when there is a limit.
+
+    Returns
+    -------
+    texts : list of str, or of (str, str) for a task on pairs
+    labels : Tensor (N,), int64
+
+    Raises
+    ------
+    ValueError
+        For an unknown task or part, or a limit below 1.
+    """
+    if name not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}, got {name!r}")
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be 1 or more, or None for all, got {limit}")
+    groups = [group for narrow in NARROW if PARTS[narrow].start in PARTS[part] for group in _groups(name, narrow)]
+    order = torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))
+    rows = [row for at in order.tolist() for row in groups[at]][:limit]
+    return [text for text, _ in rows], torch.tensor([label for _, label in rows])
+
+
+def macro(scores: Mapping[str, float]) -> float:
+    """The score over all tasks: the plain mean of the tasks' metrics, as for GLUE.
+
+    Raises
+    ------
+    ValueError
+        When there is no score.
+    """
+    if not scores:
+        raise ValueError("scores must hold at least one task, got none")
+    return sum(scores.values()) / len(scores)
+
+
+def majority(name: str, part: str = "test") -> float:
+    """Right answers (%) of one who always names the part's commonest class: what a task's scores begin at."""
+    given = load(name, part)[1]
+    return 100 * int(given.bincount().max()) / len(given)
+
+
+def labels(name: str) -> tuple[str, ...]:
+    """What each label of a task says."""
+    return {"supersense": _senses(), "part_of_speech": ("noun", "verb", "adjective", "adverb")}.get(name, ("no", "yes"))
+
+
+@cache
+def _groups(name: str, part: str) -> list[list[tuple]]:
+    """Rows (text or pair, label) that stay together: one of each class where a task is balanced."""
+    return _MAKERS[name](_parts()[part])
+
+
+def _supersense(found: list[Synset]) -> list[list[tuple]]:
+    return [[(s.text, _senses().index(s.sense))] for s in found]
+
+
+def _part_of_speech(found: list[Synset]) -> list[list[tuple]]:
+    classes = [[] for _ in set(SPEECH.values())]
+    for s in found:
+        classes[SPEECH[s.id[0]]].append(s.text)
+    return [[(text, label) for label, text in enumerate(group)] for group in zip(*classes, strict=False)]
+
+
+def _kind_of(found: list[Synset]) -> list[list[tuple]]:
+    """A definition beside what it is a kind of, and beside what a cousin is: the two are kinds of the same."""
+    families = defaultdict(list)
+    for s in found:
+        kind = synsets().get(s.above)
+        if s.id[0] == "n" and kind and kind.above and len(s.text) <= LONGEST:
+            families[kind.above].append((s, kind.lemmas[0]))
+    pairs = [p for family in families.values() for p in _swapped(family, lambda s, kind: kind in _words_above(s))]
+    return [[((s.text, no), 0), ((s.text, yes), 1)] for s, yes, no in pairs]
+
+
+def _same_lemma(found: list[Synset]) -> list[list[tuple]]:
+    """Definitions of two meanings of a word, and of two words of the same parts of speech."""
+    meanings, used, families = defaultdict(list), set(), defaultdict(list)
+    for s in found:
+        if len(s.text) <= LONGEST:
+            for lemma in dict.fromkeys(_lower(s)):
+                meanings[lemma].append(s)
+    for found in meanings.values():
+        free = [s for s in found if s.id not in used][:2]
+        if len(free) == 2:
+            used |= {s.id for s in free}
+            first, second = sorted(free, key=lambda s: SPEECH[s.id[0]])
+            families[SPEECH[first.id[0]], SPEECH[second.id[0]]].append((first, second))
+
+    def true(a: Synset, b: Synset) -> bool:
+        return not set(_lower(a)).isdisjoint(_lower(b))
+
+    pairs = [pair for family in families.values() for pair in _swapped(family, true)]
+    return [[((a.text, no.text), 0), ((a.text, yes.text), 1)] for a, yes, no in pairs]
+
+
+def _swapped(family: list[tuple], true: Callable) -> list[tuple]:
+    """Add to each true pair (a, b) the partner of another: (a, b, c). Partners go round, so each is as often true as
+    false, and who reads one text of a pair learns nothing. Pairs of a partner that has more than half are left out.
+
+    true : callable (a, c) -> bool, whether a pair is true after all: then the next way round is tried
+    """
+    by_partner = defaultdict(list)
+    for pair in family:
+        by_partner[pair[1]].append(pair)
+    groups = sorted(by_partner.values(), key=len, reverse=True)
+    most = min(len(groups[0]), len(family) - len(groups[0]))
+    ring = [pair for group in groups for pair in group[:most]]
+    for shift in range(most, len(ring) - most + 1) if most else ():
+        pairs = [(a, b, c) for (a, b), (_, c) in zip(ring, ring[shift:] + ring[:shift], strict=True)]
+        if not any(true(a, c) for a, _, c in pairs):
+            return pairs
+    return []
+
+
+def _words_above(s: Synset) -> set[str]:
+    """Every word for what `s` is a kind of, near or far."""
+    words = set()
+    while s := synsets().get(s.above):
+        words.update(s.lemmas)
+    return words
+
+
+def _lower(s: Synset) -> list[str]:
+    return [lemma.lower() for lemma in s.lemmas]
+
+
+@cache
+def _senses() -> tuple[str, ...]:
+    return tuple(sorted({s.sense for s in synsets().values()}))
+
+
+_MAKERS = {"supersense": _supersense, "part_of_speech": _part_of_speech, "kind_of": _kind_of, "same_lemma": _same_lemma}

