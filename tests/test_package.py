@@ -125,7 +125,15 @@ CONTENT = {
 MEDIA = {
     "text": {
         f"kdbook.{name}"
-        for name in "bert pretrained data.wordpiece data.tasks data.glue losses.transformer training.language".split()
+        for name in [
+            "bert",
+            "pretrained",
+            "data.wordpiece",
+            "data.tasks",
+            "data.glue",
+            "losses.transformer",
+            "training.language",
+        ]
     }
 }
 
