@@ -122,20 +122,8 @@ CONTENT = {
 
 
 # What only the chapters of one medium need.
-MEDIA = {
-    "text": {
-        f"kdbook.{name}"
-        for name in [
-            "bert",
-            "pretrained",
-            "data.wordpiece",
-            "data.tasks",
-            "data.glue",
-            "losses.transformer",
-            "training.language",
-        ]
-    }
-}
+TEXT = ("bert", "pretrained", "data.wordpiece", "data.tasks", "data.glue", "losses.transformer", "training.language")
+MEDIA = {"text": {f"kdbook.{name}" for name in TEXT}}
 
 
 def test_what_all_chapters_share_has_fewer_than_3500_lines_of_code():
