@@ -38,6 +38,10 @@ UNTESTABLE, PENDING = "not testable here", "no full results yet"
 HOLDS, NEAR, FAILS, SHOWN = "holds", "same sign and order", "fails", "shown"
 
 
+class NoRowsError(ValueError):
+    """A table has none of the rows that a check asks for: a quick run may leave settings out."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """Mean over `n` seeds with its 95 % t interval; for a single seed all three are equal."""
@@ -112,7 +116,8 @@ def _select(check: Check, table: pd.DataFrame, where: Mapping, column: str) -> p
         raise ValueError(f"check {check.label!r}: the results of {check.experiment} lack the column {lacking[0]}")
     rows = table[np.logical_and.reduce([table[key] == value for key, value in where.items()])]
     if not len(rows) or rows["seed"].duplicated().any():
-        raise ValueError(f"check {check.label!r}: {check.experiment} has no row, or several a seed, for {dict(where)}")
+        kind = ValueError if len(rows) else NoRowsError
+        raise kind(f"check {check.label!r}: {check.experiment} has no row, or several a seed, for {dict(where)}")
     return rows.set_index("seed", drop=False).sort_index()
 
 
@@ -156,7 +161,8 @@ def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = No
     claim : Claim
         With its checks.
     load_full, load_quick : function of an experiment's name
-        Gives its table, or raises FileNotFoundError when there is none yet. Quick tables decide nothing.
+        Gives its table, or raises FileNotFoundError when there is none yet. Quick tables decide nothing, and may lack
+        rows that the full ones have.
     """
 
     def estimate(check, loader):
@@ -165,6 +171,10 @@ def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = No
             return None if sample is None else Estimate(*t_interval(sample), len(sample))
         except FileNotFoundError:
             return None
+        except NoRowsError as error:
+            if loader is load_quick:
+                return None
+            raise ValueError(f"claim {claim.id}: {error}") from error
         except ValueError as error:
             raise ValueError(f"claim {claim.id}: {error}") from error
 

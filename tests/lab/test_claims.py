@@ -174,6 +174,11 @@ def test_quick_results_are_shown_as_provisional_and_decide_nothing(tmp_path):
     assert [(m.ours, str(m.yours)) for m in row.measured] == [(None, "80 [74.4, 85.6]")]
 
 
+def test_a_quick_run_may_lack_rows_that_the_full_one_has(tmp_path):
+    row = evaluate(claim(tmp_path), lambda name: table(), lambda name: table()[table()["arm"] != "distilled"])
+    assert (row.verdict, [m.yours for m in row.measured]) == ("reproduced", [None])
+
+
 def test_full_results_decide_without_quick_ones(tmp_path):
     row = evaluate(claim(tmp_path), lambda name: table(), missing)
     assert (row.verdict, [m.yours for m in row.measured]) == ("reproduced", [None])
