@@ -31,7 +31,7 @@ RERUN = False
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 158})
+describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 157})
 
 # %% [markdown]
 # ## One teacher, three questions
@@ -109,6 +109,7 @@ print(f"untrained: hint {hint:.3f}, attention {at:.5f}, relational distance {rkd
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from kdbook.show import picture_slider, show_figure, show_ledger, show_picture
 from kdbook.show.style import HARD, SOFT, SOFT_SHIFTED
 
 METHODS = [  # method, type, mode, chapter, source
@@ -155,7 +156,11 @@ axes.set_xticks([0.48, 1.48, 2.48], types)
 axes.set_yticks([-0.46, -1.46, -2.46], modes)
 axes.tick_params(length=0)
 axes.spines[:].set_visible(False)
-plt.show()
+show_picture(
+    fig,
+    alt="Nine fields, types of knowledge in columns and modes in rows, with the methods of the table below. Most are offline; "
+    "online and self-distillation learn from responses, and no method here learns relations in either.",
+)
 
 # %%
 from IPython.display import Markdown
@@ -188,8 +193,6 @@ Markdown("\n".join(["| method | type | mode | chapter | source |", "|---|---|---
 # %%
 types_full = load("knowledge_types")
 my_types = run("knowledge_types", PROFILE, SEEDS, DEVICE, rerun=RERUN)
-from kdbook.show import picture_slider, show_figure, show_ledger
-
 show_figure("knowledge_types", types_full, my_types)
 
 # %% [markdown]
