@@ -47,7 +47,7 @@ def sizes(reference, mine=None) -> Figure:
 
     Left, a bar a model for its parameters, the share of the embeddings in another colour, and the published number as
     a cross on its end. Right, times as fast as BERT-base for one text over the parameters, both logarithmic, with the
-    published speed-ups. The bars shrink less than the layers do: word embeddings hardly shrink at all. Speed is no
+    published speed-ups. Word embeddings hardly shrink at all. Speed is no
     function of size: models of about one size differ several times.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))

@@ -39,9 +39,9 @@ def change(table, arm, than="full"):
 def ablation(reference, mine=None) -> Figure:
     """Jiao et al. 2020, Tables 2, 3 and 4.
 
-    Change of the mean score over tasks when one of the recipe's losses or stages is left out, or another layer map is
-    used. Published changes are all negative, that of the layer losses by far the largest. In ours the general stage is
-    missed most, the layer losses a little, and without the task stage or augmentation the score rises.
+    Change of the mean score when a loss or stage is left out, or another layer map is used. Published changes are all
+    negative, that of the layer losses by far the largest. In ours the general stage is missed most, the layer losses a
+    little, and without the task stage or augmentation the score rises.
     """
     fig, axes = plt.subplots(figsize=(12, 4.8))
     for at, (arm, colour) in enumerate(COLOURS.items()):
