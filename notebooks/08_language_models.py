@@ -19,7 +19,7 @@
 # - how TinyBERT is trained: layer by layer, first on any text, then on a task's;
 # - which parts of both recipes do the work, measured on real BERTs that train in minutes.
 #
-# *About two minutes on two cores; the full results on this page took longer, on two cores that five other jobs shared.*
+# *About two minutes on two cores; the full results on this page took longer, on a busy machine, and say so below.*
 
 # %% tags=["parameters"]
 PROFILE = "quick"
