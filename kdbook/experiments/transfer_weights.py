@@ -30,8 +30,8 @@ UNITS = {
     "fsp": 12.0, "rkd_d": 10.0, "rkd_a": 12.0, "sp": 1000.0, "cc": 50.0, "pkt": 2e4, "crd": 0.07,
 }  # fmt: skip
 FACTORS = {"full": (0.1, 0.4, 1.6, 6.4), "quick": (0.4, 6.4)}
-HINT_EPOCHS = (1, 2, 4)
-QUICK = ("at", "rkd_d", "pkt")  # a quick run tries the weights of these only, and for one network
+HINT_EPOCHS = {"full": (1, 2, 4), "quick": (1,)}
+QUICK = ("fitnet", "at", "rkd_d", "pkt")  # a quick run tries the weights of these only, and for one network
 RESPONSES = {
     False: [{"lr": lr} for lr in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)],
     True: [{"lr": lr} for lr in (0.025, 0.05, 0.1, 0.2, 0.4, 0.8)]
@@ -48,7 +48,7 @@ def variants(arm: str, profile: str) -> list[dict]:
     if method is None:
         return RESPONSES[kd]
     if method == "fitnet":
-        return [{"hint_epochs": epochs} for epochs in HINT_EPOCHS]
+        return [{"hint_epochs": epochs} for epochs in HINT_EPOCHS[profile]]
     return [{"beta": factor * UNITS[method]} for factor in FACTORS[profile]]
 
 

@@ -111,7 +111,8 @@ def test_an_unknown_experiment_is_named_with_those_there_are():
 def test_the_trials_of_an_experiment_are_its_own_distinct_and_can_be_stored(name, profile):
     trials = module(name).trials(profile)
     assert {t.experiment for t in trials} == {name}
-    told_apart = {(t.arm, t.seed, *map(t.settings.get, ("candidate", "temperature", "subset"))) for t in trials}
+    varied = ("candidate", "temperature", "subset", "lr", "alpha", "beta", "hint_epochs")
+    told_apart = {(t.arm, t.seed, *map(t.settings.get, varied)) for t in trials}
     assert len({t.id for t in trials}) == len(trials) == len(told_apart)
     assert {t.version for t in trials} == {module(name).VERSION}
     for trial in trials:
