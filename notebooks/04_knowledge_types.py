@@ -385,7 +385,7 @@ images_per_second = (
     costs.groupby("method").images_per_second.mean() / costs.query("method == 'kd'").images_per_second.mean()
 )
 memory = costs.groupby("method").extra_bytes.mean() / 2**20
-lines_of_code = {"response": "one loss", "feature": "layers to choose, regressors, maps", "relation": "a loss a batch"}
+complexity = {"response": "one loss", "feature": "layers to choose, regressors, maps", "relation": "a loss a batch"}
 embedding = types_full.groupby("arm")[["recall_new", "few_shot"]].mean() * 100
 
 
@@ -408,7 +408,7 @@ for kind in types:
         "memory besides, MiB": span([memory[n] for n in arms], "{:.1f}"),
         "recall@1 of new classes, %": span([embedding.recall_new[a] for a in added], "{:.1f}"),
         "few-shot accuracy, %": span([embedding.few_shot[a] for a in added], "{:.1f}"),
-        "complexity": lines_of_code[kind],
+        "complexity": complexity[kind],
     }
 pd.set_option("display.max_colwidth", None)
 pd.DataFrame(table)
@@ -475,6 +475,10 @@ best, worst = min(added, key=added.get), max(added, key=added.get)
 across = [COMPARED[n].label for n in COMPARED if n not in NEEDS_MAPS and mean[f"mlp_{n}"] > mean["mlp_hard"]]
 
 
+tried = {arm: rows.set_index("beta").validation_errors for arm, rows in weights.dropna(subset="beta").groupby("arm")}
+at_the_edge = [arm for arm, found in tried.items() if found.idxmin() in (found.index.min(), found.index.max())]
+
+
 def listed(names):
     return ", ".join(names) if names else "none of them"
 
@@ -488,6 +492,8 @@ Markdown(f"""
 - **For the MLP**, whose teacher is of another family, clearly better than soft targets alone when added to them:
   {listed(clear_mlp)}. Across the families every relation method runs; with more errors than the MLP of labels alone: {listed(across)}.
 - **From three classes of an API** a student makes {mean["api"]:.0f} errors, from all ten {mean["kd"]:.0f}.
+- **A comparison is as fair as its tuning**: for {len(at_the_edge)} of {len(tried)} arms the weight in use is the smallest or
+  the largest that was tried, so that a wider grid may serve them better.
 - **The few-shot ranking is another one**: with soft targets {embedding.few_shot["kd"]:.1f} % of unseen digits are right, with labels
   {embedding.few_shot["hard"]:.1f} %; the best method, {COMPARED[embedding.few_shot[[*COMPARED]].idxmax()].label} beside labels, has
   {embedding.few_shot[[*COMPARED]].max():.1f} %, and the teacher itself {embedding.few_shot["teacher"]:.1f} %.

@@ -47,7 +47,7 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
     before = dict(os.environ)
     if out:
         os.environ["KDBOOK_OUT"] = str(out.resolve())
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}.") as folder:
+    with tempfile.TemporaryDirectory(prefix="kdbook-") as folder:  # a kill leaves nothing among the chapters
         script, executed = Path(folder) / "in.ipynb", Path(folder) / "out.ipynb"
         nbformat.write(notebook, script)
         try:
@@ -56,7 +56,7 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
             raise ChapterError(f"no Jupyter kernel {KERNEL!r} to run {source.name}: `make setup` installs it") from None
         except PapermillExecutionError as error:
             failed = output.with_suffix(".failed.ipynb")
-            os.replace(executed, failed)
+            write_atomically(failed, executed.read_bytes())
             told = f"{error.ename}: {error.evalue}"
             raise ChapterError(f"{source.name}, cell {error.exec_count}: {told}; see {failed}") from error
         finally:

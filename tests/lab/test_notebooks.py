@@ -49,6 +49,19 @@ def test_a_chapter_is_executed_with_parameters_and_its_output_folder(chapter, tm
     assert outputs(output) == "whole\nfull True\n"
 
 
+def test_nothing_stands_beside_the_chapters_while_one_runs(chapter, tmp_path, monkeypatch):
+    seen = []
+
+    def killed(script, executed, parameters):
+        seen.extend(path.name for path in tmp_path.iterdir())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(notebooks, "_papermill", killed)
+    with pytest.raises(KeyboardInterrupt):
+        execute(chapter, tmp_path / "09_test.ipynb")
+    assert seen == [path.name for path in tmp_path.iterdir()] == ["09_test.py"]
+
+
 @pytest.mark.slow
 def test_the_committed_form_has_the_cells_of_the_script_and_counts_from_one(chapter, tmp_path, monkeypatch):
     monkeypatch.delenv("KDBOOK_OUT")

@@ -33,6 +33,11 @@ def test_there_are_chapters():
     assert [p.stem for p in SCRIPTS][:4] == ["00_overview", "01_dark_knowledge", "02_temperature", "03_math"]
 
 
+def test_every_notebook_in_the_folder_or_below_has_its_script():
+    found = [p for p in (ROOT / "notebooks").rglob("*.ipynb") if p.parent.name != ".ipynb_checkpoints"]
+    assert sorted(p.with_suffix(".py") for p in found if not p.name.endswith(".failed.ipynb")) == SCRIPTS
+
+
 @chapters
 def test_script_and_notebook_hold_the_same_text(script):
     def body(text):
