@@ -89,10 +89,9 @@ class Bert(nn.Module):
         real = x > 0
         asked = {"input_ids": x, "attention_mask": None if bool(real.all()) else real.long()}
         if self.kind == "bert":
-            ends = (x == self.separator).cumsum(1) - (
-                x == self.separator
-            ).long()  # how many texts ended before this token
-            asked["token_type_ids"] = ends.clamp_max(1) * real
+            ends = (x == self.separator).long()
+            before = ends.cumsum(1) - ends  # how many texts ended before each token
+            asked["token_type_ids"] = before.clamp_max(1) * real
             return list(self.net.bert(**asked, output_hidden_states=True).hidden_states)
         return list(self.net.distilbert(**asked, output_hidden_states=True).hidden_states)
 

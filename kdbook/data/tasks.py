@@ -14,8 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kdbook.data.files import verified_bytes
-from kdbook.data.glosses import PARTS, bin_of, definition_of
+from kdbook.data.glosses import PARTS, bin_of, check_part, definition_of, synset_lines
 
 LONGEST = 64  # characters of each definition of a pair: two mostly fit into the 32 tokens of our models
 SPEECH = {"n": 0, "v": 1, "a": 2, "s": 2, "r": 3}  # WordNet's letters; s is an adjective too
@@ -67,8 +66,7 @@ def synsets() -> dict[str, Synset]:
     """
     part_of_bin = {number: part for part in NARROW for number in PARTS[part]}
     found = {}
-    for line in verified_bytes("wordnet/glosses.tsv").decode().splitlines():
-        number, sense, lemmas, above, gloss = line.split("\t")
+    for number, sense, lemmas, above, gloss in synset_lines():
         text = definition_of(gloss)
         part = part_of_bin[bin_of(text)]
         found[number] = Synset(number, sense, tuple(lemmas.split("|")), above, text, part)
@@ -110,16 +108,20 @@ def load(name: str, part: str, limit: int | None = None, seed: int = 0) -> tuple
     ValueError
         For an unknown task or part, or a limit below 1.
     """
-    if name not in TASKS:
-        raise ValueError(f"task must be one of {', '.join(TASKS)}, got {name!r}")
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be 1 or more, or None for all, got {limit}")
+    check_request(name, TASKS, part, limit)
     groups = [group for narrow in NARROW if PARTS[narrow].start in PARTS[part] for group in _groups(name, narrow)]
     order = torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))
     rows = [row for at in order.tolist() for row in groups[at]][:limit]
     return [text for text, _ in rows], torch.tensor([label for _, label in rows])
+
+
+def check_request(name: str, known: Mapping, part: str, limit: int | None) -> None:
+    """Raise ValueError for a task that is not among the `known` ones, an unknown part, or a limit below 1."""
+    if name not in known:
+        raise ValueError(f"task must be one of {', '.join(known)}, got {name!r}")
+    check_part(part)
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be 1 or more, or None for all, got {limit}")
 
 
 def macro(scores: Mapping[str, float]) -> float:

@@ -5,17 +5,14 @@ pair [CLS] first [SEP] second [SEP], as for BERT (Devlin et al. 2019, section 3)
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from kdbook.data.files import verified_bytes
-from kdbook.data.glosses import PARTS, bin_of, definition_of
-from kdbook.data.images import Split
+from kdbook.data.glosses import PARTS, Texts, bin_of, check_part, definition_of, padded, synset_lines
 
 VOCABULARY = 2048
 LENGTH = 32  # tokens of the longest sequence; longer texts are cut
@@ -25,8 +22,8 @@ TRAINED_ON = 16_000  # definitions for the vocabulary: more change few of its pi
 
 
 @dataclass(frozen=True)
-class Tokens(Split):
-    """Texts as a `Split`: x (N, L), int64, holds the numbers of word pieces, 0 as filling.
+class Tokens(Texts):
+    """Texts whose x (N, L) holds the numbers of word pieces, 0 as filling.
 
     Parameters
     ----------
@@ -45,13 +42,6 @@ class Tokens(Split):
         ranked = mixed[(lengths[mixed] + 2 * torch.rand(len(self))).argsort()]
         buckets = list(ranked.split(self.bucket))
         return torch.cat([buckets[i] for i in torch.randperm(len(buckets))])
-
-    def batches(self, order: Tensor, view: None, batch_size: int) -> Iterator[tuple[Tensor, slice]]:
-        """Batches (B, L) of token numbers in the given order, L that of the longest text, and the part of `order`."""
-        lengths = (self.x > 0).sum(1)
-        for start in range(0, len(order), batch_size):
-            at = slice(start, min(start + batch_size, len(order)))
-            yield self.x[order[at], : max(1, int(lengths[order[at]].max()))], at
 
 
 @cache
@@ -81,15 +71,17 @@ def encode(texts: Sequence[str] | Sequence[tuple[str, str]]) -> Tensor:
     ValueError
         For an empty sequence, or a text without a single character.
     """
-    if not texts:
-        raise ValueError("texts must hold at least one text, got an empty sequence")
+    check_texts(texts)
+    return padded([e.ids for e in tokenizer().encode_batch(list(texts))])
+
+
+def check_texts(texts: Sequence[str] | Sequence[tuple[str, str]]) -> None:
+    """Raise ValueError for no text at all, or for an empty one, with its place."""
+    if not len(texts):
+        raise ValueError("texts must hold at least one text, got none")
     for at, text in enumerate(texts):
         if not all(part.strip() for part in ([text] if isinstance(text, str) else text)):
             raise ValueError(f"text {at} is empty: leave it out")
-    found = [e.ids for e in tokenizer().encode_batch(list(texts))]
-    x = np.zeros((len(found), max(map(len, found))), dtype=np.int64)
-    x[np.arange(x.shape[1]) < np.array([len(ids) for ids in found])[:, None]] = np.concatenate(found)
-    return torch.from_numpy(x)
 
 
 def decode(tokens: Sequence[int]) -> str:
@@ -111,10 +103,8 @@ def definitions(part: str = "train") -> tuple[str, ...]:
     ValueError
         For an unknown part.
     """
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
-    lines = verified_bytes("wordnet/glosses.tsv").decode().splitlines()
-    texts = {definition_of(line.rsplit("\t", 1)[1]) for line in lines}
+    check_part(part)
+    texts = {definition_of(gloss) for *_, gloss in synset_lines()}
     kept = [text for text in texts if text and bin_of(text) in PARTS[part]]
     return tuple(sorted(kept, key=lambda text: hashlib.sha256(text.encode()).digest()))
 

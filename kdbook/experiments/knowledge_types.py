@@ -180,7 +180,7 @@ def settings(arm: str, profile: str) -> dict:
 
 
 def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Teachers, then all arms of every student seed; and one trial that measures what each method costs."""
+    """Teachers, then all arms of every student seed."""
     check_profile(profile)
     chosen = seeds_of(seeds, SEEDS[profile]["student"])
     made = [teacher(profile, s) for s in range(min(SEEDS[profile]["teacher"], len(chosen)))]

@@ -171,11 +171,9 @@ def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = No
             return None if sample is None else Estimate(*t_interval(sample), len(sample))
         except FileNotFoundError:
             return None
-        except NoRowsError as error:
-            if loader is load_quick:
-                return None
-            raise ValueError(f"claim {claim.id}: {error}") from error
         except ValueError as error:
+            if isinstance(error, NoRowsError) and loader is load_quick:
+                return None
             raise ValueError(f"claim {claim.id}: {error}") from error
 
     ours = [estimate(check, load_full) for check in claim.checks]

@@ -44,10 +44,10 @@ NAMES = {
 }
 
 
-def change(table, arm):
-    """Macro score of a fine-tuned arm minus that of the full recipe, seed by seed."""
-    scores = table[table.task == "macro"].pivot_table(index="seed", columns="arm", values="score")
-    return (scores[f"tasks_{arm}"] - scores["tasks_triple"]).dropna()
+def change(table, arm, than):
+    """Macro score of an arm minus that of another, seed by seed."""
+    scores = rows_of(table, {"task": "macro"}).pivot_table(index="seed", columns="arm", values="score")
+    return (scores[arm] - scores[than]).dropna()
 
 
 @figure("distilbert_ablation", chapter="08")
@@ -59,10 +59,11 @@ def ablation(reference, mine=None) -> Figure:
     """
     fig, axes = plt.subplots(figsize=(8, 4.2))
     for at, arm in enumerate(LEFT_OUT):
-        seeds_and_interval(axes, at, change(reference, arm), SOFT, "reference" if at == 0 else None)
+        compared = f"tasks_{arm}", "tasks_triple"
+        seeds_and_interval(axes, at, change(reference, *compared), SOFT, "reference" if at == 0 else None)
         published(axes, at, PUBLISHED_CHANGE[arm], "published (GLUE)" if at == 0 else None)
         if mine is not None:
-            yours(axes, at, change(mine, arm), "yours (quick)" if at == 0 else None)
+            yours(axes, at, change(mine, *compared), "yours (quick)" if at == 0 else None)
     axes.axhline(0, color="#999999", lw=1)
     axes.set_xticks(range(len(LEFT_OUT)), list(LEFT_OUT.values()))
     axes.grid(axis="x", visible=False)

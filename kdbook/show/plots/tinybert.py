@@ -7,6 +7,7 @@ from kdbook.data.wordpiece import tokenizer
 from kdbook.experiments.tinybert import PUBLISHED, PUBLISHED_GLUE
 from kdbook.show.drawing import compare_arms, published, rows_of, seeds_and_interval, yours
 from kdbook.show.figures import figure
+from kdbook.show.plots.distilbert import change
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER
 
 PARTS = {
@@ -29,12 +30,6 @@ COLOURS = {
 GROUPS = {2: "losses, without", 6: "stages, without", 8.5: "instead of a uniform map"}
 
 
-def change(table, arm, than="full"):
-    """Macro score of an arm minus that of the full recipe, seed by seed."""
-    scores = rows_of(table, {"task": "macro"}).pivot_table(index="seed", columns="arm", values="score")
-    return (scores[arm] - scores[than]).dropna()
-
-
 @figure("tinybert_ablation", chapter="08")
 def ablation(reference, mine=None) -> Figure:
     """Jiao et al. 2020, Tables 2, 3 and 4.
@@ -45,10 +40,10 @@ def ablation(reference, mine=None) -> Figure:
     """
     fig, axes = plt.subplots(figsize=(12, 4.8))
     for at, (arm, colour) in enumerate(COLOURS.items()):
-        seeds_and_interval(axes, at, change(reference, arm), colour)
+        seeds_and_interval(axes, at, change(reference, arm, "full"), colour)
         published(axes, at, PUBLISHED[arm] - PUBLISHED["full"], "published (GLUE)" if at == 0 else None)
         if mine is not None:
-            yours(axes, at, change(mine, arm), "yours (quick)" if at == 0 else None)
+            yours(axes, at, change(mine, arm, "full"), "yours (quick)" if at == 0 else None)
     axes.axhline(0, color="#999999", lw=1)
     for at in (4.5, 7.5):
         axes.axvline(at, color="#999999", lw=0.8, ls=":")
