@@ -62,7 +62,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from kdbook.data import load_images
-from kdbook.show import answer, picture_slider, show_figure, show_live, temperature_explorer
+from kdbook.show import answer, picture_slider, show_figure, show_live, temperature_explorer, temperature_slider
 from kdbook.show.style import SOFT, TEACHER
 
 views = load("temperature_views")
@@ -96,6 +96,15 @@ def answers_alt(T):
 picture_slider(
     "temperature T", [0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 20, 40, 100], draw_answers, alt=answers_alt, start=2
 )
+
+# %% [markdown]
+# Six answers at thirteen temperatures. Below is one answer at a time and *any* temperature, for twelve test images from the most
+# doubtful to the surest: their logits lie in this page, and your browser divides them. How hot must it get before the second
+# class of a sure answer has half the probability of the first?
+
+# %%
+twelve = doubt[::-170]
+temperature_slider(images[twelve], logits[twelve], labels[twelve])
 
 # %% [markdown]
 # With a kernel you can look at any of the first 2,000 test images, or type logits of your own. *Dark mass* is the

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST as `Split`s on the device, and the 25 shifts of up to two pixels as views."""
+"""MNIST and Fashion-MNIST as one `Split` a part, on the device, and the 25 shifts of up to two pixels as views."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
