@@ -240,17 +240,28 @@ picture_slider("image", range(1, 13), draw_answer, alt=answer_alt)
 # it trains the *quick* versions and draws them beside.
 
 # %% [markdown]
-# ## Two exercises
+# ## Exercises
 #
-# Both use published numbers only. Replace the `...`, run the cell, and read what it says.
+# The first two use published numbers only. Replace the `...`, run the cell, and read what it says.
 #
 # **1.** How many times fewer parameters has 784-800-800-10 than 784-1200-1200-10? Count weights *and* biases.
 
 # %%
-from kdbook.teach import check_gap_closed, check_size_ratio
+from kdbook.teach import check_gap_closed, check_other_alpha, check_size_ratio
 
 my_ratio = ...
 check_size_ratio(my_ratio)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def parameters(*sizes):
+    return sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))  # each unit has a bias besides its weights
+
+
+check_size_ratio(parameters(784, 1200, 1200, 10) / parameters(784, 800, 800, 10))
 
 # %% [markdown]
 # **2.** The published errors are 67 (teacher), 146 (hard labels), 74 (distilled). Which share of the gap between the two
@@ -259,6 +270,27 @@ check_size_ratio(my_ratio)
 # %%
 my_share = ...
 check_gap_closed(my_share)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_gap_closed((146 - 74) / (146 - 67))
+
+# %% [markdown]
+# **3. Spot the difference.** A repository writes its loss as $(1 - a)\, \mathrm{KL}(p\,\|\,q) + a\, \mathrm{CE}(y, q_{T=1})$.
+# You want what this book calls $\alpha = 0.9$ at $T = 4$. Which $a$ gives the two terms the same ratio?
+
+# %%
+my_a = ...
+check_other_alpha(my_a)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+soft, hard = 0.9 * 4**2, 1 - 0.9  # what stands before KL and before CE in this book
+check_other_alpha(hard / (soft + hard))
 
 # %% [markdown]
 # ## The ledger

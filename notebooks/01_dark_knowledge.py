@@ -352,7 +352,7 @@ show_figure("ablation_fidelity", ablations, my_ablations)
 # **1.** Write the softmax at a temperature without `torch.softmax`. The check says what is wrong, not what is right.
 
 # %%
-from kdbook.teach import check_information, check_missing_bias, check_soft_targets
+from kdbook.teach import check_information, check_missing_bias, check_repaired_cross_entropy, check_soft_targets
 
 
 def my_soft_targets(logits, temperature):
@@ -360,6 +360,18 @@ def my_soft_targets(logits, temperature):
 
 
 check_soft_targets(my_soft_targets)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, temperature):
+    e = ((logits - logits.amax(-1, keepdim=True)) / temperature).exp()
+    return e / e.sum(-1, keepdim=True)
+
+
+check_soft_targets(one_answer)
 
 
 # %% [markdown]
@@ -373,6 +385,17 @@ def my_information(p):
 
 check_information(my_information)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def bits(p):
+    return -(p * p.log2()).nansum(-1)
+
+
+check_information(lambda p: bits(p.mean(0)) - bits(p).mean())
+
 
 # %% [markdown]
 # **3.** A student answers class 3 too seldom. Find the number to add to its logit, from logits and labels that it did not
@@ -385,6 +408,45 @@ def my_bias(logits, labels):
 
 
 check_missing_bias(my_bias)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, labels):
+    three = F.one_hot(torch.tensor(3), logits.shape[-1])
+    return min(torch.arange(-10, 10, 0.1), key=lambda bias: ((logits + bias * three).argmax(-1) != labels).sum())
+
+
+check_missing_bias(one_answer)
+
+
+# %% [markdown]
+# **4. Spot the bug.** Lines like these are in published code. They pass every test with small logits; then a student becomes
+# sure of itself, and its loss is infinite. Mend them.
+
+
+# %%
+def cross_entropy_of_answers(student_logits, teacher_logits, temperature):
+    p = torch.softmax(teacher_logits / temperature, dim=-1)
+    q = torch.softmax(student_logits / temperature, dim=-1)
+    return -(p * torch.log(q)).sum(-1).mean()
+
+
+check_repaired_cross_entropy(cross_entropy_of_answers)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(student_logits, teacher_logits, temperature):
+    p = torch.softmax(teacher_logits / temperature, dim=-1)
+    return -(p * torch.log_softmax(student_logits / temperature, dim=-1)).sum(-1).mean()
+
+
+check_repaired_cross_entropy(one_answer)
 
 # %% [markdown]
 # ## The claims of this chapter

@@ -231,7 +231,7 @@ show_figure("alpha_sweep", alphas, my_alphas)
 # **1.** Write the dark mass: how much probability all classes but the top one have together, at a temperature.
 
 # %%
-from kdbook.teach import check_dark_mass, check_temperature_for_top
+from kdbook.teach import check_dark_mass, check_repaired_stack, check_temperature_for_top
 
 
 def my_dark_mass(logits, temperature):
@@ -239,6 +239,12 @@ def my_dark_mass(logits, temperature):
 
 
 check_dark_mass(my_dark_mass)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_dark_mass(lambda logits, temperature: 1 - (logits / temperature).softmax(-1).amax(-1))
 
 
 # %% [markdown]
@@ -253,8 +259,46 @@ def my_temperature(logits, top):
 
 check_temperature_for_top(my_temperature)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, top):
+    low, high = 1e-3, 1e3
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        if (logits / middle).softmax(-1).max() > top:
+            low = middle
+        else:
+            high = middle
+    return middle
+
+
+check_temperature_for_top(one_answer)
+
+
 # %% [markdown]
-# **3.** (without a check) In the explorer, find logits for which the dark mass at $T = 4$ is larger than at $T = 20$. If you
+# **3. Spot the bug.** Much published code calls `F.softmax(logits / T)` and names no axis. PyTorch then warns, and picks one by
+# a rule of its own, which is spelled out here. Mend it, so that a stack of answers of several nets is softened as well.
+
+
+# %%
+def soften(logits, temperature):
+    axis = 0 if logits.ndim in (0, 1, 3) else 1
+    return torch.softmax(logits / temperature, dim=axis)
+
+
+check_repaired_stack(soften)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_repaired_stack(lambda logits, temperature: torch.softmax(logits / temperature, dim=-1))
+
+# %% [markdown]
+# **4.** (without a check) In the explorer, find logits for which the dark mass at $T = 4$ is larger than at $T = 20$. If you
 # cannot, say why.
 #
 # ## The claims of this chapter

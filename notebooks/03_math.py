@@ -310,7 +310,13 @@ show_figure("munge_students", limit, my_limit)
 # **1.** Write the loss. The check knows a dozen usual mistakes.
 
 # %%
-from kdbook.teach import check_kd_loss, check_logit_limit, check_soft_gradient
+from kdbook.teach import (
+    check_kd_loss,
+    check_logit_limit,
+    check_repaired_mixture,
+    check_repaired_soft_loss,
+    check_soft_gradient,
+)
 
 
 def my_kd_loss(student_logits, teacher_logits, labels, temperature, alpha):
@@ -318,6 +324,19 @@ def my_kd_loss(student_logits, teacher_logits, labels, temperature, alpha):
 
 
 check_kd_loss(my_kd_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(student_logits, teacher_logits, labels, temperature, alpha):
+    log_q, p = (student_logits / temperature).log_softmax(-1), (teacher_logits / temperature).softmax(-1)
+    soft = temperature**2 * F.kl_div(log_q, p, reduction="batchmean")
+    return alpha * soft + (1 - alpha) * F.cross_entropy(student_logits, labels)
+
+
+check_kd_loss(one_answer)
 
 
 # %% [markdown]
@@ -331,6 +350,12 @@ def my_gradient(student_logits, teacher_logits, temperature):
 
 check_soft_gradient(my_gradient)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_soft_gradient(lambda s, t, T: ((s / T).softmax(-1) - (t / T).softmax(-1)) / T)
+
 
 # %% [markdown]
 # **3.** Write what $T^2\,\mathrm{KL}$ tends to. Try your answer on logits to which a constant was added.
@@ -342,6 +367,65 @@ def my_limit_loss(student_logits, teacher_logits):
 
 
 check_logit_limit(my_limit_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_logit_limit(lambda s, t: (s - t).var(-1, correction=0) / 2)  # the variance takes the mean off by itself
+
+
+# %% [markdown]
+# **4. Spot the bug.** A soft loss as it stands in a repository that many others have copied, with the default of PyTorch's
+# `KLDivLoss` written out. Mend it.
+
+
+# %%
+def soft_loss_in_use(student_logits, teacher_logits, temperature):
+    log_q, p = (student_logits / temperature).log_softmax(-1), (teacher_logits / temperature).softmax(-1)
+    return F.kl_div(log_q, p, reduction="none").mean() * temperature**2
+
+
+check_repaired_soft_loss(soft_loss_in_use)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(student_logits, teacher_logits, temperature):
+    log_q, p = (student_logits / temperature).log_softmax(-1), (teacher_logits / temperature).softmax(-1)
+    return F.kl_div(log_q, p, reduction="batchmean") * temperature**2
+
+
+check_repaired_soft_loss(one_answer)
+
+
+# %% [markdown]
+# **5. Spot the bug.** Here the soft term is right. What is wrong with the mixture?
+
+
+# %%
+def mixture_in_use(student_logits, teacher_logits, labels, temperature, alpha):
+    student_logits, teacher_logits = student_logits / temperature, teacher_logits / temperature
+    soft = F.kl_div(student_logits.log_softmax(-1), teacher_logits.softmax(-1), reduction="batchmean")
+    return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student_logits, labels)
+
+
+check_repaired_mixture(mixture_in_use)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(student_logits, teacher_logits, labels, temperature, alpha):
+    log_q, p = (student_logits / temperature).log_softmax(-1), (teacher_logits / temperature).softmax(-1)
+    soft = F.kl_div(log_q, p, reduction="batchmean")
+    return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student_logits, labels)
+
+
+check_repaired_mixture(one_answer)
 
 # %% [markdown]
 # ## The claims of this chapter

@@ -423,7 +423,7 @@ pd.DataFrame(table)
 # **1.** Write the attention map of a layer.
 
 # %%
-from kdbook.teach import check_attention_map, check_relational_distance
+from kdbook.teach import check_attention_map, check_relational_distance, check_repaired_similarity
 
 
 def my_attention_map(features):
@@ -431,6 +431,12 @@ def my_attention_map(features):
 
 
 check_attention_map(my_attention_map)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_attention_map(lambda features: F.normalize(features.square().mean(1).flatten(1)))
 
 
 # %% [markdown]
@@ -444,8 +450,50 @@ def my_relational_distance(f_s, f_t):
 
 check_relational_distance(my_relational_distance)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def in_mean_distances(f):
+    d = torch.cdist(f, f)
+    return d / d[d > 0].mean()
+
+
+check_relational_distance(lambda f_s, f_t: F.smooth_l1_loss(in_mean_distances(f_s), in_mean_distances(f_t)))
+
+
 # %% [markdown]
-# **3.** (without a check) Turn all of a student's embeddings by one rotation, or make them twice as long. Which of the ten
+# **3. Spot the bug.** The similarity-preserving loss (Tung and Mori 2019) compares the rows of $F F^\top$, each divided by its
+# Euclidean norm. This version stands in a well-known library for distillation, and in what was copied from it. Mend it.
+
+
+# %%
+def similarity_loss(f_s, f_t):
+    def rows(f):
+        return F.normalize(f @ f.T, 1)
+
+    return (rows(f_s) - rows(f_t)).square().sum() / len(f_s) ** 2
+
+
+check_repaired_similarity(similarity_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(f_s, f_t):
+    def rows(f):
+        return F.normalize(f @ f.T, dim=1)  # the second argument by position is the norm's power, not its axis
+
+    return (rows(f_s) - rows(f_t)).square().sum() / len(f_s) ** 2
+
+
+check_repaired_similarity(one_answer)
+
+# %% [markdown]
+# **4.** (without a check) Turn all of a student's embeddings by one rotation, or make them twice as long. Which of the ten
 # losses change, and which cannot see it?
 #
 # ## The claims of this chapter

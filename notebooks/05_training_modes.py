@@ -367,7 +367,7 @@ pd.DataFrame({LABELS[arm]: closing_row(arm) for arm in ARMS}).T
 # solution: try to write it without a loop.)
 
 # %%
-from kdbook.teach import check_mutual_loss, check_progressive_targets
+from kdbook.teach import check_mutual_loss, check_progressive_targets, check_repaired_exits
 
 
 def my_mutual_loss(logits, labels):
@@ -375,6 +375,21 @@ def my_mutual_loss(logits, labels):
 
 
 check_mutual_loss(my_mutual_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, labels):
+    nets, rows, classes = logits.shape
+    log_q, log_p = logits[:, None].log_softmax(-1), logits[None].detach().log_softmax(-1)
+    pairs = (log_p.exp() * (log_p - log_q)).sum(-1).mean(-1)  # (M, M): row i learns from column j, and i from i is 0
+    hard = F.cross_entropy(logits.reshape(-1, classes), labels.repeat(nets), reduction="none").view(nets, rows)
+    return hard.mean(1) + pairs.sum(1) / (nets - 1)
+
+
+check_mutual_loss(one_answer)
 
 # %% [markdown]
 # **2.** The targets of PS-KD for one batch. The table holds a row for each image of the training set; epochs count from 0.
@@ -387,8 +402,49 @@ def my_progressive_targets(table, index, labels, epoch, epochs, final):
 
 check_progressive_targets(my_progressive_targets)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(table, index, labels, epoch, epochs, final):
+    a = final * (epoch + 1) / epochs
+    return (1 - a) * F.one_hot(labels, table.shape[1]) + a * table[index]
+
+
+check_progressive_targets(one_answer)
+
+
 # %% [markdown]
-# **3.** (without a check) Draw, before you look at the code, the arrows of a mode of your own: two peers with one frozen
+# **3. Spot the bug.** One net with several exits: all learn the labels, and the deepest teaches the others. The value of this
+# loss is right. What is wrong is what it does in training. Mend it.
+
+
+# %%
+def exits_loss(logits, labels):
+    """logits (L, B, C), from the shallowest exit to the deepest; labels (B,)"""
+    p = logits[-1].softmax(-1)
+    hard = sum(F.cross_entropy(z, labels) for z in logits)
+    return hard + sum(F.kl_div(z.log_softmax(-1), p, reduction="batchmean") for z in logits[:-1])
+
+
+check_repaired_exits(exits_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, labels):
+    p = logits[-1].detach().softmax(-1)
+    hard = sum(F.cross_entropy(z, labels) for z in logits)
+    return hard + sum(F.kl_div(z.log_softmax(-1), p, reduction="batchmean") for z in logits[:-1])
+
+
+check_repaired_exits(one_answer)
+
+# %% [markdown]
+# **4.** (without a check) Draw, before you look at the code, the arrows of a mode of your own: two peers with one frozen
 # teacher, say. Then write its `learn` as a subclass of `TrainingMode` and let `who_teaches` find out whether you were right.
 #
 # ## The claims of this chapter

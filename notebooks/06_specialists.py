@@ -317,7 +317,7 @@ show_figure("specialists_distilled", distilled, my_distilled)
 # **1.** Write the correction. `share` is how often special texts really occur; in training they were one half.
 
 # %%
-from kdbook.teach import check_dustbin_correction, check_one_specialist
+from kdbook.teach import check_dustbin_correction, check_one_specialist, check_repaired_objective
 
 
 def my_correction(logits, share):
@@ -325,6 +325,19 @@ def my_correction(logits, share):
 
 
 check_dustbin_correction(my_correction)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, share):
+    corrected = logits.clone()
+    corrected[:, -1] += np.log((1 - share) / share)
+    return corrected
+
+
+check_dustbin_correction(one_answer)
 
 
 # %% [markdown]
@@ -338,8 +351,43 @@ def my_answer(generalist, known, specialist):
 
 check_one_specialist(my_answer)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(generalist, known, specialist):
+    told = generalist.clone()  # what the specialist says of every class: its dustbin shared out as the generalist would
+    told[known] = 0
+    told *= specialist[-1] / told.sum()
+    told[known] = specialist[:-1]
+    return (generalist + told) / 2
+
+
+check_one_specialist(one_answer)
+
 # %% [markdown]
-# **3.** (without a check) Why does the paper draw half of a batch from the rest? Imagine a specialist that sees only its own
+# **3. Spot the bug.** $\mathrm{KL}(p\,\|\,q)$, one term of what $q$ minimises, written with the arguments in the order in
+# which the formula has them. Many have written it so. Mend it.
+
+# %%
+import torch.nn.functional as F
+
+
+def disagreement(q, p):
+    return F.kl_div(p.log(), q, reduction="sum")
+
+
+check_repaired_objective(disagreement)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_repaired_objective(lambda q, p: F.kl_div(q.log(), p, reduction="sum"))
+
+# %% [markdown]
+# **4.** (without a check) Why does the paper draw half of a batch from the rest? Imagine a specialist that sees only its own
 # classes, and a text of another class that the generalist sent to it by mistake.
 #
 # ## The claims of this chapter
