@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 00 · Knowledge distillation: the idea, the book, the ledger
 #
 # **After this chapter you can say**
@@ -32,7 +32,7 @@ from kdbook.lab import describe_run, load, output_folder, run
 
 describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 156})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The problem: good nets are large, and small ones are worse
 #
 # A large net, or an average of several, makes few mistakes. It is also what you least want to run for every picture that
@@ -40,7 +40,7 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 156})
 # the teacher of the next chapter (two layers of 1200 units), its student (800), and some smaller nets, all untrained,
 # because speed does not depend on what the weights know.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 from kdbook.show import show_figure
 
 latency = load("latency")
@@ -60,18 +60,18 @@ table.style.format(
     {"milliseconds": "{:.3f}", "parameters": "{:,.0f}", "bytes": "{:,.0f}", "multiply_adds": "{:,.0f}"}
 ).hide()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The other half of the problem: train the small net on the same labels, and it makes more mistakes. The picture below is
 # the headline of the next chapter. Look at three columns first: the *teacher*, the student of *hard labels*, and the
 # student of *soft targets*. Black crosses are what Hinton, Vinyals and Dean published in 2015; dots are our runs, one a
 # seed; hollow diamonds are the run that this page has just made, with smaller nets and less data.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 hinton = load("hinton_mnist")
 my_hinton = run("hinton_mnist", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("hinton_errors", hinton, my_hinton)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The idea: copy the answers, not the weights
 #
 # A *hard label* says which class is right and nothing else. A trained teacher says more: how sure it is, and which wrong
@@ -84,7 +84,7 @@ show_figure("hinton_errors", hinton, my_hinton)
 # $t$ and $s$ are the logits of teacher and student, $y$ is the label, $\alpha$ the weight of the teacher's part. No weight
 # is copied, so the two nets need not resemble each other. Here is the whole arrangement:
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 import matplotlib.pyplot as plt
 
 from kdbook.show import show_picture
@@ -172,11 +172,11 @@ show_picture(
     alt="Three handwritten digits, from doubtful to clear, with the teacher's ten probabilities at T = 1 and T = 4.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # **Where does the teacher doubt?** Slide through twelve test images, from its most doubtful to its surest answers. Before
 # you look at the bars, guess its second choice. (Where a page has no slider, three of the twelve stand below.)
 
-# %%
+# %% slideshow={"slide_type": "-"}
 from kdbook.show import picture_slider
 
 names = ("least_certain", "most_certain")

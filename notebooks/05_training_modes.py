@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 05 · Three training modes: who teaches whom, and when
 #
 # **After this chapter you can say**
@@ -32,7 +32,7 @@ from kdbook.lab import describe_run, load, output_folder, run
 
 describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 44})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Three modes
 #
 # **Offline**: a teacher is trained to the end and frozen; then the student learns from its answers. Simple, and the two
@@ -56,7 +56,7 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 44})
 #
 # $$ L_i = \mathrm{CE}(q_i, y) + \frac{1}{M-1} \sum_{j \ne i} \mathrm{KL}(p_j \,\|\, q_i) \qquad p_j \text{ a constant} $$
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 import torch
 import torch.nn.functional as F
 
@@ -83,11 +83,11 @@ for nudge in (0.0, 1.0):
     gradients.append(z.grad[0])
 print(f"gradient of peer 1 moves by {(gradients[1] - gradients[0]).norm():.3f} when peer 2 is nudged")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # `who_teaches` does this for every pair, on the very objectives that are trained below. The arrows are what it found; nothing
 # is drawn by hand.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 from kdbook.show import picture_slider, show_figure
 
 modes = load("training_modes")
@@ -115,7 +115,7 @@ for epoch in range(epochs):
     table[index] = torch.tensor([[0.1, 0.7, 0.2], [0.2, 0.1, 0.7]])  # what a net would say in this epoch
     print(f"epoch {epoch + 1}: a = {a:.1f}, target of image 2 = {[round(float(v), 2) for v in target[0]]}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What they are worth: equal epochs
 #
 # A small convolutional student on 6,000 images of Fashion-MNIST, the same initial weights and the same batches under every
@@ -123,7 +123,7 @@ for epoch in range(epochs):
 # weights were chosen on validation images, with the same care for hard labels. Each dot below is one seed, *minus the same
 # seed with hard labels*.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 show_figure("training_modes_errors", modes, my_modes)
 
 # %% [markdown]
@@ -135,7 +135,7 @@ show_figure("training_modes_errors", modes, my_modes)
 # Two peers cost twice as much as one net, and a teacher has to be trained before it can teach. Counted in multiply-adds, a
 # backward pass as two forward ones, and with the teacher's training added where one was needed:
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("training_modes_compute", modes, my_modes)
 
 # %% [markdown]
@@ -196,11 +196,11 @@ print(f"spread of five other nets with hard labels: {second.std():.0f} errors ar
 # %%
 show_figure("training_modes_curriculum", modes, my_modes)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # **At which moment do the modes differ most?** Move through the epochs: each dot is a mode, with how vague its targets are
 # and how often the student agrees with them already.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
 
 from kdbook.show.plots.training_modes import CURVES, LABELS
@@ -274,14 +274,14 @@ pd.DataFrame({net: born_row(net) for net in ("mlp", "conv", "resnet", "mlp_long"
 # and added the last column: the same MLP for 60 epochs. It is a second look, not a prediction, and decides no verdict. In the
 # other columns the independent nets remain the better *ensemble* to compare with.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## One net, three exits
 #
 # Be Your Own Teacher. The deepest exit learns labels; each shallower one learns labels and the deepest one's answers. For
 # comparison all exits on labels alone, the net without early exits, and the direction turned round: the *first* exit as the
 # teacher of the others.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 exits = load("early_exits")
 my_exits = run("early_exits", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("early_exits_errors", exits, my_exits)
@@ -350,7 +350,7 @@ def closing_row(arm):
 
 pd.DataFrame({LABELS[arm]: closing_row(arm) for arm in ARMS}).T
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # - **You have a strong teacher, or will train many students:** offline. It is the only mode here that clearly beats hard
 #   labels. Store its answers once.
 # - **You have no teacher and one student:** hard labels, or label smoothing if calibration does not matter. With five seeds
