@@ -19,7 +19,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/$(or $(CHAPTER),[0-9][0-9])_*.py))
 NAMES := $(NOTEBOOKS:notebooks/%.py=%)
 # A notebook is executed again when one of these is newer than its last execution. (A full run writes results/full itself.)
 SOURCES := $(shell find kdbook -name '*.py' -o -name '*.yaml') $(if $(filter full,$(PROFILE)),,$(wildcard results/full/*))
-LINTED := $(wildcard kdbook tests benchmarks site/*.py notebooks/*.py)
+LINTED := $(wildcard kdbook tests benchmarks site/*.py workshop/*.py notebooks/*.py)
 
 # With several notebooks at a time each gets one thread; alone, a notebook takes all cores.
 ONE_THREAD = $(if $(filter-out 1,$(JOBS)),OMP_NUM_THREADS=1 MKL_NUM_THREADS=1)
@@ -27,7 +27,7 @@ IN_PARALLEL = $(ONE_THREAD) $(MAKE) --no-print-directory --keep-going --jobs=$(J
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help setup book test lab notebooks figures claims site lint bench clean chapter-exists executed refreshed
+.PHONY: help setup book test lab notebooks figures claims site workshop badges lint bench clean chapter-exists executed refreshed
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -81,6 +81,9 @@ claims: setup ## Write results/CLAIMS.md: each published number beside ours, wit
 
 site: setup .venv/.site-stamp site/node_modules/.package-lock.json ## Build the static pages into build/site/html
 	$(BIN)/python site/build.py
+
+workshop: setup site/node_modules/.package-lock.json ## Make the student and solutions editions and the slides in build/workshop
+	$(BIN)/python workshop/build.py
 
 .venv/.site-stamp: .venv/.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[site]'

@@ -89,9 +89,13 @@ def claims(profile, write):
 
 
 @cli.command()
-def doctor():
-    """Check this machine: versions, device, data, disk; what is missing and how to get it."""
-    from kdbook.lab.doctor import examine
+@click.option("--workshop", is_flag=True, help="Also what a class would wait for: kernel, port, stored trials, speed.")
+def doctor(workshop):
+    """Check this machine: versions, device, data, disk; what is missing and how to get it. No network is asked."""
+    if workshop:
+        from kdbook.lab.room import examine_room as examine
+    else:
+        from kdbook.lab.doctor import examine
 
     found = examine()
     for what, state, remedy in found:

@@ -84,7 +84,7 @@ show_figure("hinton_errors", hinton, my_hinton)
 # $t$ and $s$ are the logits of teacher and student, $y$ is the label, $\alpha$ the weight of the teacher's part. No weight
 # is copied, so the two nets need not resemble each other. Here is the whole arrangement:
 
-# %% slideshow={"slide_type": "slide"}
+# %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
 
 from kdbook.show import show_picture

@@ -68,8 +68,15 @@ def with_links_to_pages(notebook: nbformat.NotebookNode) -> nbformat.NotebookNod
     return notebook
 
 
-def vendor(static: Path) -> None:
+def vendor(static: Path, wanted: dict[str, str] = VENDORED) -> None:
     """Copy what a browser needs out of the installed npm packages.
+
+    Parameters
+    ----------
+    static : Path
+        Where to.
+    wanted : dict of str to str
+        Source in `node_modules` to folder below `static`.
 
     Raises
     ------
@@ -78,7 +85,7 @@ def vendor(static: Path) -> None:
     """
     if not MODULES.exists():
         raise FileNotFoundError(f"{MODULES} is missing: run `make site`, or `npm ci --prefix site`")
-    for name, folder in VENDORED.items():
+    for name, folder in wanted.items():
         origin, target = MODULES / name, static / folder
         target.parent.mkdir(parents=True, exist_ok=True)
         if origin.is_dir():
