@@ -85,6 +85,9 @@ site: setup .venv/.site-stamp site/node_modules/.package-lock.json ## Build the 
 workshop: setup site/node_modules/.package-lock.json ## Make the student and solutions editions and the slides in build/workshop
 	$(BIN)/python workshop/build.py
 
+badges: setup ## Write the README's badges for the address in CITATION.cff, or for REPOSITORY=https://host/owner/name
+	$(BIN)/python workshop/badges.py $(REPOSITORY)
+
 .venv/.site-stamp: .venv/.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[site]'
 	@touch $@
@@ -94,9 +97,10 @@ site/node_modules/.package-lock.json: site/package-lock.json
 	npm ci --prefix site
 	@touch $@
 
-lint: setup ## Check style and format
+lint: setup ## Check style and format, and the code host's workflow file
 	$(BIN)/ruff check $(LINTED)
 	$(BIN)/ruff format --check $(LINTED)
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 bench: setup ## Measure the speed and write benchmarks/README.md
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -105,6 +105,7 @@ def test_the_readme_names_the_tested_python():
         ("kdbook", ("speech", "ray")),
         ("notebooks", ("speech", "ray")),
         ("site", ("site",)),
+        ("workshop", ("dev",)),
         ("tests", ("speech", "ray", "dev")),
     ],
 )

@@ -59,7 +59,7 @@ def is_exercise(cell: NotebookNode) -> bool:
 
 
 def student(notebook: NotebookNode) -> NotebookNode:
-    """Without solutions, and without what the stubs' checks said; figures and sliders stay, so that it can be read first."""
+    """Without solutions, and without what the stubs' checks said; figures and sliders stay, to be read first."""
     for cell in notebook.cells:
         tags(cell)
         if is_exercise(cell):
@@ -155,7 +155,10 @@ def build(out: Path = OUT) -> list[str]:
 def main() -> int:
     """Build and check; returns the exit status."""
     found = build()
-    print("\n".join(found) or f"the workshop kit is ready in {OUT.relative_to(ROOT)}: student, solutions, slides, room.zip")
+    print(
+        "\n".join(found)
+        or f"the workshop kit is ready in {OUT.relative_to(ROOT)}: student, solutions, slides, room.zip"
+    )
     return int(bool(found))
 
 
