@@ -74,7 +74,7 @@ for name, out in (("teacher", t), ("student", s)):
 #
 # $$ d_{ij} = \lVert f_i - f_j \rVert \,/\, \mu, \qquad L_\text{RKD-D} = \overline{\mathrm{smooth}L_1(d^s_{ij}, d^t_{ij})} $$
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "slide"}
 import torch.nn.functional as F
 
 regressor = torch.nn.Conv2d(16, 64, 1)  # the student's middle layer has 16 channels, the teacher's 64
