@@ -162,7 +162,7 @@ def plans():
     """(title, minutes it claims, its rows) of every plan in the schedule."""
     page = (WORKSHOP / "schedule.md").read_text()
     for title, minutes, body in re.findall(
-        r"^## (.+) \((\d+) minutes\)\n(.*?)(?=^## )", page, re.MULTILINE | re.DOTALL
+        r"^## ([^\n(]+) \((\d+) minutes\)\n(.*?)(?=^## )", page, re.MULTILINE | re.DOTALL
     ):
         rows = [[part.strip() for part in line.strip("|").split("|")] for line in body.splitlines() if ":" in line[:7]]
         yield title, int(minutes), rows
