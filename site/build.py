@@ -229,7 +229,8 @@ def main() -> int:
 
     out = ROOT / "build" / "site"
     gather(out / "source")
-    asked = ["-W", "--keep-going", "-q", "-b", "html", "-d", out / "doctrees", out / "source", out / "html"]
+    shutil.rmtree(out / "html", ignore_errors=True)  # no page may stay whose source is gone
+    asked = ["-W", "--keep-going", "-q", "-E", "-b", "html", "-d", out / "doctrees", out / "source", out / "html"]
     if status := sphinx([str(part) for part in asked]):
         return status
     found = problems(out / "html")
