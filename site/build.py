@@ -36,6 +36,7 @@ VENDORED = {
 LOCAL = ("", "data", "mailto", "javascript")  # schemes that ask no server
 FONTS = ("woff2", "woff", "ttf")  # icons of the widgets; html-manager looks for them beside itself
 # What the reference lists, folder by folder; experiments are listed by the gallery and the ledger.
+UNLISTED = ("checks",)  # argument checks, which no reader calls
 DOCUMENTED = ("data", "models", "bert", "pretrained", "losses", "training", "experiments", "lab", "show", "teach")
 
 
@@ -163,24 +164,26 @@ def title_of(notebook: Path) -> str:
 
 
 def reference_pages() -> dict[str, str]:
-    """A page for each folder of the package, from its docstrings."""
+    """A page for each part of the package, from its docstrings: the folder's own first, then a heading a module."""
     package = Path(kdbook.__file__).parent
     pages = {}
     for name in DOCUMENTED:
         place = package / name
-        files = [place.with_suffix(".py")] if place.with_suffix(".py").exists() else sorted(place.glob("**/*.py"))
-        files = [f for f in files if "plots" not in f.parts and f.name != "__main__.py"]
-        modules = [".".join(("kdbook", *f.relative_to(package).with_suffix("").parts)) for f in files]
-        body = "\n\n".join(
-            f".. automodule:: {m.removesuffix('.__init__')}\n   :members:\n   :show-inheritance:" for m in modules
-        )
-        pages[name] = f"# kdbook.{name}\n\n```{{eval-rst}}\n{body}\n```\n"
+        inner = sorted(f for f in place.glob("*.py") if f.stem not in ("__init__", *UNLISTED))
+        parts = [automodule(f"kdbook.{name}")]
+        parts += [f"## {f.stem}\n\n{automodule(f'kdbook.{name}.{f.stem}')}" for f in inner]
+        pages[name] = f"# kdbook.{name}\n\n" + "\n".join(parts)
     listed = "\n".join(pages)
     pages["index"] = (
         "# Reference\n\nWhat the helper package offers, from its docstrings. A part uses those above it in this list, "
         f"never those below.\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
     )
     return pages
+
+
+def automodule(name: str) -> str:
+    """Sphinx's directive that documents a module."""
+    return f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :show-inheritance:\n```\n"
 
 
 class Page(HTMLParser):
@@ -233,7 +236,8 @@ def main() -> int:
 
     out = ROOT / "build" / "site"
     gather(out / "source")
-    asked = ["-W", "--keep-going", "-q", "-b", "html", "-d", out / "doctrees", out / "source", out / "html"]
+    shutil.rmtree(out / "html", ignore_errors=True)  # no page may stay whose source is gone
+    asked = ["-W", "--keep-going", "-q", "-E", "-b", "html", "-d", out / "doctrees", out / "source", out / "html"]
     if status := sphinx([str(part) for part in asked]):
         return status
     found = problems(out / "html")

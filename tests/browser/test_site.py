@@ -1,7 +1,10 @@
 """The built site in a browser that cannot leave this machine: `make site` first."""
 
 import re
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -12,11 +15,25 @@ from kdbook.show import answer
 HTML = Path(__file__).parents[2] / "build" / "site" / "html"
 
 
-@pytest.fixture
-def open_site(open_page, lacking):
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(lacking):
+    """Of the built site, served on this machine."""
     if not (HTML / "index.html").exists():
         lacking("the site is not built: make site")
-    return lambda name, width=1280: open_page((HTML / name).as_uri(), width)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=HTML)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def open_site(open_page, address):
+    return lambda name, width=1280: open_page(f"{address}/{name}", width)
 
 
 def shown_picture(page):
@@ -41,8 +58,7 @@ def test_a_slider_moves_by_keyboard_without_a_kernel_and_mathematics_is_set(open
 
 @pytest.mark.slow
 def test_the_search_finds_the_dustbin_in_the_chapter_on_specialists(open_site):
-    page, watch = open_site("search.html")
-    page.goto(page.url + "?q=dustbin")
+    page, watch = open_site("search.html?q=dustbin")
     page.locator("#search-results li a").first.wait_for(timeout=20_000)
     found = page.locator("#search-results li a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
     assert any("06_specialists" in link for link in found)
@@ -63,6 +79,14 @@ def test_the_ledger_is_searched_by_words_and_filtered_by_verdict(open_site):
     page.fill(".datatable-input", "dustbin")
     page.wait_for_function(f"document.querySelectorAll('#ledger tbody tr').length < {every}")
     assert all("dustbin" in text for text in lines.all_text_contents())
+    assert watch.errors == watch.outside == []
+
+
+@pytest.mark.slow
+def test_a_slider_works_in_a_page_that_no_server_serves(open_page, address):
+    page, watch = open_page((HTML / "chapters" / "02_temperature.html").as_uri())
+    page.locator(".widget-slider .noUi-handle").first.wait_for(timeout=30_000)
+    assert shown_picture(page).startswith("data:image/png")
     assert watch.errors == watch.outside == []
 
 

@@ -86,7 +86,7 @@ def test_links_that_a_cell_has_printed_lead_to_pages_and_sources_stay_as_they_ar
 
 def test_the_reference_has_a_page_for_each_part_that_names_its_modules():
     pages = build.reference_pages()
-    assert ".. automodule:: kdbook.losses.response\n" in pages["losses"]
+    assert "## response\n\n```{eval-rst}\n.. automodule:: kdbook.losses.response\n" in pages["losses"]
     assert all(name in pages["index"] for name in build.DOCUMENTED)
 
 
