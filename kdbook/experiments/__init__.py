@@ -30,6 +30,7 @@ EXPERIMENTS = (
     "specialist_clusters",
     "specialists",
     "specialists_distilled",
+    "mobile_vision",
     "bert_sizes",
     "distilbert",
     "tinybert",
