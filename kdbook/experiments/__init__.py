@@ -31,6 +31,8 @@ EXPERIMENTS = (
     "specialists",
     "specialists_distilled",
     "mobile_vision",
+    "mobile_latency",
+    "patience",
     "bert_sizes",
     "distilbert",
     "tinybert",

@@ -25,9 +25,9 @@ DATA = "fashion-mnist"
 COLOUR = {"cifar10": {"channels": 3, "classes": 10}, "cifar100": {"channels": 3, "classes": 100}}
 
 COLUMNS = {
-    "arm": "teacher, or a student's size and what it learns from: labels (hard), or besides them a teacher's soft targets",
+    "arm": "teacher; or a student's size and what it learns from: labels (hard), or a teacher's soft targets as well",
     "seed": "seed of weights and order",
-    "teacher_seed": "seed of the teacher (of a hard student's too, with which it is compared): seed mod number of teachers",
+    "teacher_seed": "seed of the teacher, with which a hard student is compared too; seed mod number of teachers",
     "test_errors": "wrong answers on the 10,000 test images, last epoch",
     "agreement": "share of test images with the teacher's top class",
     "mean_kl": "mean KL(teacher || student) over test images at T = 1, nats",
@@ -37,10 +37,9 @@ COLUMNS = {
 }
 TEACHERS, SIZES = ("resnet", "efficientnet"), ("quarter", "tenth")
 
-# Papers' students, teachers and students both on their data set: millions of parameters of teacher and student; accuracy
-# of the teacher, of the student alone (None where the source has none) and of the distilled student, %. Beyer et al.
-# 2021, section 3.6 (the teacher's size recalled); Touvron et al. 2021, the authors' table (sizes recalled);
-# Tian et al. 2020, Table 2, CIFAR-100 (sizes recalled).
+# Millions of parameters of teacher and student; accuracy of the teacher, of the student alone (None: not told) and of
+# the distilled student, %. Beyer et al. 2021, section 3.6; Touvron et al. 2021, the authors' table, for
+# ImageNet; Tian et al. 2020, Table 2, for CIFAR-100. All sizes are recalled.
 PUBLISHED = {
     "BiT-R152x2 > MobileNetV3-L": (236, 5.4, 83.0, None, 76.31),
     "RegNetY > DeiT-small": (84, 22, 82.9, 79.9, 80.9),

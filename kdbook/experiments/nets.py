@@ -11,7 +11,7 @@ from kdbook.training import CachedTeacher, Distillation, HardLabels, adam, fit, 
 
 
 def network(settings) -> nn.Module:
-    """Fresh network of a trial: what `net` says (lenet5, conv, resnet, mobilenet...), else an MLP, with regularisers."""
+    """Fresh network of a trial: what `net` names (lenet5, conv, mobilenet...), else an MLP with regularisers."""
     if settings.get("net") == "lenet5":
         return LeNet5()
     if settings.get("net") == "conv":
