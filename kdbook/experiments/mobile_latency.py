@@ -20,12 +20,14 @@ COLUMNS = {
     "seed": "round: in each, all nets are timed one after another",
     "batch_size": "images in one forward pass",
     "milliseconds": "median time of one forward pass, ms",
+    "processor_milliseconds": "processor time of one pass, all threads together, ms: others' work changes it little",
     "cpu_share": "processor time used while timing, % of all threads' time: far below 100 = others used the machine",
     "parameters": "trainable parameters",
     "multiply_adds": "multiply-adds for one image",
 }
 BATCH_SIZES = (1, 4, 16, 64, 256)
 PASSES = {"full": 60, "quick": 15}
+WARM_UP = 10
 SEEDS = {"full": 7, "quick": 2}
 
 
@@ -47,12 +49,13 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         x = torch.rand(batch_size, 28, 28, device=tools.device)
         for trial, net, timed in zip(trials, nets, rows, strict=True):
             began, used = time.perf_counter(), time.process_time()
-            milliseconds = median_milliseconds(net, x, trial.settings["passes"])
+            milliseconds = median_milliseconds(net, x, trial.settings["passes"], WARM_UP)
             wall, used = time.perf_counter() - began, time.process_time() - used
             timed.append(
                 {
                     "batch_size": batch_size,
                     "milliseconds": milliseconds,
+                    "processor_milliseconds": 1000 * used / (trial.settings["passes"] + WARM_UP),
                     "cpu_share": 100 * used / wall / torch.get_num_threads(),
                     "parameters": count_parameters(net),
                     "multiply_adds": count_multiply_adds(net),

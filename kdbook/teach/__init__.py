@@ -12,3 +12,4 @@ from kdbook.teach.overview import check_gap_closed, check_size_ratio
 from kdbook.teach.specialists import check_dustbin_correction, check_one_specialist
 from kdbook.teach.temperature import check_dark_mass, check_temperature_for_top
 from kdbook.teach.training_modes import check_mutual_loss, check_progressive_targets
+from kdbook.teach.vision import check_depthwise_saving, check_mixup, check_share_closed
