@@ -83,7 +83,7 @@ NETS = {
     },
 }
 KD = {"temperature": 4.0, "alpha": 0.9}
-TRAINING = {"samples": 10_000, "epochs": 8, "batch_size": 128, "lr": 0.1, "weight_decay": 5e-4}
+TRAINING = {"samples": 6_000, "epochs": 6, "batch_size": 64, "lr": 0.1, "weight_decay": 5e-4}
 SETTINGS = {
     "full": TRAINING,
     "quick": {**TRAINING, "samples": 1_500, "epochs": 3, "batch_size": 32},
