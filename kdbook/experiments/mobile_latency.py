@@ -26,9 +26,9 @@ COLUMNS = {
     "multiply_adds": "multiply-adds for one image",
 }
 BATCH_SIZES = (1, 4, 16, 64, 256)
-PASSES = {"full": 60, "quick": 15}
-WARM_UP = 10
-SEEDS = {"full": 7, "quick": 2}
+PASSES = {"full": 40, "quick": 8}
+WARM_UP = 3
+SEEDS = {"full": 5, "quick": 2}
 
 
 def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:

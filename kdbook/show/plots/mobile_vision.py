@@ -127,7 +127,7 @@ def accuracy(reference, mine=None) -> Figure:
     for colour, label in ((TEACHER, "teachers"), (HARD, "hard labels"), *((c, n) for n, c in TAUGHT.values())):
         panels[0].scatter([], [], s=45, color=colour, label=label)
     if mine is not None:
-        _own(panels[0], np.nan, [np.nan], "yours (quick)")
+        _own(panels[0], 0, [], "yours (quick)")
     panels[0].legend(fontsize=8, loc="lower right")
     panels[0].set(ylabel="right answers, %", xlabel="parameters", title="Weights")
     panels[1].set(xlabel="multiply-adds for one image", title="Operations")
