@@ -86,7 +86,7 @@ KD = {"temperature": 4.0, "alpha": 0.9}
 TRAINING = {"samples": 6_000, "epochs": 6, "batch_size": 64, "lr": 0.1, "weight_decay": 5e-4}
 SETTINGS = {
     "full": TRAINING,
-    "quick": {**TRAINING, "samples": 1_500, "epochs": 3, "batch_size": 32},
+    "quick": {**TRAINING, "samples": 1_000, "epochs": 3, "batch_size": 32},
 }
 SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 1}}
 

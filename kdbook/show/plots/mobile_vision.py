@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from kdbook.experiments.mobile_vision import PUBLISHED, SIZES, TEACHERS
 from kdbook.lab import load, t_interval
@@ -14,6 +14,8 @@ from kdbook.show.style import PUBLISHED as BLACK
 
 TAUGHT = {"resnet": ("taught by ResNet", SOFT), "efficientnet": ("taught by EfficientNet", SOFT_SHIFTED)}
 NETS = {"resnet": "ResNet", "efficientnet": "EfficientNet", "quarter": "MobileNet 1/4", "tenth": "MobileNet 1/10"}
+
+COSTS = (("parameters", 1e3), ("multiply_adds", 1e6), (None, 1))  # None: the time, which another experiment measured
 
 
 def against_teacher(table, size: str, taught: str):
@@ -107,10 +109,10 @@ def accuracy(reference, mine=None) -> Figure:
     fig, panels = plt.subplots(1, 3, figsize=(13, 4.2), sharey=True)
     clock = load("mobile_latency")
     times = clock[clock.batch_size == 1].groupby("arm").milliseconds.median()
-    for axes, column in zip(panels, ("parameters", "multiply_adds", None), strict=True):
+    for axes, (column, unit) in zip(panels, COSTS, strict=True):
         for arm, rows in reference.groupby("arm", sort=False):
             net, _, taught = arm.partition("_")
-            x = rows[column].iloc[0] if column else times[net]
+            x = rows[column].iloc[0] / unit if column else times[net]
             colour = TEACHER if net in TEACHERS else HARD if taught == "hard" else TAUGHT[taught][1]
             _interval(axes, x, 100 - rows.test_errors / 100, colour, None)
             if net in TEACHERS or taught == "hard":
@@ -120,16 +122,18 @@ def accuracy(reference, mine=None) -> Figure:
                 )  # fmt: skip
             if mine is not None and column:
                 own = mine[mine.arm == arm]
-                _own(axes, own[column].iloc[0], 100 - own.test_errors / 100, None)
+                _own(axes, own[column].iloc[0] / unit, 100 - own.test_errors / 100, None)
         axes.set_xscale("log")
         axes.margins(x=0.2, y=0.2)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.minorticks_off()
     for colour, label in ((TEACHER, "teachers"), (HARD, "hard labels"), *((c, n) for n, c in TAUGHT.values())):
         panels[0].scatter([], [], s=45, color=colour, label=label)
     if mine is not None:
         _own(panels[0], 0, [], "yours (quick)")
     panels[0].legend(fontsize=8, loc="lower right")
-    panels[0].set(ylabel="right answers, %", xlabel="parameters", title="Weights")
-    panels[1].set(xlabel="multiply-adds for one image", title="Operations")
+    panels[0].set(ylabel="right answers, %", xlabel="thousands of parameters", title="Weights")
+    panels[1].set(xlabel="millions of multiply-adds for one image", title="Operations")
     panels[2].set(xlabel="ms for one image, alone", title="Time on this machine")
     return fig

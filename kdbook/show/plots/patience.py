@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from kdbook.data import load_images
 from kdbook.experiments.patience import ARMS, DATA, PUBLISHED, PUBLISHED_TEACHER, TIMES, WEIGHTS, mixtures
-from kdbook.show.drawing import curve, published
+from kdbook.show.drawing import curve, log_scale, published
 from kdbook.show.figures import figure
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
 
@@ -44,7 +44,7 @@ def patience(reference, mine=None) -> Figure:
             if mine is not None:
                 own = mine[mine.arm == arm]
                 own = own.assign(right=100 - own.test_errors / 100)
-                told = "yours (quick)" if arm == "labels" else None
+                told = "yours (quick)" if arm == "mixup" else None
                 curve(axes, own, "times", column, YOURS, f"{mark[0]}:", told, interval=False)
         axes.set_xscale("log")
         axes.set_xticks(TIMES, [f"{e:g}" for e in epochs["full"]])
@@ -58,9 +58,9 @@ def patience(reference, mine=None) -> Figure:
     left.set(title="Published: ResNet-50, ImageNet", xlabel="epochs", ylabel="right answers, %")
     middle.set(title="Here: a tenth of the teacher, Fashion-MNIST", ylabel="right answers, %")
     right.set(title="Distance from the teacher", ylabel="KL(teacher || student), nats")
-    right.set_yscale("log")
+    log_scale(right)
     left.legend(fontsize=8, loc="lower right")
-    middle.legend(fontsize=8, loc="lower right")
+    right.legend(fontsize=8)
     return fig
 
 
