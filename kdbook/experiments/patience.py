@@ -49,7 +49,7 @@ SHIFTED = {"shifts": True, "batch_size": 64, "lr": 0.1, "weight_decay": 5e-4}
 SETTINGS = {
     "full": {
         "teacher": {"net": "resnet", "widths": [16, 48, 128], **SHIFTED, "samples": 10_000, "epochs": 5},
-        "student": {"net": "conv", "widths": [16, 32, 64], **SHIFTED, "lr": 0.2, "samples": 1_500, "epochs": 8},
+        "student": {"net": "conv", "widths": [16, 32, 64], **SHIFTED, "lr": 0.2, "samples": 1_500, "epochs": 5},
     },
     "quick": {
         "teacher": {"net": "resnet", "widths": [8, 24, 48], **SHIFTED, "samples": 3_000, "epochs": 4},
