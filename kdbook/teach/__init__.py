@@ -28,3 +28,4 @@ from kdbook.teach.overview import check_gap_closed, check_other_alpha, check_siz
 from kdbook.teach.specialists import check_dustbin_correction, check_one_specialist, check_repaired_objective
 from kdbook.teach.temperature import check_dark_mass, check_repaired_stack, check_temperature_for_top
 from kdbook.teach.training_modes import check_mutual_loss, check_progressive_targets, check_repaired_exits
+from kdbook.teach.vision import check_depthwise_saving, check_mixup, check_share_closed
