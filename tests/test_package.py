@@ -123,7 +123,14 @@ CONTENT = {
 
 # What only the chapters of one medium need.
 TEXT = ("bert", "pretrained", "data.wordpiece", "data.tasks", "data.glue", "losses.transformer", "training.language")
-GENERATION = ("gpt", "data.world", "data.vocabularies", "losses.sequence", "training.generation")
+GENERATION = (
+    "gpt",
+    "data.world",
+    "data.vocabularies",
+    "losses.sequence",
+    "training.generation",
+    "training.speculative",
+)
 MEDIA = {"text": {f"kdbook.{name}" for name in TEXT}, "generation": {f"kdbook.{name}" for name in GENERATION}}
 BOUNDS = {"text": 1000, "generation": 600}
 
