@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from kdbook.data.wordpiece import Tokens
 from kdbook.data.world import BOS, DEAD, EOS, World, make_world
-from kdbook.experiments.language import train_stage, weights
+from kdbook.experiments.language import train_stage
 from kdbook.experiments.trial import Tools, Trial
 from kdbook.gpt import GPT
 from kdbook.training.generation import TeacherForced, labels, log_probs, sample
@@ -47,20 +47,40 @@ def as_split(x: Tensor, bucket: int = 64) -> Tokens:
 
 def train_students(
     students: Sequence[GPT], objective, x: Tensor, trial: Trial, tools: Tools, settings: Mapping | None = None
-) -> nn.ModuleList:
-    """Train models together on the texts x with `epochs`, `batch_size` and `lr` of the trial's settings (or others)."""
+) -> tuple[nn.ModuleList, float]:
+    """Train models together on the texts x with `epochs`, `batch_size` and `lr` of the trial's settings (or others).
+
+    Returns
+    -------
+    models : nn.ModuleList, in eval mode
+    seconds : float, wall time
+    """
     models, settings = nn.ModuleList(students), settings or trial.settings
     split = as_split(x, settings["batch_size"])
-    train_stage(models, objective, split, "checkpoint", settings, trial, tools)
-    return models
+    history = train_stage(models, objective, split, "checkpoint", settings, trial, tools)
+    return models, round(history.seconds, 2)
 
 
-def train_on_world(trial: Trial, tools: Tools) -> GPT:
-    """A model that reads `samples` true sentences, drawn with its seed; it is kept for those who need it."""
-    x = world(tools).sample(trial.settings["samples"], trial.seed)
-    (model,) = train_students([seeded_gpt(trial)], TeacherForced([labels()]), x, trial, tools)
-    tools.keep(trial, tensors=weights(model))
-    return model
+def train_on_world(trial: Trial, tools: Tools) -> tuple[GPT, float]:
+    """A model that reads `samples` true sentences, drawn with its seed (plus `texts`), and the seconds that took."""
+    x = world(tools).sample(trial.settings["samples"], trial.seed + trial.settings.get("texts", 0))
+    (model,), seconds = train_students([seeded_gpt(trial)], TeacherForced([labels()]), x, trial, tools)
+    return model, seconds
+
+
+def texts_of(source: Trial, count: int, seed: int, tools: Tools, prompts: Tensor | None = None, write=sample) -> Tensor:
+    """`count` texts (count, L) of a stored teacher, made once a process; from prompts (count, N), or from nothing."""
+
+    def make():
+        given = starts(count, tools.device) if prompts is None else prompts.to(tools.device)
+        if write is not sample:
+            return write(stored_gpt(source, tools), given, end=EOS)
+        generator = torch.Generator(tools.device).manual_seed(10_000 + seed)
+        return sample(stored_gpt(source, tools), given, end=EOS, generator=generator)
+
+    return tools.remember(
+        ("texts", source.id, count, seed, getattr(write, "__name__", "greedy"), prompts is None), make
+    )
 
 
 def starts(count: int, device="cpu") -> Tensor:
