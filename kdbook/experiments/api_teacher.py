@@ -45,12 +45,13 @@ SOFT = {
 }
 # arm -> how its texts come about
 ARMS = {"data": "truth", "greedy": "greedy", "beam": "beam", "samples": "sample", **dict.fromkeys(SOFT, "sample")}
+MIDDLE = ("top1_zero", "top5_zero", "top20_rest", "top20_zero")  # at one number of calls only
 WRITE = {"greedy": greedy, "beam": beam, "sample": sample}
 
 SETTINGS = {
     "full": {
         **WORDS, "layers": 1, "width": 32, "batch_size": 64, "lr": 1e-2, "count": 2_000,
-        "visits": 12_288, "calls": [192, 768, 3_072], "more": [12_288], "teacher": "full",
+        "visits": 8_192, "calls": [128, 512, 2_048], "more": [8_192], "teacher": "full",
     },
     "quick": {
         **WORDS, "layers": 1, "width": 24, "batch_size": 32, "lr": 1e-2, "count": 300,
@@ -72,12 +73,14 @@ def student(profile: str, seed: int, arm: str, calls: int) -> Trial:
 
 
 def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Every arm for every number of calls; more calls for samples alone."""
+    """The arms for every number of calls, some of them for one alone; more calls for texts without probabilities."""
     check_profile(profile)
     found = []
     for seed in seeds_of(seeds, SEEDS[profile]):
-        for calls in SETTINGS[profile]["calls"]:
-            found += [student(profile, seed, arm, calls) for arm in ARMS]
+        numbers = SETTINGS[profile]["calls"]
+        for at, calls in enumerate(numbers):
+            left_out = {*(() if at == len(numbers) // 2 else MIDDLE), *(() if calls == numbers[-1] else ("beam",))}
+            found += [student(profile, seed, arm, calls) for arm in ARMS if arm not in left_out]
         found += [student(profile, seed, arm, n) for n in SETTINGS[profile]["more"] for arm in ("data", "samples")]
     return found
 

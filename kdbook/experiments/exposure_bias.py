@@ -66,7 +66,7 @@ WORDS = {"vocabulary": 105, "length": 24, "heads": 4, "kind": "gpt2"}
 SETTINGS = {
     "full": {
         "teacher": {**WORDS, "layers": 2, "width": 64, "samples": 8_000, "epochs": 5, "batch_size": 64, "lr": 6e-3},
-        "start": {**WORDS, "layers": 1, "width": 32, "samples": 1_000, "epochs": 6, "batch_size": 64, "lr": 1e-2},
+        "start": {**WORDS, "layers": 1, "width": 32, "samples": 2_000, "epochs": 5, "batch_size": 64, "lr": 1e-2},
         "student": {**WORDS, "layers": 1, "width": 32, "samples": 1_280, "epochs": 5, "batch_size": 64, "lr": 3e-3},
     },
     "quick": {
