@@ -7,6 +7,7 @@ their stubs stand in the notebooks. Nothing is trained or drawn here.
 from kdbook.teach.dark_knowledge import check_information, check_missing_bias, check_soft_targets
 from kdbook.teach.knowledge_types import check_attention_map, check_relational_distance
 from kdbook.teach.language_models import check_cosine_loss, check_layer_map, check_retention
+from kdbook.teach.llm_era import check_generalized_jsd, check_missing_mass, check_token_mean
 from kdbook.teach.mathematics import check_kd_loss, check_logit_limit, check_soft_gradient
 from kdbook.teach.overview import check_gap_closed, check_size_ratio
 from kdbook.teach.specialists import check_dustbin_correction, check_one_specialist
