@@ -50,12 +50,12 @@ WRITE = {"greedy": greedy, "beam": beam, "sample": sample}
 
 SETTINGS = {
     "full": {
-        **WORDS, "layers": 1, "width": 32, "batch_size": 64, "lr": 1e-2, "count": 2_000,
+        **WORDS, "layers": 1, "width": 32, "batch_size": 64, "lr": 1e-2, "count": 1_000,
         "visits": 8_192, "calls": [128, 512, 2_048], "more": [8_192], "teacher": "full",
     },
     "quick": {
-        **WORDS, "layers": 1, "width": 24, "batch_size": 32, "lr": 1e-2, "count": 300,
-        "visits": 768, "calls": [64, 256], "more": [768], "teacher": "quick",
+        **WORDS, "layers": 1, "width": 24, "batch_size": 32, "lr": 1e-2, "count": 200,
+        "visits": 512, "calls": [64, 256], "more": [512], "teacher": "quick",
     },
 }  # fmt: skip
 SEEDS = {"full": 5, "quick": 1}
