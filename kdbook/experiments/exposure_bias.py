@@ -64,8 +64,8 @@ GIVEN = {None: labels, 0.0: lambda: soft(token_kd), 1.0: lambda: soft(reverse_kl
 
 # Chosen on sentences of a validation draw, seed 0: for students rates of 0.003 and 0.01 (forward KL on given texts: 3.0
 # and 1.2 nats from the truth; on own texts with 0.01: 0.8); the policy gradient keeps 0.003, since with 0.01 it loses
-# most of the language (19 and 43 nats). The start read a thousand sentences for 90 steps (nothing true), two thousand for
-# 160, as here, or for 250 (half of it true). Given texts are as fresh as own ones: each is read once.
+# most of the language (19 and 43 nats). The start read a thousand sentences for 90 steps (nothing true), two thousand
+# for 160, as here, or for 250 (half of it true). Given texts are as fresh as own ones: each is read once.
 POLICY_LR = 3e-3
 WORDS = {"vocabulary": 105, "length": 24, "heads": 4, "kind": "gpt2"}
 SETTINGS = {
