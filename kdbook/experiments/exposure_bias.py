@@ -75,9 +75,9 @@ SETTINGS = {
         "student": {**WORDS, "layers": 1, "width": 32, "samples": 5_120, "epochs": 1, "batch_size": 64, "lr": 1e-2},
     },
     "quick": {
-        "teacher": {**WORDS, "layers": 1, "width": 48, "samples": 2_000, "epochs": 3, "batch_size": 64, "lr": 1e-2},
-        "start": {**WORDS, "layers": 1, "width": 24, "samples": 500, "epochs": 4, "batch_size": 64, "lr": 1e-2},
-        "student": {**WORDS, "layers": 1, "width": 24, "samples": 320, "epochs": 1, "batch_size": 32, "lr": 3e-3},
+        "teacher": {**WORDS, "layers": 1, "width": 48, "samples": 3_000, "epochs": 3, "batch_size": 64, "lr": 1e-2},
+        "start": {**WORDS, "layers": 1, "width": 32, "samples": 1_000, "epochs": 4, "batch_size": 32, "lr": 1e-2},
+        "student": {**WORDS, "layers": 1, "width": 32, "samples": 384, "epochs": 1, "batch_size": 32, "lr": 1e-2},
     },
 }
 SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 1}}

@@ -29,6 +29,7 @@ COLOURS = {
     "minillm": CONTROL,
     "teacher": TEACHER,
 }
+MARKS = dict(zip(NAMES, "xosvsovDP*", strict=True))
 
 
 @figure("exposure_true_share", chapter="09")
@@ -91,17 +92,17 @@ def modes(reference, mine=None) -> Figure:
     true. A dotted line marks the entropy of the truth. Students of reverse KL and of policy gradient lie to the left
     of those of forward KL.
     """
-    fig, axes = plt.subplots(figsize=(8, 4.6))
-    for table, marker in ((reference, "o"), (mine, "D")):
+    fig, axes = plt.subplots(figsize=(9, 4.4))
+    for table in (reference, mine):
         for arm in NAMES if table is not None else ():
             rows = table[table.arm == arm]
-            look = {"color": COLOURS[arm]} if marker == "o" else {"edgecolors": YOURS, "facecolors": "none"}
-            axes.scatter(rows.own_entropy, rows.true_share, s=22, marker=marker, alpha=0.8, **look)
-            if marker == "o":
-                at = rows.own_entropy.mean(), rows.true_share.mean()
-                axes.annotate(NAMES[arm].replace("\n", " "), at, (6, 4), textcoords="offset points", fontsize=8)
+            look = {"color": COLOURS[arm], "label": NAMES[arm].replace("\n", " ")}
+            if table is mine:
+                look = {"edgecolors": YOURS, "facecolors": "none", "label": "yours (quick)" if arm == "start" else None}
+            axes.scatter(rows.own_entropy, rows.true_share, s=26, marker=MARKS[arm], alpha=0.8, **look)
     axes.axvline(reference.loc[reference.arm == "teacher", "truth_entropy"].mean(), color="#999999", ls=":", lw=1)
     axes.set(title="What is given up for truth", xlabel="entropy of own texts, nats", ylabel="true texts, %")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 
 
