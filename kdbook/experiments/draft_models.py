@@ -52,7 +52,7 @@ SETTINGS = {
         "epochs": 4,
         "batch_size": 64,
         "lr": 1e-2,
-        "count": 60,
+        "count": 30,
     },
     "quick": {**WORDS, "layers": 1, "width": 16, "samples": 640, "epochs": 2, "batch_size": 32, "lr": 1e-2, "count": 8},
 }

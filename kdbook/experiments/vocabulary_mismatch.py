@@ -22,7 +22,7 @@ from kdbook.experiments.language import weights
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.gpt import GPT
 from kdbook.losses.sequence import token_kd, token_mean, universal_logit_distillation
-from kdbook.training.generation import TeacherForced, answers, labels, log_probs, sample, shifted
+from kdbook.training.generation import TeacherForced, labels, log_probs, sample, shifted
 from kdbook.training.objectives import Batch
 
 VERSION = 1
@@ -52,7 +52,7 @@ NET = {"heads": 4, "batch_size": 64}
 SETTINGS = {
     "full": {
         "teacher": {**NET, "kind": "gpt2", "layers": 2, "width": 64, "samples": 8_000, "epochs": 4, "lr": 6e-3},
-        "student": {**NET, "kind": "llama", "layers": 1, "width": 32, "samples": 800, "epochs": 20, "lr": 1e-2},
+        "student": {**NET, "kind": "llama", "layers": 1, "width": 32, "samples": 640, "epochs": 20, "lr": 1e-2},
     },
     "quick": {
         "teacher": {**NET, "kind": "gpt2", "layers": 1, "width": 48, "samples": 1_000, "epochs": 3, "lr": 1e-2},
@@ -111,7 +111,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
             )
         elif s["method"] != "labels":
             look = (cut[s["cut"]], cut["own"], texts, theirs)
-            objective = AcrossVocabularies(RULES[s["method"]], theirs, Aligned.of(*look, tools.device))
+            objective = AcrossVocabularies(RULES[s["method"]], Aligned.of(*look, tools.device))
     x = cut[s["cut"]].encode(texts)
     (model,), _ = train_students([seeded_gpt(trial)], objective, x, trial, tools)
     if not trial.needs:
@@ -140,26 +140,29 @@ class Aligned:
 
     ends : Tensor (M, N), byte at which each of the student's tokens ends
     x : Tensor (M, N_t), the teacher's tokens
+    logits : Tensor (M, N_t - 1, V_t), what the teacher says after each of them but the last
     said : Tensor (M, bytes + 2), log-probability of the text up to each byte, NaN where no token of the teacher ends
     """
 
     ends: Tensor
     x: Tensor
+    logits: Tensor
     said: Tensor
 
     @classmethod
     def of(cls, ours: Vocabulary, theirs: Vocabulary, texts: Sequence[str], model: GPT, device) -> "Aligned":
         """Ask the teacher about all texts once."""
         ends, (x, stops) = ours.with_ends(texts)[1], theirs.with_ends(texts)
-        told = log_probs(model, x.to(device)).cpu().gather(2, x[:, 1:, None])[..., 0]
+        logits = log_probs(model, x.to(device))
+        told = logits.cpu().gather(2, x[:, 1:, None])[..., 0]
         total = told.masked_fill(x[:, 1:] == 0, 0).cumsum(1)
         said = torch.full((len(x), int(stops.max()) + 1), torch.nan)
         for row, at, values in zip(said, stops[:, 1:], total, strict=True):
             row[at[at > 0]] = values[at > 0]
-        return cls(ends.to(device), x.to(device), said.to(device))
+        return cls(ends.to(device), x.to(device), logits, said.to(device))
 
 
-Rule = Callable[[Tensor, Tensor, Tensor, GPT, Aligned, Batch], Tensor]
+Rule = Callable[[Tensor, Tensor, Tensor, Aligned, Batch], Tensor]
 
 
 @dataclass
@@ -167,30 +170,29 @@ class AcrossVocabularies:
     """One student: cross entropy with the text, and what the teacher tells of it, in equal parts."""
 
     rule: Rule
-    teacher: GPT
     aligned: Aligned
 
     def __call__(self, students: nn.ModuleList, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         (model,) = students
         shown, targets, mask = shifted(batch.x)
         s = model(shown).logits
-        told = self.rule(s, targets, mask, self.teacher, self.aligned, batch)
+        told = self.rule(s, targets, mask, self.aligned, batch)
         return (labels()(s, None, targets, mask, batch.check) + told)[None], {}
 
 
-def by_token(s, targets, mask, teacher, aligned, batch) -> Tensor:
+def by_token(s, targets, mask, aligned, batch) -> Tensor:
     """`token_kd`: refuses another vocabulary."""
-    return token_kd(s, answers(teacher, batch.x[:, :-1]), mask, reduction="none", check=batch.check)
+    given = aligned.logits[batch.index][:, : s.shape[1]]
+    return token_kd(s, given, mask, reduction="none", check=batch.check)
 
 
-def by_rank(s, targets, mask, teacher, aligned, batch) -> Tensor:
+def by_rank(s, targets, mask, aligned, batch) -> Tensor:
     """`universal_logit_distillation` on the teacher's own tokens of the same texts."""
-    shown, _, theirs = shifted(aligned.x[batch.index])
-    given = answers(teacher, shown)
+    given, theirs = aligned.logits[batch.index], aligned.x[batch.index][:, 1:] > 0
     return universal_logit_distillation(s, given, mask, theirs, reduction="none", check=batch.check)
 
 
-def by_bytes(s, targets, mask, teacher, aligned, batch) -> Tensor:
+def by_bytes(s, targets, mask, aligned, batch) -> Tensor:
     """KL between the two probabilities of each piece of text that both end at the same byte: said, or not said."""
     ours = s.log_softmax(-1).gather(-1, targets[..., None])[..., 0].masked_fill(~mask, 0).cumsum(1)
     theirs = aligned.said[batch.index].gather(1, aligned.ends[batch.index][:, 1 : batch.x.shape[1]])

@@ -128,10 +128,10 @@ def test_a_student_that_says_what_its_teacher_says_is_perfect_byte_by_byte(cuts)
     aligned = Aligned.of(cuts["own"], cuts["own"], texts, model, "cpu")
     batch = Batch(cuts["own"].encode(texts), None, torch.arange(5), 12, True)
     shown, targets, mask = shifted(batch.x)
-    same = by_bytes(model(shown).logits, targets, mask, model, aligned, batch).detach()
+    same = by_bytes(model(shown).logits, targets, mask, aligned, batch).detach()
     assert float(same.abs().max()) < 1e-4
     other = gpt(5, vocabulary=cuts["own"].size, length=64)(shown).logits
-    found = by_bytes(other, targets, mask, model, aligned, batch)
+    found = by_bytes(other, targets, mask, aligned, batch)
     q, p = (z.log_softmax(-1).gather(-1, targets[..., None])[..., 0] for z in (other, model(shown).logits))
     torch.testing.assert_close(found, token_mean(binary_kl(p, q), mask), rtol=1e-3, atol=1e-4)
 
@@ -143,7 +143,7 @@ def test_pieces_are_joined_where_only_one_side_ends(cuts):
     x = cuts["characters"].encode(texts)
     shown, targets, mask = shifted(x)
     logits = gpt(6, vocabulary=28, length=32)(shown).logits
-    found = by_bytes(logits, targets, mask, theirs, aligned, Batch(x, None, torch.tensor([0]), 12, True))
+    found = by_bytes(logits, targets, mask, aligned, Batch(x, None, torch.tensor([0]), 12, True))
     ours = logits.log_softmax(-1).gather(-1, targets[..., None])[0, :, 0]
     stops = (~aligned.said[0].isnan()).nonzero()[:, 0].tolist()
     log_p = np.diff([0, *aligned.said[0, stops].tolist()])
@@ -163,7 +163,8 @@ def test_token_distillation_refuses_another_vocabulary(cuts):
     shown, targets, mask = shifted(x)
     s = gpt(6, vocabulary=28, length=32)(shown).logits
     with pytest.raises(ValueError, match="one vocabulary, got 28 and 160 tokens; .*align by bytes"):
-        by_token(s, targets, mask, gpt(3, vocabulary=160), None, Batch(x, None, None, 12, True))
+        aligned = Aligned.of(cuts["characters"], cuts["own"], ["the capital of"], gpt(3, vocabulary=160), "cpu")
+        by_token(s, targets, mask, aligned, Batch(x, None, torch.tensor([0]), 12, True))
 
 
 def test_what_is_true_in_letters_is_true_in_words():
