@@ -142,7 +142,7 @@ def test_pieces_are_joined_where_only_one_side_ends(cuts):
     aligned = Aligned.of(cuts["characters"], cuts["own"], texts, theirs, "cpu")
     x = cuts["characters"].encode(texts)
     shown, targets, mask = shifted(x)
-    logits = gpt(6, vocabulary=28, length=32)(shown).logits
+    logits = gpt(6, vocabulary=28, length=32)(shown).logits.detach()
     found = by_bytes(logits, targets, mask, aligned, Batch(x, None, torch.tensor([0]), 12, True))
     ours = logits.log_softmax(-1).gather(-1, targets[..., None])[0, :, 0]
     stops = (~aligned.said[0].isnan()).nonzero()[:, 0].tolist()
