@@ -112,7 +112,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         elif s["method"] != "labels":
             look = (cut[s["cut"]], cut["own"], texts, theirs)
             objective = AcrossVocabularies(RULES[s["method"]], Aligned.of(*look, tools.device))
-    x = cut[s["cut"]].encode(texts)
+    x = cut[s["cut"]].encode(texts)[:, : s["length"]]  # what a model invents may be long in other tokens
     (model,), _ = train_students([seeded_gpt(trial)], objective, x, trial, tools)
     if not trial.needs:
         tools.keep(trial, tensors=weights(model))
