@@ -36,6 +36,10 @@ EXPERIMENTS = (
     "bert_sizes",
     "distilbert",
     "tinybert",
+    "exposure_bias",
+    "api_teacher",
+    "vocabulary_mismatch",
+    "draft_models",
 )
 
 

@@ -17,6 +17,7 @@ from kdbook.teach.language_models import (
     check_repaired_token_loss,
     check_retention,
 )
+from kdbook.teach.llm_era import check_generalized_jsd, check_missing_mass, check_token_mean
 from kdbook.teach.mathematics import (
     check_kd_loss,
     check_logit_limit,
