@@ -33,6 +33,7 @@ EXPERIMENTS = (
     "bert_sizes",
     "distilbert",
     "tinybert",
+    "distilled_models",
 )
 
 
