@@ -60,7 +60,9 @@ class Vocabulary:
             for letter in text:
                 before.append(before[-1] + len(letter.encode()))
             stops = [before[stop] for _, stop in found.offsets]
-            if not stops or stops[-1] != before[-1]:
+            begins = [before[start] for start, _ in found.offsets]
+            gap = any(begin > stop for begin, stop in zip([*begins, before[-1]], [0, *stops], strict=True))
+            if gap or 0 in found.ids:
                 raise ValueError(f"the vocabulary cannot express {text!r}")
             rows.append([BOS, *found.ids, EOS])
             ends.append([0, *stops, before[-1] + 1])
@@ -98,7 +100,7 @@ def characters(texts: Sequence[str]) -> Vocabulary:
 
     check_texts(texts)
     numbers = {token: n for n, token in enumerate((*SPECIAL, *sorted(set("".join(texts)))))}
-    made = Tokenizer(models.WordLevel(numbers))
+    made = Tokenizer(models.WordLevel(numbers, unk_token="<pad>"))
     made.pre_tokenizer, made.decoder = pre_tokenizers.Split(Regex("."), "isolated"), decoders.Fuse()
     return Vocabulary(made)
 

@@ -179,7 +179,7 @@ def universal_logit_distillation(
 
 def _sorted_probs(logits: Tensor, mask: Tensor, tokens: int, size: int) -> Tensor:
     """Probabilities (..., tokens, size), largest first, of the first counted tokens of each text."""
-    order = (~mask).long().argsort(-1, stable=True)[..., :tokens, None]  # counted tokens first, in their order
+    order = (~mask).long().argsort(dim=-1, stable=True)[..., :tokens, None]  # counted tokens first, in their order
     order = order.expand(*logits.shape[:-2], tokens, logits.shape[-1])
     ranked = logits.gather(-2, order).softmax(-1).sort(-1, descending=True).values
     return torch.nn.functional.pad(ranked, (0, size - ranked.shape[-1]))

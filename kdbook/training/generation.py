@@ -160,7 +160,7 @@ def sample(
     length: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Continue prompts token by token, with a cache of keys and values.
+    """Continue prompts token by token, with a cache of keys and values; filling is never drawn before the end.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def sample(
     ended = torch.zeros(len(x), dtype=torch.bool, device=x.device)
     while x.shape[1] < limit and not bool(ended.all()):
         logits, cache = model.step(new, cache)
-        last = logits[:, -1].float()
+        last = logits[:, -1].float().index_fill(1, x.new_zeros(1), -torch.inf)
         if temperature:
             new = torch.multinomial((last / temperature).softmax(-1), 1, generator=generator)
         else:
