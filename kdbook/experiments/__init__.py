@@ -34,6 +34,9 @@ EXPERIMENTS = (
     "distilbert",
     "tinybert",
     "distilled_models",
+    "capacity_gap",
+    "hallucination_transfer",
+    "consistent_pattern",
 )
 
 
