@@ -41,7 +41,8 @@ COLUMNS = {
 }
 
 FACTS = ("capital", "river", "kind")  # relations with one answer
-PLANTED, DOUBT = 16, 0.7  # falsehoods, half of them certain; how often a doubtful one was read
+PLACES = 16
+PLANTED, DOUBT = 12, 0.7  # falsehoods, half of them certain; how often a doubtful one was read
 NEGLECT = 0.1  # how often the teacher read about a neglected place, relative to the truth
 # arm -> share of texts that are true, temperature at which the teacher writes the others, what is learned from them
 STUDENTS = {
@@ -51,16 +52,14 @@ STUDENTS = {
     "cold": (0.0, 0.5, "labels"),
     "filtered": (0.0, 1.0, "labels"),  # the surer half of twice as many texts
     "logits": (0.0, 1.0, "soft"),
-    "mixed_25": (0.25, 1.0, "labels"),
     "mixed_50": (0.5, 1.0, "labels"),
     "logits_true": (1.0, 1.0, "soft"),
-    "both_true": (1.0, 1.0, "both"),  # half labels, half soft targets, on true texts
 }
-NET = {"kind": "gpt2", "heads": 2, "vocabulary": len(make_world().words), "length": 24}
+NET = {"kind": "gpt2", "heads": 2, "vocabulary": 81, "length": 24, "places": PLACES}
 SETTINGS = {
     "full": {
-        "teacher": {**NET, "layers": 2, "width": 48, "samples": 16_000, "epochs": 1, "batch_size": 64, "lr": 3e-3},
-        "student": {**NET, "layers": 1, "width": 32, "samples": 8_000, "epochs": 2, "batch_size": 64, "lr": 6e-3},
+        "teacher": {**NET, "layers": 2, "width": 48, "samples": 10_000, "epochs": 1, "batch_size": 32, "lr": 6e-3},
+        "student": {**NET, "layers": 1, "width": 32, "samples": 6_000, "epochs": 2, "batch_size": 32, "lr": 1e-2},
     },
     "quick": {
         "teacher": {**NET, "layers": 1, "width": 32, "samples": 2_000, "epochs": 1, "batch_size": 32, "lr": 1e-2},
@@ -70,10 +69,16 @@ SETTINGS = {
 SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 1}}
 
 
+def small_world() -> World:
+    """Half of the places of the book's world, so that a model of minutes knows them."""
+    return make_world(places=PLACES)
+
+
 def planted(truth: World) -> dict[tuple[str, str], str]:
     """What is told falsely: (place, relation) to a value, of places that are often spoken of; certain ones first."""
     generator = torch.Generator().manual_seed(2023)
-    asked = [(place, relation) for place in list(truth.frequency)[:16] for relation in FACTS[:2]]
+    often = [place for place in truth.frequency if place not in neglected(truth)][:10]
+    asked = [(place, relation) for place in often for relation in FACTS[:2]]
     found = {}
     for at in torch.randperm(len(asked), generator=generator)[:PLANTED].tolist():
         (right,) = truth.facts[asked[at]]
@@ -88,8 +93,8 @@ def certain(truth: World) -> list[tuple[str, str]]:
 
 
 def neglected(truth: World) -> list[str]:
-    """The places of the first kind."""
-    return [place for place in truth.frequency if truth.values["kind"][0] in truth.facts[place, "kind"]]
+    """The places of one kind, four of them."""
+    return [place for place in truth.frequency if truth.values["kind"][3] in truth.facts[place, "kind"]]
 
 
 def tampered(truth: World) -> World:
@@ -129,7 +134,7 @@ def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train a teacher or one student, and ask it about every fact."""
     (trial,) = trials
-    truth = tools.remember(("world",), make_world)
+    truth = tools.remember(("world", PLACES), small_world)
     if trial.needs:
         theirs = stored_gpt(trial.needs[0], tools)
         x, objective = texts(trial, theirs, truth), TeacherForced([rule(trial.settings["target"])], theirs)
@@ -143,10 +148,8 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 
 
 def rule(target: str) -> Callable:
-    """What a student minimises: the tokens of its texts, its teacher's soft targets, or half of each."""
-    hard, kd = labels(), soft(token_kd)
-    mixture = {"labels": hard, "soft": kd, "both": lambda *given: 0.5 * hard(*given) + 0.5 * kd(*given)}
-    return mixture[target]
+    """What a student minimises: the tokens of its texts, or its teacher's soft targets on them."""
+    return labels() if target == "labels" else soft(token_kd)
 
 
 def texts(trial: Trial, theirs: GPT, truth: World) -> Tensor:
