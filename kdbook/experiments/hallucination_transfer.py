@@ -55,6 +55,8 @@ STUDENTS = {
     "mixed_50": (0.5, 1.0, "labels"),
     "logits_true": (1.0, 1.0, "soft"),
 }
+# Chosen with seed 50, which no run has, by what a teacher and a student of true texts know: with 32 places, batches of 64
+# and half the rate both knew half of the facts after as many texts; more would have taken longer than there was time.
 NET = {"kind": "gpt2", "heads": 2, "vocabulary": 81, "length": 24, "places": PLACES}
 SETTINGS = {
     "full": {
@@ -62,8 +64,8 @@ SETTINGS = {
         "student": {**NET, "layers": 1, "width": 32, "samples": 6_000, "epochs": 2, "batch_size": 32, "lr": 1e-2},
     },
     "quick": {
-        "teacher": {**NET, "layers": 1, "width": 32, "samples": 2_000, "epochs": 1, "batch_size": 32, "lr": 1e-2},
-        "student": {**NET, "layers": 1, "width": 32, "samples": 600, "epochs": 1, "batch_size": 32, "lr": 1e-2},
+        "teacher": {**NET, "layers": 1, "width": 32, "samples": 2_500, "epochs": 1, "batch_size": 16, "lr": 1e-2},
+        "student": {**NET, "layers": 1, "width": 32, "samples": 1_000, "epochs": 1, "batch_size": 16, "lr": 1.5e-2},
     },
 }
 SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 1}}
