@@ -36,6 +36,7 @@ EXPERIMENTS = (
     "distilled_models",
     "capacity_gap",
     "hallucination_transfer",
+    "real_teacher",
     "consistent_pattern",
 )
 
