@@ -5,8 +5,9 @@ distil and count it. Nothing here needs a network but a name of the hub.
 """
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -219,7 +220,7 @@ def load_language_model(source: str | Path = "smollm2"):
             )
         where = {"pretrained_model_name_or_path": folder, "gguf_file": SMOLLM2_FILE}
     try:
-        with _quiet(transformers):
+        with _quiet(transformers), redirect_stderr(io.StringIO()):  # unpacking has a bar of its own
             tokenizer = transformers.AutoTokenizer.from_pretrained(**where, local_files_only=local)
             net = transformers.AutoModelForCausalLM.from_pretrained(
                 **where, local_files_only=local, dtype=torch.float32

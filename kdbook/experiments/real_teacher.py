@@ -6,10 +6,12 @@ next tokens of the teacher at every place, which hold nearly all of the probabil
 """
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from kdbook.experiments.generation import as_split, seeded_gpt
 from kdbook.experiments.language import train_stage
@@ -52,14 +54,15 @@ PROMPTS = (
     "The opposite of hot is", "She opened the door and saw a",
 )  # fmt: skip
 TOP = 50
-NET = {"kind": "llama", "layers": 3, "width": 224, "heads": 4, "length": 32}
+# Round numbers, not tuned: one try of this size is what there was time for. The same for both students.
+NET = {"kind": "llama", "layers": 3, "width": 208, "heads": 4, "length": 32}
 SETTINGS = {
     "full": {
-        "teacher": {"things": len(THINGS), "times": 3, "tokens": 20},
-        "student": {**NET, "epochs": 6, "batch_size": 16, "lr": 2e-3},
+        "teacher": {"things": len(THINGS), "times": 2, "tokens": 20},
+        "student": {**NET, "epochs": 6, "batch_size": 16, "lr": 3e-3},
     },
     "quick": {
-        "teacher": {"things": HELD_OUT + 16, "times": 1, "tokens": 12},
+        "teacher": {"things": HELD_OUT + 16, "times": 1, "tokens": 8},
         "student": {**NET, "layers": 1, "width": 64, "epochs": 2, "batch_size": 16, "lr": 5e-3},
     },
 }
@@ -95,28 +98,24 @@ def measure_teacher(trial: Trial, tools: Tools) -> dict:
     """Texts about every thing, the likeliest next tokens at every place, and how fast they were written."""
     net, tokenizer = load_language_model()
     s, told = trial.settings, []
-    things = [THINGS[i] for i in torch.randperm(len(THINGS), generator=torch.Generator().manual_seed(9))][: s["things"]]
-    torch.manual_seed(9)
-    for thing in things:
-        chat = [{"role": "user", "content": ASK.format(thing)}]
-        prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=False)
-        own = tokenizer(f" {thing}")["input_ids"]
-        told += written(net, prompt.expand(s["times"], -1), own, s["tokens"])
-    width = max(len(x) for x, _, _ in told)
-    x = torch.stack([torch.nn.functional.pad(x, (0, width - len(x))) for x, _, _ in told])
-    index, values = (
-        torch.stack([torch.nn.functional.pad(t[k], (0, 0, 0, width - 1 - len(t[k]))) for t in told]) for k in (1, 2)
-    )
-    held = torch.arange(len(x)) >= (len(things) - HELD_OUT) * s["times"]
-    tools.keep(
-        trial,
-        tensors={"x": x, "index": index.int(), "values": values, "held": held},
-        pictures=next_tokens(net, tokenizer),
-    )
-    mask = places(x[held], values[held])
-    p = values[held][mask].double().exp()
+    order = torch.randperm(len(THINGS), generator=torch.Generator().manual_seed(9))[: s["things"]].tolist()
+    things = [THINGS[i] for i in order] * s["times"]
+    for batch in alike(tokenizer, things):
+        prompts = torch.tensor([asked(tokenizer, thing) for thing in batch])
+        own = [tokenizer(f" {thing}")["input_ids"] for thing in batch]
+        told += zip(batch, written(net, prompts, own, s["tokens"]), strict=True)
+    width = max(len(text) for _, (text, _, _) in told)
+    x = torch.stack([pad(text, (0, width - len(text))) for _, (text, _, _) in told])
+    index, values = (torch.stack([pad(t[k], (0, 0, 0, width - 1 - len(t[k]))) for _, t in told]) for k in (1, 2))
+    held = torch.tensor([thing in things[s["things"] - HELD_OUT : s["things"]] for thing, _ in told])
+    kept = {"x": x, "index": index.int(), "values": values, "held": held}
+    texts = [
+        tokenizer.decode(text[1:], skip_special_tokens=True) for _, (text, _, _) in told[:: max(1, len(told) // 8)]
+    ]
+    tools.keep(trial, tensors=kept, pictures={**next_tokens(net, tokenizer), "texts": np.array(texts)})
+    p = values[held][places(x[held], values[held])].double().exp()
     rest = (1 - p.sum(-1)).clamp_min(1e-9)
-    own = log_prob_of(x[held], index[held], values[held])[mask]
+    own = log_prob_of(x[held], index[held], values[held])[places(x[held], values[held])]
     return {
         "loss": -float(own.mean()),
         "told": 100 * float(p.sum(-1).mean()),
@@ -127,27 +126,36 @@ def measure_teacher(trial: Trial, tools: Tools) -> dict:
     }
 
 
-@torch.no_grad()
-def written(net: nn.Module, prompt: Tensor, own: list[int], tokens: int) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Texts (times) of one prompt: the student's tokens (N,), and the teacher's likeliest next ones (N - 1, TOP).
+def asked(tokenizer, thing: str) -> list[int]:
+    """The tokens of the teacher's prompt, in the form of a chat."""
+    chat = [{"role": "user", "content": ASK.format(thing)}]
+    return tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
 
-    A student's text is a 1, the thing, and what the teacher wrote; where the thing stands there is nothing told.
+
+def alike(tokenizer, things: list[str], size: int = 32) -> Iterator[list[str]]:
+    """Batches of things whose prompts have as many tokens, so that no filling is needed."""
+    groups = {}
+    for thing in things:
+        groups.setdefault(len(asked(tokenizer, thing)), []).append(thing)
+    for group in groups.values():
+        yield from (group[at : at + size] for at in range(0, len(group), size))
+
+
+@torch.no_grad()
+def written(net: nn.Module, prompts: Tensor, own: list[list[int]], tokens: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """For every prompt a student's text (N,), and the teacher's likeliest next tokens with their log-probabilities.
+
+    A text is a 1, the thing, and what the teacher wrote; after the thing's own tokens nothing is told: zeros (N - 1, TOP).
     """
-    look = {
-        "do_sample": True,
-        "temperature": 1.0,
-        "top_k": 0,
-        "top_p": 1.0,
-        "max_new_tokens": tokens,
-        "min_new_tokens": 4,
-    }
-    x = net.generate(prompt, attention_mask=torch.ones_like(prompt), pad_token_id=0, eos_token_id=END, **look)
-    top = net(x).logits[:, prompt.shape[1] - 1 : -1].log_softmax(-1).topk(TOP)
+    look = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "max_new_tokens": tokens}
+    look |= {"pad_token_id": 0, "eos_token_id": END, "output_logits": True, "return_dict_in_generate": True}
+    torch.manual_seed(9)
+    out = net.generate(prompts, attention_mask=torch.ones_like(prompts), **look)
+    top = torch.stack(out.logits, 1).float().log_softmax(-1).topk(TOP)  # (B, tokens, TOP) each
     texts = []
-    for row, index, values in zip(x[:, prompt.shape[1] :], top.indices, top.values, strict=True):
-        count = int((row != 0).sum())
-        silent = torch.zeros(len(own), TOP)
-        text = torch.cat([torch.tensor([1, *own]), row[:count]])
+    for thing, row, index, values in zip(own, out.sequences[:, prompts.shape[1] :], *top[::-1], strict=True):
+        count, silent = int((row != 0).sum()), torch.zeros(len(thing), TOP)
+        text = torch.cat([torch.tensor([1, *thing]), row[:count]])
         texts.append((text, torch.cat([silent.long(), index[:count]]), torch.cat([silent, values[:count]])))
     return texts
 
