@@ -145,7 +145,7 @@ def alike(tokenizer, things: list[str], size: int = 32) -> Iterator[list[str]]:
 def written(net: nn.Module, prompts: Tensor, own: list[list[int]], tokens: int) -> list[tuple[Tensor, Tensor, Tensor]]:
     """For every prompt a student's text (N,), and the teacher's likeliest next tokens with their log-probabilities.
 
-    A text is a 1, the thing, and what the teacher wrote; after the thing's own tokens nothing is told: zeros (N - 1, TOP).
+    A text is a 1, the thing, and what the teacher wrote. Before that nothing is told: ones, which no log-probability is.
     """
     look = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "max_new_tokens": tokens}
     look |= {"pad_token_id": 0, "eos_token_id": END, "output_logits": True, "return_dict_in_generate": True}
@@ -154,15 +154,15 @@ def written(net: nn.Module, prompts: Tensor, own: list[list[int]], tokens: int) 
     top = torch.stack(out.logits, 1).float().log_softmax(-1).topk(TOP)  # (B, tokens, TOP) each
     texts = []
     for thing, row, index, values in zip(own, out.sequences[:, prompts.shape[1] :], *top[::-1], strict=True):
-        count, silent = int((row != 0).sum()), torch.zeros(len(thing), TOP)
+        count, silent = int((row != 0).sum()), torch.ones(len(thing), TOP)
         text = torch.cat([torch.tensor([1, *thing]), row[:count]])
         texts.append((text, torch.cat([silent.long(), index[:count]]), torch.cat([silent, values[:count]])))
     return texts
 
 
 def places(x: Tensor, values: Tensor) -> Tensor:
-    """Where the teacher told what comes next (B, N - 1): log-probabilities there are below 0."""
-    return (values[..., 0] < 0) & (x[:, 1:] > 0)
+    """Where the teacher told what comes next (B, N - 1)."""
+    return (values[..., 0] <= 0) & (x[:, 1:] > 0)
 
 
 def log_prob_of(x: Tensor, index: Tensor, values: Tensor) -> Tensor:
