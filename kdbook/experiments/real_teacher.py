@@ -145,7 +145,7 @@ def alike(tokenizer, things: list[str], size: int = 32) -> Iterator[list[str]]:
 def written(net: nn.Module, prompts: Tensor, own: list[list[int]], tokens: int) -> list[tuple[Tensor, Tensor, Tensor]]:
     """For every prompt a student's text (N,), and the teacher's likeliest next tokens with their log-probabilities.
 
-    A text is a 1, the thing, and what the teacher wrote. Before that nothing is told: ones, which no log-probability is.
+    A text is a 1, the thing, and what the teacher wrote. Before that nothing is told: ones, as no log-probability is.
     """
     look = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "max_new_tokens": tokens}
     look |= {"pad_token_id": 0, "eos_token_id": END, "output_logits": True, "return_dict_in_generate": True}
