@@ -50,6 +50,8 @@ def students(reference, mine=None) -> Figure:
         label = "yours (quick: few images)" if arm == "hard" else None
         yours(axes, list(arms).index(arm), rows_of(tables[1], {"arm": arm}).excess, label)
     axes.axhline(0, color=HARD, lw=1)
+    axes.set_yscale("symlog", linthresh=20, linscale=2)
+    axes.set_yticks((-20, -10, 0, 10, 20, 50, 100, 200), ("-20", "-10", "0", "10", "20", "50", "100", "200"))
     axes.set(title="Test errors of one student by who taught it", ylabel="% more or less than with labels")
     axes.tick_params(axis="x", labelsize=8)
     if mine is not None:
