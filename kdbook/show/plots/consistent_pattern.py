@@ -24,8 +24,8 @@ def pattern(reference, mine=None) -> Figure:
     """Is the pattern consistent? Every experiment of the book that has a distilled student and one of hard labels.
 
     Left, the gain over hard labels in per cent, with intervals over seeds; right, the share of the gap to the teacher
-    that is closed, where there is one. Colours tell forms apart. Many comparisons with soft targets show a gain, some
-    none; hardly any comes near the whole gap.
+    that is closed, where there is one. Colours tell forms apart. Some comparisons with soft targets show a gain, others
+    none or harm; none comes near the whole gap.
     """
     names = ordered(reference)
     fig, (left, right) = plt.subplots(1, 2, figsize=(12, 0.24 * len(names) + 1.2), sharey=True)
