@@ -41,6 +41,7 @@ def pattern(reference, mine=None) -> Figure:
                 )
                 axes.plot(np.clip(mean, *LIMITS) if outside else mean, at, "<" if outside else "o", color=colour, ms=5)
     left.set_yticks(range(len(names)), names, fontsize=8)
+    left.set_ylim(-0.7, len(names) - 0.3)
     for form, colour in COLOURS.items():
         left.plot([], [], "o-", color=colour, label=form)
     left.axvline(0, color="#999999", lw=1)
@@ -49,5 +50,5 @@ def pattern(reference, mine=None) -> Figure:
     right.axvspan(NEARLY_ALL, LIMITS[1], color=style.TEACHER, alpha=0.08, lw=0)
     left.set(title="Gain over hard labels", xlabel="% of the errors of hard labels (or of its score)")
     right.set(title="Way to the teacher", xlabel="% of the gap that is closed", xlim=LIMITS)
-    left.legend(fontsize=8, loc="lower right")
+    left.legend(fontsize=8, loc="upper left")
     return fig
