@@ -53,7 +53,7 @@ def kinds(reference, mine=None) -> Figure:
     """Falsehoods that the teacher always read, and those of which it read the truth as well.
 
     Probability of the falsehood, for the teacher and four students: of its texts, of texts at a low temperature, of its
-    surest texts and of its soft targets. Texts written at a low temperature make doubtful falsehoods more certain.
+    surest texts and of its soft targets. The surest texts make doubtful falsehoods surer than the teacher is of them.
     """
     fig, panels = plt.subplots(1, 2, figsize=(11, 4), sharey=True)
     arms = {arm: ARMS[arm] for arm in ("teacher", "sequence", "cold", "filtered", "logits")}
@@ -71,7 +71,8 @@ def bias(reference, mine=None) -> Figure:
     """A teacher that read too little about the places of one kind, and what becomes of its skew.
 
     Left, how much of what each model says is about these places; right, how many facts of theirs it knows. Students of
-    the teacher alone speak of them as seldom as it does, those with true texts more often.
+    the teacher alone speak of them as seldom as it does or more so, even on true texts; half of true texts halves the
+    skew.
     """
     fig, panels = plt.subplots(1, 2, figsize=(14, 4.2))
     for axes, column in zip(panels, ("rare_share", "rare_right"), strict=True):
