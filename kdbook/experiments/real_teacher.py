@@ -2,7 +2,7 @@
 
 SmolLM2-135M-Instruct (Allal et al. 2025) writes one sentence about each of many things. Students with random weights
 learn to do the same: from the texts alone (sequence-level distillation, Kim & Rush 2016), or from the fifty likeliest
-next tokens of the teacher at every place, which hold nearly all of the probability. Needs the extra `llm`.
+next tokens of the teacher at every place, which hold most of the probability. Needs the extra `llm`.
 """
 
 import time
@@ -27,7 +27,8 @@ CARDS = ("smollm2-135m-instruct", "own-teacher")
 COLUMNS = {
     "arm": "teacher; sequence: the student of its texts, logits: of its next-token probabilities as well",
     "seed": "seed of the student's weights and order; the teacher's texts are the same for all",
-    "loss": "cross entropy of the teacher's held-out texts, nats a token; the teacher's own is their entropy rate",
+    "loss": "cross entropy of the teacher's held-out texts, nats a token; the teacher's own is a lower bound: a token that is "
+    "not among its fifty counts as the fiftieth",
     "kl": "mean KL(teacher || student) on them over the teacher's fifty likeliest tokens and the rest, nats a token",
     "agreement": "tokens of these texts after which both have the same likeliest next token, %",
     "told": "probability of the teacher's fifty likeliest tokens together, mean, %",
@@ -166,7 +167,7 @@ def places(x: Tensor, values: Tensor) -> Tensor:
 
 
 def log_prob_of(x: Tensor, index: Tensor, values: Tensor) -> Tensor:
-    """The teacher's log-probability of the tokens that stand there; of its 50th for the few that are less likely."""
+    """The teacher's log-probability of the tokens that stand there; of its 50th for those that are less likely."""
     hit = index == x[:, 1:, None]
     return torch.where(hit.any(-1), (values * hit).sum(-1), values[..., -1])
 
