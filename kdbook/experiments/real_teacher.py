@@ -27,8 +27,8 @@ CARDS = ("smollm2-135m-instruct", "own-teacher")
 COLUMNS = {
     "arm": "teacher; sequence: the student of its texts, logits: of its next-token probabilities as well",
     "seed": "seed of the student's weights and order; the teacher's texts are the same for all",
-    "loss": "cross entropy of the teacher's held-out texts, nats a token; the teacher's own is a lower bound: a token that is "
-    "not among its fifty counts as the fiftieth",
+    "loss": "cross entropy of the teacher's held-out texts, nats a token; the teacher's own is a lower bound, since a "
+    "token that is not among its fifty counts as the fiftieth",
     "kl": "mean KL(teacher || student) on them over the teacher's fifty likeliest tokens and the rest, nats a token",
     "agreement": "tokens of these texts after which both have the same likeliest next token, %",
     "told": "probability of the teacher's fifty likeliest tokens together, mean, %",
