@@ -36,10 +36,15 @@ EXPERIMENTS = (
     "bert_sizes",
     "distilbert",
     "tinybert",
+    "distilled_models",
     "exposure_bias",
     "api_teacher",
     "vocabulary_mismatch",
     "draft_models",
+    "capacity_gap",
+    "hallucination_transfer",
+    "real_teacher",
+    "consistent_pattern",
 )
 
 

@@ -7,4 +7,4 @@
 from kdbook.show.explorer import answer, show_live, temperature_explorer, temperature_slider
 from kdbook.show.figures import show_figure, show_picture
 from kdbook.show.ledger import show_ledger
-from kdbook.show.sliders import picture_slider
+from kdbook.show.sliders import page_picker, picture_slider
