@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdbook.data.files import SHA256, idx_array
+from kdbook.data.files import RECIPES, SHA256, idx_array
 
 IMAGE_SETS = {"mnist": 60_000, "fashion-mnist": 60_000}
 VALIDATION = 10_000  # the last training images; hyper-parameters are chosen on them
@@ -187,8 +187,11 @@ def load_images(name: str = "mnist", part: str = "train", device: torch.device |
 
 
 def checksum(name: str) -> str:
-    """Checksum of a whole data set: it is part of the identity of every trial that learns from it."""
+    """Checksum of a whole data set, or of its recipe: part of the identity of every trial that learns from it."""
     parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
+    if name in RECIPES:
+        parts = [f"{name}, recipe {RECIPES[name]}"]
     if not parts:
-        raise ValueError(f"no data set named {name!r}; there are {', '.join(IMAGE_SETS)} and wordnet")
+        there = ", ".join([*IMAGE_SETS, "wordnet", *RECIPES])
+        raise ValueError(f"no data set named {name!r}; there are {there}")
     return hashlib.sha256("".join(parts).encode()).hexdigest()
