@@ -45,17 +45,12 @@ class _Id(ctypes.Union):
     _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
 
 
+_NUMBERS = ("text_position", "length", "audio_position", "sample")
+
+
 class _Event(ctypes.Structure):
-    _fields_ = [
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("id", _Id),
-    ]
+    _fields_ = [("type", ctypes.c_int), ("unique_identifier", ctypes.c_uint)]
+    _fields_ += [(name, ctypes.c_int) for name in _NUMBERS] + [("user_data", ctypes.c_void_p), ("id", _Id)]
 
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))

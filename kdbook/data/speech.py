@@ -29,8 +29,13 @@ from kdbook.data.files import RECIPES, home, write_atomically
 from kdbook.data.glosses import bin_of
 from kdbook.data.images import Split
 
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-PHONEMES = tuple("aɪ ei eɪ eː f iə iː k n o oə oʊ oː r s t t̪ uː v w z ɒ ɔɪ ɔː ɔːɹ ə əu əʊ ɛ ɪ ɹ ʉː ʊ ʌ ʌʊ θ".split())
+PHONEMES = _names("aɪ ei eɪ eː f iə iː k n o oə oʊ oː r s t t̪ uː v w z ɒ ɔɪ ɔː ɔːɹ ə əu əʊ ɛ ɪ ɹ ʉː ʊ ʌ ʌʊ θ")
 SILENCE = 3 * len(PHONEMES)  # state 3 p + k is the k-th third of phoneme p, and the last state is silence
 STATES = SILENCE + 1
 
@@ -38,17 +43,23 @@ RATE, STEP, WINDOW, MEL = 16_000, 160, 400, 40  # Hz; samples; samples; filters
 CONTEXT, LABELLED = 26, 20  # frames a network sees, and which of them has the label, counted from 0
 MEAN, SPREAD = -7.3, 2.0  # of the log-mel energies of training utterances, about: inputs are near 0 and 1
 
-ACCENTS = "en-us en en-029 en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd en-us-nyc".split()
+ACCENTS = _names("en-us en en-029 en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd en-us-nyc")
 # Variants whose names tell that one was made from another are in one part.
 TIMBRES = {
-    "train": """Alex Andrea AnxiousAndy gustave Hugo Marco Michael Mike RicishayMax RicishayMax2 RicishayMax3 Tweaky
-        UniRobot anika anikaRobot antonio benjamin boris croak ed f1 f4 iven iven2 iven3 iven4 kaukovalta klatt klatt2
-        klatt3 klatt4 klatt5 klatt6 m1 m5 m8 max michel miguel mike2 pablo pedro rob robert robosoft robosoft2 robosoft3
-        robosoft4 robosoft5 robosoft6 robosoft7 robosoft8 sandro travis zac""".split(),
-    "validation": """f2 m3 m7 Annie Denis Henrique Jacky Mario Nguyen Reed aunty caleb edward edward2 grandpa john
-        marcelo norbert quincy shelby""".split(),
-    "test": """f3 f5 m2 m4 m6 Alicia Andy Diogo Gene Gene2 Lee Storm adam announcer belinda david grandma ian linda
-        paul steph steph2 steph3 victor""".split(),
+    "train": _names(
+        """Alex Andrea AnxiousAndy Hugo Marco Michael Mike RicishayMax RicishayMax2 RicishayMax3 Tweaky UniRobot anika
+        anikaRobot antonio benjamin boris croak ed f1 f4 gustave iven iven2 iven3 iven4 kaukovalta klatt klatt2 klatt3
+        klatt4 klatt5 klatt6 m1 m5 m8 max michel miguel mike2 pablo pedro rob robert robosoft robosoft2 robosoft3
+        robosoft4 robosoft5 robosoft6 robosoft7 robosoft8 sandro travis zac"""
+    ),
+    "validation": _names(
+        """Annie Denis Henrique Jacky Mario Nguyen Reed aunty caleb edward edward2 f2 grandpa john m3 m7 marcelo
+        norbert quincy shelby"""
+    ),
+    "test": _names(
+        """Alicia Andy Diogo Gene Gene2 Lee Storm adam announcer belinda david f3 f5 grandma ian linda m2 m4 m6 paul
+        steph steph2 steph3 victor"""
+    ),
 }
 NOISE = (0.0, 15.0)  # dB that speech is louder than noise
 LEVEL = (-18.0, 0.0)  # dB at either end of an utterance, with a straight line between
@@ -229,7 +240,7 @@ def load_digits(part: str, utterances: int, device: torch.device | str = "cpu") 
         raise ValueError(f"utterances must be 1 or more, got {utterances}")
     path = home() / "data" / f"spoken-digits-{RECIPES['spoken-digits']}" / f"{part}-{utterances}.npz"
     try:
-        with np.load(path) as cached:
+        with np.load(io.BytesIO(path.read_bytes())) as cached:
             mels, states, lengths, said = (cached[name] for name in ("mel", "states", "lengths", "said"))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # not there, or damaged: made again
         made = [speak(part, number) for number in range(utterances)]
@@ -245,9 +256,7 @@ def load_digits(part: str, utterances: int, device: torch.device | str = "cpu") 
 
 
 def _said(spoken: Spoken) -> list:
-    return [
-        [word, [p.symbol for p in spoken.phones if p.word == number]] for number, word in enumerate(spoken.words)
-    ]
+    return [[word, [p.symbol for p in spoken.phones if p.word == number]] for number, word in enumerate(spoken.words)]
 
 
 def _utterances(mels: np.ndarray, states: np.ndarray, lengths: np.ndarray, said: list, device) -> Utterances:
@@ -266,7 +275,7 @@ def _utterances(mels: np.ndarray, states: np.ndarray, lengths: np.ndarray, said:
 
 
 def load_recordings(folder: str | Path, part: str = "test", device: torch.device | str = "cpu") -> Utterances:
-    """Real recordings of single digits in the layout of Speech Commands (Warden 2018): ``seven/<speaker>_nohash_0.wav``.
+    """Real recordings of digits in the layout of Speech Commands (Warden 2018): ``seven/<speaker>_nohash_0.wav``.
 
     There are no phoneme times, so the labels are a flat start: from the first loud frame to the last one, the states of
     the word (as the American voice says it) get equal shares. Good enough to begin with, and for word error rates.

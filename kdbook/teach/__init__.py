@@ -10,5 +10,6 @@ from kdbook.teach.language_models import check_cosine_loss, check_layer_map, che
 from kdbook.teach.mathematics import check_kd_loss, check_logit_limit, check_soft_gradient
 from kdbook.teach.overview import check_gap_closed, check_size_ratio
 from kdbook.teach.specialists import check_dustbin_correction, check_one_specialist
+from kdbook.teach.speech_and_vision import check_ensemble, check_share_kept, check_words_needed
 from kdbook.teach.temperature import check_dark_mass, check_temperature_for_top
 from kdbook.teach.training_modes import check_mutual_loss, check_progressive_targets
