@@ -50,10 +50,10 @@ TEMPERATURES = (1.0, 2.0, 5.0, 10.0)
 NETS = 10
 SHOWN = ("net:0", "ensemble", "T=2")  # whose answers to one utterance are kept for a picture
 
-# Chosen on 100 utterances of validation timbres, with one set of six nets and their ensemble. Noise of 0 to 15 dB leaves
-# a net at 71 %. Of rates of 0.025 to 0.2 a net likes 0.1; students like the largest of those tried that does not diverge.
-# Hard labels reach 70.7 % in 4 epochs and 71.4 in 8, a student of T = 2 72.2 in 8: all get 6, nets and students alike,
-# to keep the time within bounds. Nets of 128 units were 1.5 points better in twice the time. Penalties 0 to 40 were tried.
+# Chosen on 100 utterances of validation timbres, with one set of six nets and their ensemble. Noise of 0 to 15 dB
+# leaves a net at 71 %. Of rates of 0.025 to 0.2 a net likes 0.1; students like the largest that does not diverge. Hard
+# labels reach 70.7 % in 4 epochs and 71.4 in 8, a student of T = 2 72.2 in 8: nets and students alike get 6, to keep
+# the time within bounds. Nets of 128 units were 1.5 points better in twice the time. Penalties from 0 to 40 were tried.
 NET = {"sizes": [CONTEXT * MEL, 64, 64, 64, STATES], "batch_size": 256, "lr": 0.1, "epochs": 6, "penalty": 30.0}
 SETTINGS = {
     "full": {**NET, "utterances": 500, "scored": 200},
