@@ -191,7 +191,8 @@ print("frame by frame:", blurred.argmax(1).tolist(), " best path:", viterbi(blur
 show_figure("speech_ensemble", speech, my_speech)
 
 # %% [markdown]
-# The same as a table, by size:
+# A quick run has an eighth of the speech and a few hundred steps, too few for a student to gain from soft targets; take its
+# order from the full results. The same as a table, by size:
 
 # %%
 import pandas as pd
