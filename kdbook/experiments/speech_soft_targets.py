@@ -33,8 +33,8 @@ ARMS = ("all", "hard", "soft", "control")
 SHARE = 0.03  # of the utterances, whole ones: a corpus that is half transcribed lacks whole utterances, not frames
 
 # Chosen on 50 utterances of validation timbres, with fifteen utterances of another seed. Rates of 0.1 and 0.05: hard
-# labels 39.2 and 44.7 % at their best epochs; soft targets at T = 2 63.1 % after 60 epochs with 0.1, with which a quick run
-# diverged, so that all have 0.05.
+# labels 39.2 and 44.7 % at their best epochs; soft targets at T = 2 63.1 % after 60 epochs with 0.1, with which a quick
+# run diverged, so that all have 0.05.
 FEW = {"batch_size": 64, "validation": 20, "lr": 0.05}
 SETTINGS = {
     "full": {"hard": {**FEW, "epochs": 30}, "soft": {**FEW, "epochs": 60}},
