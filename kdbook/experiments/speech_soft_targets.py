@@ -33,8 +33,8 @@ ARMS = ("all", "hard", "soft", "control")
 SHARE = 0.03  # of the utterances, whole ones: a corpus that is half transcribed lacks whole utterances, not frames
 
 # Chosen on 50 utterances of validation timbres, with fifteen utterances of another seed: hard labels reach 39.2 % at
-# their best epoch with a rate of 0.1 and 44.7 with 0.05. At T = 2 gradients are twice as large, so that the rate is half:
-# with 0.05 and more some students diverged.
+# their best epoch with a rate of 0.1 and 44.7 with 0.05. At T = 2 gradients are twice as large, so that the rate is
+# halved: with 0.05 and more some students diverged.
 FEW = {"batch_size": 64, "validation": 20}
 SETTINGS = {
     "full": {"hard": {**FEW, "epochs": 30, "lr": 0.05}, "soft": {**FEW, "epochs": 60, "lr": 0.025}},
