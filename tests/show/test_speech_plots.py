@@ -97,6 +97,6 @@ def test_a_moment_shows_and_tells_what_each_hears():
     bars = [s for s in plotted(one_frame(ensemble(), 12).axes[1])["series"] if s["kind"] == "bar"]
     assert [round(bar["y"][1], 2) for bar in bars] == [0.5, 0.7, 0.6]
     assert frame_alt(ensemble(), 12) == (
-        "Frame 12, in which s sounds: its probability is by one net 0.50, the ensemble 0.70, distilled net 0.60."
+        "Frame 12, in which s sounds: its probability is by one net 0.50, the ensemble 0.70, the distilled net 0.60."
     )
     assert len(registered()["speech_frames"].draw(ensemble()).axes) == 4

@@ -15,7 +15,7 @@ STUDENT = "T=2"
 ARMS = {"baseline": "one net", "ensemble": "ten nets,\naveraged", STUDENT: "one net,\ndistilled"}
 COLOURS = {"baseline": HARD, "ensemble": TEACHER, STUDENT: SOFT}
 MEASURES = {"frame_accuracy": "frames right, %", "word_error_rate": "word errors, %"}
-HEARD = {"net:0": "one net", "ensemble": "the ensemble", STUDENT: "distilled net"}
+HEARD = {"net:0": "one net", "ensemble": "the ensemble", STUDENT: "the distilled net"}
 
 
 def kept(table, column: str, arm: str = STUDENT):
@@ -48,7 +48,7 @@ def table1(reference, mine=None) -> Figure:
         axes.set(ylabel=MEASURES[column])
     panels[0].set(title="Frames of new timbres")
     panels[1].set(title="Words of new timbres")
-    panels[0].legend(fontsize=8, loc="lower right")
+    panels[0].legend(fontsize=8)
     return fig
 
 
