@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.data.cifar import CIFAR_MD5, cifar_arrays
-from kdbook.data.files import SHA256, idx_array
+from kdbook.data.files import RECIPES, SHA256, idx_array
 
 IMAGE_SETS = {"mnist": 60_000, "fashion-mnist": 60_000}
 VALIDATION = 10_000  # the last training images; hyper-parameters are chosen on them
@@ -194,10 +194,14 @@ def load_images(name: str = "mnist", part: str = "train", device: torch.device |
 
 
 def checksum(name: str) -> str:
-    """Checksum of a whole data set: it is part of the identity of every trial that learns from it."""
-    if name in (*CIFAR_MD5, "world"):
-        return hashlib.sha256(CIFAR_MD5.get(name, name).encode()).hexdigest()
-    parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
+    """Checksum of a whole data set, or of its recipe: part of the identity of every trial that learns from it."""
+    if name in RECIPES:
+        parts = [f"{name}, recipe {RECIPES[name]}"]
+    elif name in CIFAR_MD5:
+        parts = [CIFAR_MD5[name]]
+    else:
+        parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
     if not parts:
-        raise ValueError(f"no data set named {name!r}; there are {', '.join(IMAGE_SETS)} and wordnet")
+        there = ", ".join([*IMAGE_SETS, *CIFAR_MD5, "wordnet", *RECIPES])
+        raise ValueError(f"no data set named {name!r}; there are {there}")
     return hashlib.sha256("".join(parts).encode()).hexdigest()

@@ -30,6 +30,8 @@ EXPERIMENTS = (
     "specialist_clusters",
     "specialists",
     "specialists_distilled",
+    "speech_ensemble",
+    "speech_soft_targets",
     "mobile_vision",
     "mobile_latency",
     "patience",
