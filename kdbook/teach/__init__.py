@@ -17,7 +17,15 @@ from kdbook.teach.language_models import (
     check_repaired_token_loss,
     check_retention,
 )
-from kdbook.teach.llm_era import check_generalized_jsd, check_missing_mass, check_token_mean
+from kdbook.teach.llm_era import (
+    check_entropy,
+    check_generalized_jsd,
+    check_missing_mass,
+    check_shares_closed,
+    check_sharpened,
+    check_token_mean,
+    check_uses,
+)
 from kdbook.teach.mathematics import (
     check_kd_loss,
     check_logit_limit,
@@ -27,7 +35,13 @@ from kdbook.teach.mathematics import (
 )
 from kdbook.teach.overview import check_gap_closed, check_other_alpha, check_size_ratio
 from kdbook.teach.specialists import check_dustbin_correction, check_one_specialist, check_repaired_objective
-from kdbook.teach.speech_and_vision import check_ensemble, check_share_kept, check_words_needed
+from kdbook.teach.speech_and_vision import (
+    check_depthwise_saving,
+    check_ensemble,
+    check_mixup,
+    check_share_closed,
+    check_share_kept,
+    check_words_needed,
+)
 from kdbook.teach.temperature import check_dark_mass, check_repaired_stack, check_temperature_for_top
 from kdbook.teach.training_modes import check_mutual_loss, check_progressive_targets, check_repaired_exits
-from kdbook.teach.vision import check_depthwise_saving, check_mixup, check_share_closed

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from kdbook.teach.llm_lessons import check_entropy, check_gap_closed, check_sharpened, check_uses
+from kdbook.teach.llm_era import check_entropy, check_shares_closed, check_sharpened, check_uses
 
 
 def entropy(logits, T):
@@ -14,7 +14,7 @@ def entropy(logits, T):
 
 
 def test_the_solutions_pass():
-    assert check_gap_closed(lambda t, s, b: 100 * (s - b) / (t - b)).passed
+    assert check_shares_closed(lambda t, s, b: 100 * (s - b) / (t - b)).passed
     assert check_entropy(entropy).passed
     assert check_uses(["research"]).passed and check_uses("research").passed
     assert check_sharpened(0.7**2 / (0.7**2 + 0.3**2)).passed
@@ -31,8 +31,8 @@ def test_the_solutions_pass():
     ],
 )
 def test_the_gap_that_is_closed(answer, hint):
-    assert not check_gap_closed(answer).passed
-    assert hint in check_gap_closed(answer).message
+    assert not check_shares_closed(answer).passed
+    assert hint in check_shares_closed(answer).message
 
 
 @pytest.mark.parametrize(
