@@ -232,9 +232,9 @@ picture_slider("image", range(1, 13), draw_answer, alt=answer_alt)
 # | [04 types of knowledge](04_knowledge_types.ipynb) | answers, features or relations? |
 # | [05 training modes](05_training_modes.ipynb) | teacher first, teacher along, or no teacher? |
 # | [06 specialists](06_specialists.ipynb) | one generalist and many experts |
-# | 07 speech and vision | the shapes of the large results, on real components |
+# | [07 speech and vision](07_speech_and_vision.ipynb) | the shapes of the large results, on real components |
 # | [08 language models](08_language_models.ipynb) | DistilBERT and TinyBERT |
-# | 09 the LLM era | vocabularies, APIs, on-policy, capacity, provenance |
+# | [09 the LLM era](09_llm_era.ipynb) | vocabularies, APIs, own mistakes, capacity, provenance, falsehoods |
 #
 # Each chapter can be read, run, or taught. The committed page shows *full* results with their spread over seeds; running
 # it trains the *quick* versions and draws them beside.
@@ -306,10 +306,15 @@ from kdbook.show import show_ledger
 show_ledger("00", output_folder(PROFILE))
 
 # %% [markdown]
-# And the chapter that is already here, in one look:
+# The whole book in one table: how many claims of each chapter came out how.
 
 # %%
-show_ledger("01")
+import pandas as pd
+
+from kdbook.lab.claims import rows
+
+verdicts = pd.DataFrame([{"chapter": row.claim.chapter, "verdict": row.verdict} for row in rows()])
+pd.crosstab(verdicts.chapter, verdicts.verdict, margins=True, margins_name="all")
 
 # %% [markdown]
 # The whole list, with the reasons behind each verdict and each tolerance, is `results/CLAIMS.md`.
