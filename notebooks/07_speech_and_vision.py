@@ -31,7 +31,7 @@ RERUN = False
 from kdbook.lab import describe_run, load, output_folder, run
 from kdbook.show import picture_slider, show_figure, show_ledger
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 0})
+describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 39})
 
 # %% [markdown]
 # # Speech
