@@ -89,6 +89,18 @@ def _gap(label: str, arm: str, teacher: str, form: str = SOFT) -> Comparison:
     return Comparison(f"30 units, {label}", "capacity_gap", arm, "hard", teacher, form)
 
 
+def _spoken(label: str, experiment: str, soft: str, hard: str, teacher: str) -> Comparison:
+    return Comparison(f"spoken digits, {label}", experiment, soft, hard, teacher, SOFT, "frame_accuracy", True)
+
+
+def _mobile(size: str, teacher: str) -> Comparison:
+    return Comparison(f"MobileNet, a {size}, {teacher}", "mobile_vision", f"{size}_{teacher}", f"{size}_hard", teacher)
+
+
+def _patient(label: str, arm: str) -> Comparison:
+    return Comparison(f"long schedule, {label}", "patience", arm, "labels", "patience/teacher", where={"times": 16})
+
+
 COMPARISONS = (
     Comparison("MNIST, 800 units", "hinton_mnist", "distilled", "hard"),
     Comparison("MNIST, 800 units, regularised", "hinton_mnist", "distilled", "hard_regularized", form=CONTROL),
@@ -123,6 +135,13 @@ COMPARISONS = (
     _words("DistilBERT, fine-tuning only", "distilbert", "tasks_alone_kd", "tasks_alone", "tasks_teacher", SOFT),
     _words("DistilBERT, layers alone", "distilbert", "tasks_triple", "tasks_masked_only", "tasks_teacher", CONTROL),
     _words("TinyBERT", "tinybert", "full", "plain", "teacher"),
+    _spoken("ten nets", "speech_ensemble", "T=2", "baseline", "ensemble"),
+    _spoken("3 % of the utterances", "speech_soft_targets", "soft", "hard", "all"),
+    *(_mobile(size, teacher) for size in ("quarter", "tenth") for teacher in ("resnet", "efficientnet")),
+    _patient("same view", "consistent"),
+    _patient("mixtures", "mixup"),
+    Comparison("small world, word by word", "vocabulary_mismatch", "own_kd", "own_labels", column="excess_bits"),
+    Comparison("small world, all logits", "api_teacher", "full", "data", "", column="kl", where={"calls": 512}),
     _gap("same size", "from_30", "teacher_30"),
     _gap("teacher of 100", "from_100", "teacher_100"),
     _gap("teacher of 300", "from_300", "teacher_300"),
