@@ -153,9 +153,9 @@ show_figure("speech_frames", speech, my_speech)
 # %%
 from kdbook.show.plots.speech_ensemble import frame_alt, one_frame
 
-moments = range(10, len(speech.array("ensemble", "mel")) - 5, 12)
+moments = range(10, len(speech.array("ensemble", "mel")) - 5, 24)
 picture_slider(
-    "frame", list(moments), lambda at: one_frame(speech, at), alt=lambda at: frame_alt(speech, at), start=3, play=True
+    "frame", list(moments), lambda at: one_frame(speech, at), alt=lambda at: frame_alt(speech, at), start=2, play=True
 )
 
 # %% [markdown]
@@ -342,7 +342,7 @@ Markdown(f"""
 - **One net keeps {share:.0f} % [{low:.0f}, {high:.0f}] of the ensemble's gain** in frames at T = 2: the ensemble gains
   {change(speech, "ensemble", "baseline")}, its student {change(speech, STUDENT, "baseline")}. It is ahead of the best of the ten
   nets in {above} of {len(best)} seeds.
-- **In words nothing is settled**: ensemble against one net {change(speech, "ensemble", "baseline", "word_error_rate")} of word error
+- **In words** the gain is not passed on: ensemble against one net {change(speech, "ensemble", "baseline", "word_error_rate")} of word error
   rate, student against one net {change(speech, STUDENT, "baseline", "word_error_rate")}.
 - **Three per cent of the speech**: hard labels {mean(few, "hard"):.1f} % of the test frames, soft targets {mean(few, "soft"):.1f} %, all
   data {mean(few, "all"):.1f} %. With a teacher of the same three per cent it is {mean(few, "control"):.1f} %: against hard labels
