@@ -26,10 +26,10 @@ CLASSES = (
 def patience(reference, mine=None) -> Figure:
     """Beyer et al. 2021, Table 1: a ResNet-50 on ImageNet after 300 to 9600 epochs.
 
-    Three panels. Left, the published accuracy over the epochs, with the teacher as a line: it rises at every step and
-    the gain shrinks. Middle, accuracy on Fashion-MNIST over the epochs of five students: hard labels, the teacher's
-    answers to the unshifted image, to another shift, to the same shift, and to mixtures of two images. Right, the
-    divergence of each from the teacher on test images, on a logarithmic axis.
+    Left, the published accuracy over the epochs, with the teacher as a line: it rises at every step and the gain
+    shrinks. Middle, accuracy on Fashion-MNIST of five students: hard labels, the teacher's answers to the unshifted
+    image, to another shift, to the same one, and to mixtures of two images. Right, the divergence of each from the
+    teacher on test images, on a logarithmic axis.
     """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4.4))
     left.plot(list(PUBLISHED), list(PUBLISHED.values()), "-", color="#999999", lw=1)
