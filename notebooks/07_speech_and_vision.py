@@ -339,7 +339,7 @@ Markdown(f"""
 - **One net keeps {share:.0f} % [{low:.0f}, {high:.0f}] of the ensemble's gain** in frames at T = 2: the ensemble gains
   {change(speech, "ensemble", "baseline")}, its student {change(speech, STUDENT, "baseline")}. It is ahead of the best of the ten
   nets in {above} of {len(best)} seeds.
-- **In words nothing is settled**: ensemble against one net {change(speech, "ensemble", "baseline", "word_error_rate")} of word error
+- **In words the student gains nothing that we can see**: ensemble against one net {change(speech, "ensemble", "baseline", "word_error_rate")} of word error
   rate, student against one net {change(speech, STUDENT, "baseline", "word_error_rate")}.
 - **Three per cent of the speech**: hard labels {mean(few, "hard"):.1f} % of the test frames, soft targets {mean(few, "soft"):.1f} %, all
   data {mean(few, "all"):.1f} %. With a teacher of the same three per cent it is {mean(few, "control"):.1f} %: against hard labels
