@@ -234,7 +234,8 @@ show_figure("api_calls", api, my_api)
 
 # %% [markdown]
 # All students take as many steps, so the curves differ by what the calls told, not by how long anybody trained. Read it
-# sideways: at which number of samples does the orange curve come down to where the blue one begins?
+# sideways: at which number of samples does the curve of samples come down to where that of all logits begins? With few calls soft
+# targets are worth several times as many; once the student is full, more of either changes nothing.
 
 # %%
 show_figure("api_missing_mass", api, my_api)

@@ -25,7 +25,7 @@ from kdbook.gpt import GPT
 from kdbook.losses.sequence import token_kd
 from kdbook.training.generation import TeacherForced, beam, greedy, labels, log_probs, sample, soft, top_k
 
-VERSION = 1
+VERSION = 2
 COLUMNS = {
     "arm": "what the teacher returns; data: true sentences instead of a teacher; teacher: the teacher itself",
     "seed": "seed of weights, prompts and order",

@@ -222,7 +222,10 @@ def beam(model: GPT, prompts: Tensor, *, beams: int = 4, end: int | None = 2) ->
     if beams < 1:
         raise ValueError(f"beams must be 1 or more, got {beams}")
     look = {"num_beams": beams, "do_sample": False, "eos_token_id": end, "pad_token_id": 0, "length_penalty": 0.0}
-    return model.eval().net.generate(prompts, attention_mask=torch.ones_like(prompts), max_length=model.length, **look)
+    mask = torch.ones_like(prompts)
+    found = model.eval().net.generate(prompts, attention_mask=mask, max_length=model.length, **look)
+    ended = (found == end).long()
+    return found.masked_fill(ended.cumsum(1) > ended, 0)  # the library repeats the end where another text is longer
 
 
 @torch.no_grad()

@@ -91,6 +91,14 @@ def test_a_wide_beam_finds_the_likeliest_text_of_a_short_model():
     assert tuple(t for t in found if t) == tuple(t for t in likeliest if t)
 
 
+def test_a_beam_of_one_is_greedy_for_prompts_that_end_at_different_places():
+    m = model(3)
+    prompts = torch.tensor([[1, v] for v in range(3, 12)])
+    found, alone = beam(m, prompts, beams=1), greedy(m, prompts)
+    assert len({int((row > 0).sum()) for row in alone}) > 1
+    assert torch.equal(found, alone)
+
+
 @pytest.mark.parametrize("write", [sample, greedy, beam])
 @pytest.mark.parametrize(
     ("prompts", "end", "message"),

@@ -31,8 +31,8 @@ def calls(reference, mine=None) -> Figure:
     """How many samples buy back the soft target?
 
     Distance from the truth against the number of calls, on logarithmic axes, for students with equal steps. Samples
-    come down with more calls and the curve of all logits is lower throughout; five log-probabilities a token lie
-    close to all of them; the likeliest texts do not come down at all.
+    come down from few calls to more and then stay; all logits lie lowest with few calls, and five log-probabilities a
+    token between the two; the likeliest texts stay far above.
     """
     fig, axes = plt.subplots(figsize=(9, 4.6))
     for arm, (label, colour, mark) in CURVES.items():
