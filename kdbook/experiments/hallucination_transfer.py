@@ -143,7 +143,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     else:
         told = truth if trial.arm == "teacher_clean" else tampered(truth)
         x, objective = told.sample(trial.settings["samples"], 100 + trial.seed), TeacherForced([labels()])
-    (model,) = train_students([seeded_gpt(trial)], objective, x, trial, tools)
+    (model,), _ = train_students([seeded_gpt(trial)], objective, x, trial, tools)
     tools.keep(trial, tensors=None if trial.needs else weights(model), pictures=answers(model, truth))
     row = {"teacher_seed": trial.needs[0].seed if trial.needs else None, **examine(model, truth)}
     return [row | {"parameters": count_parameters(model)}]
