@@ -91,12 +91,6 @@ display(page_picker("benchmark", pages(published_models, "benchmark")))
 show_figure("distilled_models_by_benchmark", published_models)
 
 # %% [markdown]
-# Or by what the student learned from, all benchmarks together:
-
-# %%
-page_picker("learned from", pages(published_models, "family"))
-
-# %% [markdown]
 # Two lessons from the lists. *Who judges matters*: Vicuna-13B was released with "about 90 % of ChatGPT" as GPT-4 judged it, and on
 # Big-Bench Hard it scores less than half of ChatGPT. And *a gain needs a baseline*: half of the rows have none.
 
@@ -328,7 +322,7 @@ def fitted(beta):
     return best
 
 
-BETAS = [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]
+BETAS = [0.0, 0.3, 0.7, 0.9, 1.0]
 fits = {beta: fitted(beta) for beta in BETAS}
 
 
@@ -501,7 +495,7 @@ my_hallucination = run("hallucination_transfer", PROFILE, SEEDS, DEVICE, rerun=R
 show_figure("hallucination_transfer", hallucination, my_hallucination)
 
 # %% [markdown]
-# Move the slider through the twelve: the first six the teacher always read, of the others it read the truth as well.
+# Move the slider through six of the twelve: the first three the teacher always read, of the others it read the truth as well.
 
 # %%
 from kdbook.show.plots.hallucination_transfer import compare_planted
@@ -519,7 +513,7 @@ def planted_alt(number):
     )
 
 
-picture_slider("falsehood", list(range(1, len(lies) + 1)), lambda n: compare_planted(hallucination, n), alt=planted_alt)
+picture_slider("falsehood", [1, 3, 5, 7, 9, 11], lambda n: compare_planted(hallucination, n), alt=planted_alt)
 
 # %% [markdown]
 # Does the student say it *more confidently*? That depends on how the texts were written. Texts drawn as the teacher would speak carry its
@@ -559,10 +553,9 @@ from kdbook.show.plots.real_teacher import tokens, tokens_alt
 real_teacher = load("real_teacher")
 picture_slider(
     "temperature T",
-    list(TEMPERATURES),
+    list(TEMPERATURES)[::2],
     lambda t: tokens(real_teacher, t),
     alt=lambda t: tokens_alt(real_teacher, t),
-    start=TEMPERATURES.index(1.0),
 )
 
 # %% [markdown]

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from kdbook.show.figures import data_url, png, show_strip
+from kdbook.show.figures import WIDEST, data_url, png, show_strip
 from kdbook.show.style import style
 
 
@@ -90,7 +90,7 @@ def page_picker(label: str, pages: dict[str, str]) -> widgets.VBox:
 def _draw(draw: Callable, value) -> bytes:
     with style():
         drawn = draw(value)
-    picture = png(drawn)
+    picture = png(drawn, widest=WIDEST)
     plt.close(drawn)
     return picture
 

@@ -100,7 +100,8 @@ def modes(reference, mine=None) -> Figure:
             rows = table[table.arm == arm]
             look = {"color": COLOURS[arm], "label": NAMES[arm].replace("\n", " ")}
             if table is mine:
-                look = {"edgecolors": YOURS, "facecolors": "none", "label": "yours (quick)" if arm == "start" else None}
+                hollow = {"color": YOURS} if MARKS[arm] in "x+" else {"edgecolors": YOURS, "facecolors": "none"}
+                look = {**hollow, "label": "yours (quick)" if arm == "start" else None}
             axes.scatter(rows.own_entropy, rows.true_share, s=26, marker=MARKS[arm], alpha=0.8, **look)
     axes.axvline(reference.loc[reference.arm == "teacher", "truth_entropy"].mean(), color="#999999", ls=":", lw=1)
     axes.set(title="What is given up for truth", xlabel="entropy of own texts, nats", ylabel="true texts, %")
