@@ -27,7 +27,7 @@ from kdbook.show import plots
 from kdbook.show.style import style
 
 COMMITTED = REPOSITORY / "figures"
-WIDEST = 900  # pixels of a picture in a notebook, which stays under a megabyte
+WIDEST = 800  # pixels of a picture in a notebook, which stays under a megabyte
 _REGISTRY: dict[str, "Registered"] = {}
 
 
