@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from kdbook.experiments.trial import Tools, Trial, check_profile
+from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 
 VERSION = 1
 CARDS = ()  # numbers of this book alone; the cards of each are beside its own table
@@ -153,6 +153,7 @@ COMPARISONS = (
 def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
     """One a comparison whose results are committed; its identity holds their checksum."""
     check_profile(profile)
+    seeds_of(seeds, 1)  # refuses a negative number; nothing is trained
     found = []
     for number, c in enumerate(COMPARISONS):
         names = [c.experiment, *([c.teacher.split("/")[0]] if "/" in c.teacher else [])]

@@ -118,7 +118,7 @@ def generalized_jsd(
 
 
 def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
-    """Half the sum of |p - q| a token: the share of drafts that speculative sampling rejects (Leviathan et al. 2023).
+    """Half the sum of ``|p - q|`` a token: what speculative sampling rejects (Leviathan et al. 2023).
 
     Parameters
     ----------
