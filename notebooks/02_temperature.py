@@ -112,7 +112,7 @@ temperature_slider(images[twelve], logits[twelve], labels[twelve])
 
 # %%
 show_live(
-    temperature_explorer(images, logits, labels),
+    temperature_explorer(images, logits, labels, start=int(twelve[0])),
     instead="In JupyterLab (make lab) this cell is an explorer: choose a test image or type logits, move the temperature.",
 )
 

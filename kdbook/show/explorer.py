@@ -138,7 +138,7 @@ def temperature_slider(images: np.ndarray, logits: np.ndarray, labels: np.ndarra
     return HTML(TEMPLATE.read_text().replace("OPTIONS", options).replace("DATA", json.dumps(data)))
 
 
-def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> widgets.VBox:
+def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndarray, start: int = 0) -> widgets.VBox:
     """Controls for a temperature, an image's number and logits of the reader's own, over the softened answer.
 
     Parameters
@@ -149,6 +149,8 @@ def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndar
         A teacher's logits for them.
     labels : array (N,)
         Their classes.
+    start : int
+        The image shown first; choose one that a teacher doubts, since a sure answer hardly moves.
 
     Returns
     -------
@@ -158,7 +160,7 @@ def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndar
     Explained in notebooks/02_temperature.
     """
     look = {"style": {"description_width": "10em"}, "layout": {"width": "min(100%, 560px)"}}
-    number = widgets.BoundedIntText(0, min=0, max=len(logits) - 1, description="test image", **look)
+    number = widgets.BoundedIntText(start, min=0, max=len(logits) - 1, description="test image", **look)
     own = widgets.Text(placeholder="empty: those of the image", description="or your own logits", **look)
     temperature = widgets.FloatLogSlider(
         1.0, min=math.log10(0.25), max=2, step=0.02, description="temperature T", readout_format=".2f", **look

@@ -69,6 +69,10 @@ def controls():
     return number, own, temperature, *below.children
 
 
+def test_the_explorer_shows_first_what_it_is_told_to():
+    assert temperature_explorer(IMAGES, LOGITS, LABELS, start=1).children[0].value == 1
+
+
 def test_the_image_and_the_temperature_change_what_is_told(controls):
     number, _, temperature, picture, told = controls
     assert "test image 0, a 0" in told.value and 'alt="test image 0, a 0"' in picture.value
