@@ -46,7 +46,7 @@ PIECES = {"own": 160, "other": 110}
 LENGTH = {"own": 56, "other": 88, "characters": 132}
 CORPUS = 3_000  # texts that the vocabularies are made from
 
-# This is a second run: in a first one students took 20 epochs at a rate of 0.01 and every teacher's term had weight one,
+# This is a second run: in a first one students took 20 epochs at a rate of 0.01 and every teacher's term had weight 1,
 # and its test scores were read. Chosen anew on validation sentences (bits a byte of a student of other byte pairs, and
 # of characters; one seed, teacher 0):
 # - labels: 20 epochs at 0.01 0.302 and 0.832; 40 at 0.01 0.275 and 0.416; 40 at 0.02 0.270 and 0.334; 80 at 0.02 0.321
