@@ -40,7 +40,7 @@ NAMES = {
     "supersense": "supersense",
     "part_of_speech": "part of\nspeech",
     "kind_of": "kind of",
-    "same_lemma": "same\nword",
+    "same_kind": "same\nkind",
 }
 
 
