@@ -76,11 +76,11 @@ GLUE = {
 # - Teacher, about a minute each: four layers of 64 units 5.82 nats, of 96 5.84, of 128 5.90 (6.03 with the first run's
 #   rate of 0.001 and a bias of zero). Forty per cent of the words hidden, as Wettig et al. 2023 advise (first run: 6.19
 #   nats, with BERT's 15 % 6.34); held-out texts are scored with 15 %.
-# - Students, after 4,000 texts: a rate of 0.003 5.828 nats (0.001 5.839), without a teacher 6.32 (6.42). Soft targets at
-#   hidden words only 5.828, at all words 5.830 for 1.7 times the time.
-# - Fine-tuning of the teacher: supersense from 3,000 texts, rates of 0.001, 0.002 and 0.004: 25.7, 28.1 and 25.1 %; of a
-#   student, 0.002 and 0.004: supersense 33.7 and 36.2 %, kind_of from 6,000 pairs 63.3 and 59.9 %. Pairs need many texts
-#   more than many epochs: kind_of 53.2 % after three epochs of 2,000, 66.6 % after one of 8,000.
+# - Students, after 4,000 texts: a rate of 0.003 5.828 nats (0.001 5.839), without a teacher 6.32 (6.42). Soft targets
+#   at hidden words only 5.828, at all words 5.830 for 1.7 times the time.
+# - Fine-tuning of the teacher: supersense from 3,000 texts, rates of 0.001, 0.002 and 0.004: 25.7, 28.1 and 25.1 %; of
+#   a student, 0.002 and 0.004: supersense 33.7 and 36.2 %, kind_of from 6,000 pairs 63.3 and 59.9 %. Pairs need many
+#   texts more than many epochs: kind_of 53.2 % after three epochs of 2,000, 66.6 % after one of 8,000.
 MASKED = {"masked": 0.4}
 TEACHER = {**MASKED, "kind": "bert", "layers": 4, "width": 64, "heads": 4, "batch_size": 64}
 STUDENT = {**MASKED, "kind": "distilbert", "layers": 2, "width": 64, "heads": 4, "batch_size": 64}

@@ -20,7 +20,7 @@ TEST = 2_000  # texts of a task's test part
 
 
 def seeded_bert(trial: Trial, task: tasks.Task | None = None, **changes) -> Bert:
-    """Fresh model of a trial's settings and `changes`, with a task's classifier; its weights depend on the seed only."""
+    """Fresh model of a trial's settings and `changes`, with a task's classifier; weights depend on the seed only."""
     asked = {} if task is None else {"classes": task.classes, "pair": task.pair}
     with torch.random.fork_rng():
         torch.manual_seed(trial.seed)

@@ -3,8 +3,9 @@
 Jiao et al. 2020: a thin student matches its teacher's embeddings, attention scores and hidden states, first on general
 texts, then on augmented texts of a task, and last of all its predictions; it keeps 96.8 % of BERT's score on GLUE.
 Here a student of four layers, half as wide, learns from the BERT of four layers that `distilbert` pre-trains and
-fine-tunes on four tasks; a student of two layers tries the layer maps, since only there have they a choice. All students of a seed see the same texts. The controls that the paper lacks: as many steps
-for every arm, with augmented texts or without, and for the same student trained without a teacher.
+fine-tunes on four tasks; a student of two layers tries the layer maps, since only there have they a choice. All
+students of a seed see the same texts. The controls that the paper lacks: as many steps for every arm, with augmented
+texts or without, and for the same student trained without a teacher.
 """
 
 import torch
@@ -69,9 +70,9 @@ PUBLISHED = {
 PUBLISHED_GLUE = {"teacher": 79.5, "full": 77.0, "plain": 70.2}
 
 STUDENT = {"kind": "bert", "layers": 4, "width": 32, "heads": 4}
-# A second run, as in `distilbert`: test parts had been read by a first one, with a student of two layers and other tasks.
-# Chosen on validation definitions, after 6,000 texts: a rate of 0.005 for the general stage (layer loss 5.87, with 0.002
-# 7.36). As in the paper 40 % of the tokens are replaced, by one of the 15 likeliest; its copies are 20.
+# A second run, as in `distilbert`: test parts had been read by a first one, with a student of two layers and other
+# tasks. Chosen on validation definitions, after 6,000 texts: a rate of 0.005 for the general stage (layer loss 5.87,
+# with 0.002 7.36). As in the paper 40 % of the tokens are replaced, by one of the 15 likeliest; its copies are 20.
 AUGMENT = {"copies": 1, "share": 0.4, "top": 15}
 GENERAL = {**MASKED, "epochs": 1, "batch_size": 64, "lr": 5e-3}
 SETTINGS = {

@@ -91,8 +91,8 @@ class TripleDistillation:
     share : float
         As for `mask_tokens`.
     everywhere : bool
-        Soft targets at every token, as the released program has it by default, or at the hidden ones only: a fraction of
-        the work, most of which a student of this size has with the vocabulary.
+        Soft targets at every token, as the released program has it by default, or at the hidden ones only: a fraction
+        of the work, most of which a student of this size has with the vocabulary.
     """
 
     teacher: Bert
