@@ -5,10 +5,10 @@ Every definition keeps the part that `kdbook.data.glosses` gives it, here and in
 definitions of a pair are in one part. The word that a definition defines is never shown. Names of kinds ("tree") are in
 all parts, as labels are. WordNet's file names one kind for each meaning: a second one counts as false.
 
-Both tasks on pairs were chosen so that a BERT which trains in minutes learns them. Tried with a student of chapter 08 and
-6,000 pairs, on validation pairs, where guessing gives 50 %: "do both texts define one word, in two of its meanings"
+Both tasks on pairs were chosen so that a BERT which trains in minutes learns them. Tried with a student of chapter 08
+and 6,000 pairs, on validation pairs, where guessing gives 50 %: "do both texts define one word, in two of its meanings"
 52.2 %, false names of cousins (kinds of the same) 63.8 %, and what is here 66.7 and 65.8 %. A classifier that reads the
-mean of all tokens, instead of `kdbook.bert.Bert.pooled`, learned none of them from 2,000 pairs.
+mean of all tokens, instead of `kdbook.bert.Bert.pooled`, learned `kind_of` from 2,000 pairs not at all.
 """
 
 from collections import defaultdict

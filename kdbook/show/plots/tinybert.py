@@ -27,7 +27,7 @@ COLOURS = {
     **dict.fromkeys(list(PARTS)[5:8], SOFT_SHIFTED),
     **dict.fromkeys(list(PARTS)[8:], CONTROL),
 }
-GROUPS = {2: "losses, without", 6: "stages, without", 8.5: "instead of a uniform map"}
+GROUPS = {2: "losses, without", 6: "stages, without", 8.5: "two layers, no uniform map"}
 
 
 @figure("tinybert_ablation", chapter="08")
@@ -40,10 +40,11 @@ def ablation(reference, mine=None) -> Figure:
     """
     fig, axes = plt.subplots(figsize=(12, 4.8))
     for at, (arm, colour) in enumerate(COLOURS.items()):
-        seeds_and_interval(axes, at, change(reference, arm, "full"), colour)
+        than = "two_layers" if arm.startswith("map") else "full"
+        seeds_and_interval(axes, at, change(reference, arm, than), colour)
         published(axes, at, PUBLISHED[arm] - PUBLISHED["full"], "published (GLUE)" if at == 0 else None)
         if mine is not None:
-            yours(axes, at, change(mine, arm, "full"), "yours (quick)" if at == 0 else None)
+            yours(axes, at, change(mine, arm, than), "yours (quick)" if at == 0 else None)
     axes.axhline(0, color="#999999", lw=1)
     for at in (4.5, 7.5):
         axes.axvline(at, color="#999999", lw=0.8, ls=":")
