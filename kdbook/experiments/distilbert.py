@@ -87,7 +87,7 @@ STUDENT = {**MASKED, "kind": "distilbert", "layers": 2, "width": 64, "heads": 4,
 TUNED = {"epochs": 1, "batch_size": 32, "lr": 2e-3, "temperature": 2.0, "alpha": 0.5}
 SETTINGS = {
     "full": {
-        "teacher": {**TEACHER, "samples": 48_000, "epochs": 1, "lr": 4e-3},
+        "teacher": {**TEACHER, "samples": 93_000, "epochs": 1, "lr": 4e-3},
         "student": {**STUDENT, "samples": 4_000, "epochs": 1, "lr": 3e-3},
         "tasks": {**TUNED, "limit": 2_000, "pairs": 5_000},
     },
