@@ -64,7 +64,7 @@ def size(reference, mine=None) -> Figure:
     """Jiao et al. 2020, Table 1: what distillation does, and what size does.
 
     Mean score of the teacher, of the thin student with the full recipe and of the same student without a teacher. Left,
-    published on GLUE, the distilled student stands between the other two; right, on our four tasks and with as many
+    published on GLUE, the distilled student stands between the other two; right, on two of our tasks and with as many
     steps for both, the one without a teacher is ahead of it.
     """
     arms = {"teacher": "teacher", "full": "thin student,\ndistilled", "plain": "thin student,\nno teacher"}
@@ -75,7 +75,7 @@ def size(reference, mine=None) -> Figure:
     left.set(title="Published: GLUE, test server", ylabel="mean score of nine columns", ylim=(60, 85))
     tables = [None if t is None else rows_of(t, {"task": "macro"}) for t in (reference, mine)]
     compare_arms(right, arms, "score", *tables, colours)
-    right.set(title="Here: four tasks from WordNet", ylabel="mean score, %")
+    right.set(title="Here: two tasks from WordNet", ylabel="mean score, %")
     left.grid(axis="x", visible=False)
     if mine is not None:
         right.legend(fontsize=8)
