@@ -90,7 +90,7 @@ SETTINGS = {
     "full": {
         "teacher": {**TEACHER, "samples": 93_000, "epochs": 1, "lr": 4e-3},
         "student": {**STUDENT, "samples": 4_000, "epochs": 1, "lr": 3e-3},
-        "tasks": {**TUNED, "limit": 1_000, "pairs": 3_500},
+        "tasks": {**TUNED, "limit": 3_000, "pairs": 6_000},
     },
     "quick": {
         "teacher": {**TEACHER, "layers": 2, "samples": 8_000, "epochs": 1, "lr": 4e-3},
