@@ -19,7 +19,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/$(or $(CHAPTER),[0-9][0-9])_*.py))
 NAMES := $(NOTEBOOKS:notebooks/%.py=%)
 # A notebook is executed again when one of these is newer than its last execution. (A full run writes results/full itself.)
 SOURCES := $(shell find kdbook -name '*.py' -o -name '*.yaml') $(if $(filter full,$(PROFILE)),,$(wildcard results/full/*))
-LINTED := $(wildcard kdbook tests benchmarks notebooks/*.py)
+LINTED := $(wildcard kdbook tests benchmarks site/*.py workshop/*.py notebooks/*.py)
 
 # With several notebooks at a time each gets one thread; alone, a notebook takes all cores.
 ONE_THREAD = $(if $(filter-out 1,$(JOBS)),OMP_NUM_THREADS=1 MKL_NUM_THREADS=1)
@@ -27,7 +27,7 @@ IN_PARALLEL = $(ONE_THREAD) $(MAKE) --no-print-directory --keep-going --jobs=$(J
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help setup book test lab notebooks figures claims lint bench clean chapter-exists executed refreshed
+.PHONY: help setup book test lab notebooks figures claims site workshop badges lint bench clean chapter-exists executed refreshed
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -79,9 +79,28 @@ figures: setup ## Draw every figure of the book from results/full, training noth
 claims: setup ## Write results/CLAIMS.md: each published number beside ours, with a verdict
 	$(KDBOOK) claims --write
 
-lint: setup ## Check style and format
+site: setup .venv/.site-stamp site/node_modules/.package-lock.json ## Build the static pages into build/site/html
+	$(BIN)/python site/build.py
+
+workshop: setup site/node_modules/.package-lock.json ## Make the student and solutions editions and the slides in build/workshop
+	$(BIN)/python workshop/build.py
+
+badges: setup ## Write the README's badges for the address in CITATION.cff, or for REPOSITORY=https://host/owner/name
+	$(BIN)/python workshop/badges.py $(REPOSITORY)
+
+.venv/.site-stamp: .venv/.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[site]'
+	@touch $@
+
+# Scripts and fonts of the pages, as the lock file pins them: npm checks each by its checksum.
+site/node_modules/.package-lock.json: site/package-lock.json
+	npm ci --prefix site
+	@touch $@
+
+lint: setup ## Check style and format, and the code host's workflow file
 	$(BIN)/ruff check $(LINTED)
 	$(BIN)/ruff format --check $(LINTED)
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 bench: setup ## Measure the speed and write benchmarks/README.md
 	$(BIN)/python benchmarks/run.py $(ARGS)

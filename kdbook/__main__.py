@@ -33,11 +33,12 @@ def list_():
 @click.option("--engine", default="local", show_default=True, help="Where trials run: local, or ray.")
 @click.option("--address", default=None, help="Of a Ray cluster; default: RAY_ADDRESS, else this machine.")
 @click.option("--rerun", is_flag=True, help="Forget this experiment's stored trials first.")
-def run(experiment, profile, seeds, device, engine, address, rerun):
+@click.option("--use", default="research", show_default=True, help="What for: refused where the terms forbid it.")
+def run(experiment, profile, seeds, device, engine, address, rerun, use):
     """Train what the store lacks of EXPERIMENT and print its table. Interrupt and repeat at will."""
     from kdbook import lab
 
-    table = lab.run(experiment, profile, seeds, device, engine, rerun, address=address)
+    table = lab.run(experiment, profile, seeds, device, engine, rerun, address=address, use=use)
     click.echo(table.to_string(index=False))
     click.echo(f"{table.info['trials']} trials, {table.info['seconds']:.0f} s of training, on {table.info['device']}")
 
@@ -89,9 +90,29 @@ def claims(profile, write):
 
 
 @cli.command()
-def doctor():
-    """Check this machine: versions, device, data, disk; what is missing and how to get it."""
-    from kdbook.lab.doctor import examine
+@click.option("--write", is_flag=True, help="Name its cards in the .json of each committed result; numbers stay.")
+def cards(write):
+    """Print what the book learns from, with licences and terms on training other models."""
+    from kdbook.lab.cards import load_cards, write_into
+    from kdbook.lab.results import REFERENCE
+
+    if write:
+        click.echo(f"cards of {len(write_into(REFERENCE))} results in {REFERENCE}")
+        return
+    for card in load_cards().values():
+        click.echo(
+            f"{card.id:24}{card.licence}: {card.terms}" + (f"; forbids {', '.join(card.forbids)}" * bool(card.forbids))
+        )
+
+
+@cli.command()
+@click.option("--workshop", is_flag=True, help="Also what a class would wait for: kernel, port, stored trials, speed.")
+def doctor(workshop):
+    """Check this machine: versions, device, data, disk; what is missing and how to get it. No network is asked."""
+    if workshop:
+        from kdbook.lab.room import examine_room as examine
+    else:
+        from kdbook.lab.doctor import examine
 
     found = examine()
     for what, state, remedy in found:

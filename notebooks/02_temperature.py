@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 02 · Temperature: how much of the dark to show
 #
 # **After this chapter you can say**
@@ -33,7 +33,7 @@ from kdbook.lab import describe_run, load, output_folder, run
 
 describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 53})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## One number over the logits
 #
 # A network ends in logits $z$. The softmax at a temperature $T$ turns them into an answer:
@@ -44,7 +44,7 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 53})
 # never changes**. And only differences of logits count: $p_i/p_j = \exp((z_i - z_j)/T)$, so that a difference of $T$ is
 # always a factor of $e$.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 import torch
 
 z = torch.tensor([9.0, 5.0, 2.0, -1.0])  # (C,)
@@ -62,7 +62,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from kdbook.data import load_images
-from kdbook.show import answer, picture_slider, show_figure, show_live, temperature_explorer
+from kdbook.show import answer, picture_slider, show_figure, show_live, temperature_explorer, temperature_slider
 from kdbook.show.style import SOFT, TEACHER
 
 views = load("temperature_views")
@@ -97,13 +97,22 @@ picture_slider(
     "temperature T", [0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 20, 40, 100], draw_answers, alt=answers_alt, start=2
 )
 
+# %% [markdown] slideshow={"slide_type": "slide"}
+# Six answers at thirteen temperatures. Below is one answer at a time and *any* temperature, for twelve test images from the most
+# doubtful to the surest: their logits lie in this page, and your browser divides them. How hot must it get before the second
+# class of a sure answer has half the probability of the first?
+
+# %% slideshow={"slide_type": "-"}
+twelve = doubt[::-170]
+temperature_slider(images[twelve], logits[twelve], labels[twelve])
+
 # %% [markdown]
 # With a kernel you can look at any of the first 2,000 test images, or type logits of your own. *Dark mass* is the
 # probability of all classes but the top one. Try `9, 9, 0`; try a temperature below 1; try to change the top class.
 
 # %%
 show_live(
-    temperature_explorer(images, logits, labels),
+    temperature_explorer(images, logits, labels, start=int(twelve[0])),
     instead="In JupyterLab (make lab) this cell is an explorer: choose a test image or type logits, move the temperature.",
 )
 
@@ -135,7 +144,7 @@ pd.DataFrame(
     {name: {"entropy, bits": a.entropy, **{f"class {c}": p for c, p in enumerate(a.p)}} for name, a in rows.items()}
 ).T.style.format("{:.3f}").set_caption(f"test image {at}, a {labels[at]}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## T = 1: hard labels in disguise?
 #
 # It is said that at $T = 1$ the small probabilities carry almost no gradient, so that a student learns in effect from hard
@@ -143,10 +152,10 @@ pd.DataFrame(
 # hard labels $q - \text{onehot}(y)$. How far apart do they point? The panel on the right answers with their cosine, for a
 # student before training and for one that has already learned from hard labels.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 show_figure("gradient_by_temperature", views, my_views)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Before training the two are one and the same at $T = 1$: every student starts by learning which class is right. Once it
 # knows, what is left to learn is precisely what the label does not say, and there the two part. So the saying holds for the
 # beginning of a training, and for teachers that are sure. Language models are not: for them $T = 1$ is a normal choice.
@@ -162,7 +171,7 @@ show_figure("gradient_by_temperature", views, my_views)
 # on soft targets alone: nine temperatures, twenty seeds, every temperature of a seed from the same initial weights. All
 # nine are trained at once, as one stacked network: `benchmarks/` says what that saves.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 by_width = load("temperature_by_width")
 my_by_width = run("temperature_by_width", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("temperature_by_width", by_width, my_by_width)
@@ -200,14 +209,14 @@ table.sort_index().rename_axis("temperature").fillna("")
 # %%
 show_figure("temperature_errors_and_agreement", by_width, my_by_width)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What labels add, and how many it takes
 #
 # Hinton et al. found that labels beside soft targets help a little, with a considerably lower weight. In the loss of
 # chapter 01 that weight is $1 - \alpha$. Here every image has a soft target, and all of them, one in ten or one in a hundred
 # a label too:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 alphas = load("alpha_sweep")
 my_alphas = run("alpha_sweep", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("alpha_sweep", alphas, my_alphas)
@@ -222,7 +231,7 @@ show_figure("alpha_sweep", alphas, my_alphas)
 # **1.** Write the dark mass: how much probability all classes but the top one have together, at a temperature.
 
 # %%
-from kdbook.teach import check_dark_mass, check_temperature_for_top
+from kdbook.teach import check_dark_mass, check_repaired_stack, check_temperature_for_top
 
 
 def my_dark_mass(logits, temperature):
@@ -230,6 +239,12 @@ def my_dark_mass(logits, temperature):
 
 
 check_dark_mass(my_dark_mass)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_dark_mass(lambda logits, temperature: 1 - (logits / temperature).softmax(-1).amax(-1))
 
 
 # %% [markdown]
@@ -244,8 +259,46 @@ def my_temperature(logits, top):
 
 check_temperature_for_top(my_temperature)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, top):
+    low, high = 1e-3, 1e3
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        if (logits / middle).softmax(-1).max() > top:
+            low = middle
+        else:
+            high = middle
+    return middle
+
+
+check_temperature_for_top(one_answer)
+
+
 # %% [markdown]
-# **3.** (without a check) In the explorer, find logits for which the dark mass at $T = 4$ is larger than at $T = 20$. If you
+# **3. Spot the bug.** Much published code calls `F.softmax(logits / T)` and names no axis. PyTorch then warns, and picks one by
+# a rule of its own, which is spelled out here. Mend it, so that a stack of answers of several nets is softened as well.
+
+
+# %%
+def soften(logits, temperature):
+    axis = 0 if logits.ndim in (0, 1, 3) else 1
+    return torch.softmax(logits / temperature, dim=axis)
+
+
+check_repaired_stack(soften)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_repaired_stack(lambda logits, temperature: torch.softmax(logits / temperature, dim=-1))
+
+# %% [markdown]
+# **4.** (without a check) In the explorer, find logits for which the dark mass at $T = 4$ is larger than at $T = 20$. If you
 # cannot, say why.
 #
 # ## The claims of this chapter

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 03 · The mathematics: three equations and a limit
 #
 # **After this chapter you can say**
@@ -33,13 +33,13 @@ from kdbook.lab import describe_run, load, output_folder, run
 
 describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 12})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Equation 1: the softmax at a temperature
 #
 # $$ p_i = \frac{\exp(v_i/T)}{\sum_j \exp(v_j/T)} \qquad\text{(teacher, logits } v\text{)}, \qquad
 #    q_i = \frac{\exp(z_i/T)}{\sum_j \exp(z_j/T)} \qquad\text{(student, logits } z\text{)} $$
 
-# %%
+# %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -78,7 +78,7 @@ show_picture(
     f"{rising} of the others are higher at T = 100 than at T = {temperatures[20]:.1f}.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Look at the lines below: **most probabilities rise** with $T$. They sum to 1 at every temperature. Keep this picture in mind
 # for equation 2.
 #
@@ -87,7 +87,7 @@ show_picture(
 # $$ L_\text{soft} = T^2\, \mathrm{KL}(p \,\|\, q) = T^2 \sum_i p_i \log\frac{p_i}{q_i} $$
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def soft_loss(student_logits, teacher_logits, T):
     p, log_q = soft(teacher_logits, T), (student_logits / T).log_softmax(-1)
     return T**2 * (p * (p.log() - log_q)).sum(-1)  # (B,)
@@ -112,7 +112,7 @@ show_picture(
 )
 print(f"T^2 KL = {float(soft_loss(z[at], v[at], T)):.3f} nats")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # A class counts by the teacher's $p_i$ times by how much the student differs. Single classes may count negative; the sum
 # never does, and it is 0 only for $q = p$.
 #
@@ -126,7 +126,7 @@ print(f"T^2 KL = {float(soft_loss(z[at], v[at], T)):.3f} nats")
 # The labels' part takes the student's logits at $T = 1$. A weight of $\alpha = 0.7$ goes round as a good one; no paper that
 # we checked uses it. Slide over what was measured at $T = 4$:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 from kdbook.experiments.alpha_sweep import ALPHAS
 
 alphas = load("alpha_sweep")
@@ -156,7 +156,7 @@ def alpha_alt(alpha):
 
 picture_slider("alpha", list(ALPHAS), draw_alpha, alt=alpha_alt, start=4)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Chapter 02 draws the same for fewer labels, with intervals.
 #
 # ## The gradient, and why T squared
@@ -165,7 +165,7 @@ picture_slider("alpha", list(ALPHAS), draw_alpha, alt=alpha_alt, start=4)
 # $\log q_i = z_i/T - \log\sum_j e^{z_j/T}$, so $\partial \log q_j / \partial z_i = (\delta_{ij} - q_i)/T$, and
 # $-\sum_j p_j (\delta_{ij} - q_i)/T = (q_i - p_i)/T$. Autograd agrees:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 student = z[:100].clone().requires_grad_()
 for T in (1, 4, 20):
     (auto,) = torch.autograd.grad(soft_loss(student, v[:100], T).sum() / T**2, student)
@@ -180,7 +180,7 @@ for T in (1, 4, 20):
 # 2. *flattening*: $p$ and $q$ both become uniform, and their difference $q - p$ shrinks as $1/T$, once $T$ is large against
 #    the logits.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 factors = load("t_squared")
 my_factors = run("t_squared", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("t_squared_factors", factors, my_factors)
@@ -213,7 +213,7 @@ flat.loc[["untrained", "hard", "gaussian_10", "gaussian_100"]]
 # %%
 show_figure("t_squared_training", factors, my_factors)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The limit: logit matching
 #
 # Let $T$ be large against all logits, so that $e^{z_i/T} \approx 1 + z_i/T$. With each row's mean taken off ($\sum z_j =
@@ -229,7 +229,7 @@ show_figure("t_squared_training", factors, my_factors)
 # Press play. Each dot is one class of one test image: across, its pull under logit matching; upwards, its pull under
 # distillation at $T$. When all dots lie on the line, the two are the same training.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 few = slice(0, 200)
 
 
@@ -310,7 +310,13 @@ show_figure("munge_students", limit, my_limit)
 # **1.** Write the loss. The check knows a dozen usual mistakes.
 
 # %%
-from kdbook.teach import check_kd_loss, check_logit_limit, check_soft_gradient
+from kdbook.teach import (
+    check_kd_loss,
+    check_logit_limit,
+    check_repaired_mixture,
+    check_repaired_soft_loss,
+    check_soft_gradient,
+)
 
 
 def my_kd_loss(student_logits, teacher_logits, labels, temperature, alpha):
@@ -318,6 +324,19 @@ def my_kd_loss(student_logits, teacher_logits, labels, temperature, alpha):
 
 
 check_kd_loss(my_kd_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(student_logits, teacher_logits, labels, temperature, alpha):
+    log_q, p = (student_logits / temperature).log_softmax(-1), (teacher_logits / temperature).softmax(-1)
+    soft = temperature**2 * F.kl_div(log_q, p, reduction="batchmean")
+    return alpha * soft + (1 - alpha) * F.cross_entropy(student_logits, labels)
+
+
+check_kd_loss(one_answer)
 
 
 # %% [markdown]
@@ -331,6 +350,12 @@ def my_gradient(student_logits, teacher_logits, temperature):
 
 check_soft_gradient(my_gradient)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_soft_gradient(lambda s, t, T: ((s / T).softmax(-1) - (t / T).softmax(-1)) / T)
+
 
 # %% [markdown]
 # **3.** Write what $T^2\,\mathrm{KL}$ tends to. Try your answer on logits to which a constant was added.
@@ -342,6 +367,65 @@ def my_limit_loss(student_logits, teacher_logits):
 
 
 check_logit_limit(my_limit_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_logit_limit(lambda s, t: (s - t).var(-1, correction=0) / 2)  # the variance takes the mean off by itself
+
+
+# %% [markdown]
+# **4. Spot the bug.** A soft loss as it stands in a repository that many others have copied, with the default of PyTorch's
+# `KLDivLoss` written out. Mend it.
+
+
+# %%
+def soft_loss_in_use(student_logits, teacher_logits, temperature):
+    log_q, p = (student_logits / temperature).log_softmax(-1), (teacher_logits / temperature).softmax(-1)
+    return F.kl_div(log_q, p, reduction="none").mean() * temperature**2
+
+
+check_repaired_soft_loss(soft_loss_in_use)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(student_logits, teacher_logits, temperature):
+    log_q, p = (student_logits / temperature).log_softmax(-1), (teacher_logits / temperature).softmax(-1)
+    return F.kl_div(log_q, p, reduction="batchmean") * temperature**2
+
+
+check_repaired_soft_loss(one_answer)
+
+
+# %% [markdown]
+# **5. Spot the bug.** Here the soft term is right. What is wrong with the mixture?
+
+
+# %%
+def mixture_in_use(student_logits, teacher_logits, labels, temperature, alpha):
+    student_logits, teacher_logits = student_logits / temperature, teacher_logits / temperature
+    soft = F.kl_div(student_logits.log_softmax(-1), teacher_logits.softmax(-1), reduction="batchmean")
+    return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student_logits, labels)
+
+
+check_repaired_mixture(mixture_in_use)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(student_logits, teacher_logits, labels, temperature, alpha):
+    log_q, p = (student_logits / temperature).log_softmax(-1), (teacher_logits / temperature).softmax(-1)
+    soft = F.kl_div(log_q, p, reduction="batchmean")
+    return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student_logits, labels)
+
+
+check_repaired_mixture(one_answer)
 
 # %% [markdown]
 # ## The claims of this chapter

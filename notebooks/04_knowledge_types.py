@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 04 · Three types of knowledge: answers, features, relations
 #
 # **After this chapter you can say**
@@ -33,7 +33,7 @@ from kdbook.lab import describe_run, load, output_folder, run
 
 describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 157})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## One teacher, three questions
 #
 # A network that looks at an image does three things that can be learned from. It *answers*: the last layer's logits, all
@@ -57,7 +57,7 @@ print(f"teacher {count_parameters(teacher):,} weights, student {count_parameters
 for name, out in (("teacher", t), ("student", s)):
     print(name, "logits", tuple(out.logits.shape), "features", [tuple(f.shape) for f in out.features])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # **Response.** Both answer ten logits, whatever is inside: the loss of chapter 01 fits any pair of networks, and a teacher
 # behind an interface that names its three most probable classes will do.
 #
@@ -74,7 +74,7 @@ for name, out in (("teacher", t), ("student", s)):
 #
 # $$ d_{ij} = \lVert f_i - f_j \rVert \,/\, \mu, \qquad L_\text{RKD-D} = \overline{\mathrm{smooth}L_1(d^s_{ij}, d^t_{ij})} $$
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 import torch.nn.functional as F
 
 regressor = torch.nn.Conv2d(16, 64, 1)  # the student's middle layer has 16 channels, the teacher's 64
@@ -105,7 +105,7 @@ print(f"untrained: hint {hint:.3f}, attention {at:.5f}, relational distance {rkd
 #
 # After the survey of Gou et al. (2021): what is learned from, by whom and when, for every method of this book.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 import matplotlib.pyplot as plt
 import pandas as pd
 
@@ -182,7 +182,7 @@ def link(chapter):
 lines = [f"| {m.method} | {m.type} | {m.mode} | {link(m.chapter)} | {m.source} |" for m in methods.itertuples()]
 Markdown("\n".join(["| method | type | mode | chapter | source |", "|---|---|---|---|---|", *lines]))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Ten methods at one budget
 #
 # Which of them makes the best student? Every student sees the same 12,000 images for the same eight epochs, from the same
@@ -190,7 +190,7 @@ Markdown("\n".join(["| method | type | mode | chapter | source |", "|---|---|---
 # *added to soft targets*. A FitNet spends some of its eight epochs on hints. The vertical lines are what the methods have to
 # beat: labels alone, and plain distillation.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 types_full = load("knowledge_types")
 my_types = run("knowledge_types", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("knowledge_types", types_full, my_types)
@@ -249,11 +249,11 @@ weights = load("transfer_weights")
 my_weights = run("transfer_weights", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("transfer_weights", weights, my_weights)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Move the weight, from stored trials, all methods at once: too light and a term changes little, too heavy and it takes over.
 # The natural size is the weight at which the term is as large as the cross-entropy at the start.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 from kdbook.experiments.transfer_weights import FACTORS, UNITS
 
 
@@ -301,12 +301,12 @@ def likeness(arm):
 
 print({arm: f"{likeness(arm):.2f}" for arm in ("hard", "kd", "at", "at_kd", "at_paper")})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # What do they find alike? Cosines between the embeddings of sixty images. Bright blocks off the diagonal are clothes for the
 # upper body, and shoes and bags, which nets confuse. The teacher keeps its classes much further apart than students do; SP,
 # which is asked to, comes nearest.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 show_figure("similarity_matrices", types_full)
 
 # %% [markdown]
@@ -343,13 +343,13 @@ thin = load("fitnets")
 my_thin = run("fitnets", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("fitnets", thin, my_thin)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What it costs
 #
 # Features of the teacher can be cached like its answers when images are not augmented: a row of all maps is a thousand times
 # the size of a row of logits, but it is still cheaper than asking the teacher again.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 costs = load("transfer_cost")
 my_costs = run("transfer_cost", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("transfer_cost", costs, my_costs)
@@ -413,7 +413,7 @@ for kind in types:
 pd.set_option("display.max_colwidth", None)
 pd.DataFrame(table)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # **Which should I choose?** Start with soft targets: they need nothing but answers and cost nothing. Add a relation or feature
 # term when you can open the teacher and have validation data to find its weight; expect a small gain, if any. For an
 # embedding rather than an answer, look at the four panels above, not at the error.
@@ -423,7 +423,7 @@ pd.DataFrame(table)
 # **1.** Write the attention map of a layer.
 
 # %%
-from kdbook.teach import check_attention_map, check_relational_distance
+from kdbook.teach import check_attention_map, check_relational_distance, check_repaired_similarity
 
 
 def my_attention_map(features):
@@ -431,6 +431,12 @@ def my_attention_map(features):
 
 
 check_attention_map(my_attention_map)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_attention_map(lambda features: F.normalize(features.square().mean(1).flatten(1)))
 
 
 # %% [markdown]
@@ -444,8 +450,50 @@ def my_relational_distance(f_s, f_t):
 
 check_relational_distance(my_relational_distance)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def in_mean_distances(f):
+    d = torch.cdist(f, f)
+    return d / d[d > 0].mean()
+
+
+check_relational_distance(lambda f_s, f_t: F.smooth_l1_loss(in_mean_distances(f_s), in_mean_distances(f_t)))
+
+
 # %% [markdown]
-# **3.** (without a check) Turn all of a student's embeddings by one rotation, or make them twice as long. Which of the ten
+# **3. Spot the bug.** The similarity-preserving loss (Tung and Mori 2019) compares the rows of $F F^\top$, each divided by its
+# Euclidean norm. This version stands in a well-known library for distillation, and in what was copied from it. Mend it.
+
+
+# %%
+def similarity_loss(f_s, f_t):
+    def rows(f):
+        return F.normalize(f @ f.T, 1)
+
+    return (rows(f_s) - rows(f_t)).square().sum() / len(f_s) ** 2
+
+
+check_repaired_similarity(similarity_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(f_s, f_t):
+    def rows(f):
+        return F.normalize(f @ f.T, dim=1)  # the second argument by position is the norm's power, not its axis
+
+    return (rows(f_s) - rows(f_t)).square().sum() / len(f_s) ** 2
+
+
+check_repaired_similarity(one_answer)
+
+# %% [markdown]
+# **4.** (without a check) Turn all of a student's embeddings by one rotation, or make them twice as long. Which of the ten
 # losses change, and which cannot see it?
 #
 # ## The claims of this chapter

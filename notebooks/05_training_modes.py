@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 05 · Three training modes: who teaches whom, and when
 #
 # **After this chapter you can say**
@@ -32,7 +32,7 @@ from kdbook.lab import describe_run, load, output_folder, run
 
 describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 44})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Three modes
 #
 # **Offline**: a teacher is trained to the end and frozen; then the student learns from its answers. Simple, and the two
@@ -56,7 +56,7 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 44})
 #
 # $$ L_i = \mathrm{CE}(q_i, y) + \frac{1}{M-1} \sum_{j \ne i} \mathrm{KL}(p_j \,\|\, q_i) \qquad p_j \text{ a constant} $$
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 import torch
 import torch.nn.functional as F
 
@@ -83,11 +83,11 @@ for nudge in (0.0, 1.0):
     gradients.append(z.grad[0])
 print(f"gradient of peer 1 moves by {(gradients[1] - gradients[0]).norm():.3f} when peer 2 is nudged")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # `who_teaches` does this for every pair, on the very objectives that are trained below. The arrows are what it found; nothing
 # is drawn by hand.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 from kdbook.show import picture_slider, show_figure
 
 modes = load("training_modes")
@@ -115,7 +115,7 @@ for epoch in range(epochs):
     table[index] = torch.tensor([[0.1, 0.7, 0.2], [0.2, 0.1, 0.7]])  # what a net would say in this epoch
     print(f"epoch {epoch + 1}: a = {a:.1f}, target of image 2 = {[round(float(v), 2) for v in target[0]]}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What they are worth: equal epochs
 #
 # A small convolutional student on 6,000 images of Fashion-MNIST, the same initial weights and the same batches under every
@@ -123,7 +123,7 @@ for epoch in range(epochs):
 # weights were chosen on validation images, with the same care for hard labels. Each dot below is one seed, *minus the same
 # seed with hard labels*.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 show_figure("training_modes_errors", modes, my_modes)
 
 # %% [markdown]
@@ -135,7 +135,7 @@ show_figure("training_modes_errors", modes, my_modes)
 # Two peers cost twice as much as one net, and a teacher has to be trained before it can teach. Counted in multiply-adds, a
 # backward pass as two forward ones, and with the teacher's training added where one was needed:
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("training_modes_compute", modes, my_modes)
 
 # %% [markdown]
@@ -196,11 +196,11 @@ print(f"spread of five other nets with hard labels: {second.std():.0f} errors ar
 # %%
 show_figure("training_modes_curriculum", modes, my_modes)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # **At which moment do the modes differ most?** Move through the epochs: each dot is a mode, with how vague its targets are
 # and how often the student agrees with them already.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
 
 from kdbook.show.plots.training_modes import CURVES, LABELS
@@ -274,14 +274,14 @@ pd.DataFrame({net: born_row(net) for net in ("mlp", "conv", "resnet", "mlp_long"
 # and added the last column: the same MLP for 60 epochs. It is a second look, not a prediction, and decides no verdict. In the
 # other columns the independent nets remain the better *ensemble* to compare with.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## One net, three exits
 #
 # Be Your Own Teacher. The deepest exit learns labels; each shallower one learns labels and the deepest one's answers. For
 # comparison all exits on labels alone, the net without early exits, and the direction turned round: the *first* exit as the
 # teacher of the others.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 exits = load("early_exits")
 my_exits = run("early_exits", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("early_exits_errors", exits, my_exits)
@@ -350,7 +350,7 @@ def closing_row(arm):
 
 pd.DataFrame({LABELS[arm]: closing_row(arm) for arm in ARMS}).T
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # - **You have a strong teacher, or will train many students:** offline. It is the only mode here that clearly beats hard
 #   labels. Store its answers once.
 # - **You have no teacher and one student:** hard labels, or label smoothing if calibration does not matter. With five seeds
@@ -367,7 +367,7 @@ pd.DataFrame({LABELS[arm]: closing_row(arm) for arm in ARMS}).T
 # solution: try to write it without a loop.)
 
 # %%
-from kdbook.teach import check_mutual_loss, check_progressive_targets
+from kdbook.teach import check_mutual_loss, check_progressive_targets, check_repaired_exits
 
 
 def my_mutual_loss(logits, labels):
@@ -375,6 +375,21 @@ def my_mutual_loss(logits, labels):
 
 
 check_mutual_loss(my_mutual_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, labels):
+    nets, rows, classes = logits.shape
+    log_q, log_p = logits[:, None].log_softmax(-1), logits[None].detach().log_softmax(-1)
+    pairs = (log_p.exp() * (log_p - log_q)).sum(-1).mean(-1)  # (M, M): row i learns from column j, and i from i is 0
+    hard = F.cross_entropy(logits.reshape(-1, classes), labels.repeat(nets), reduction="none").view(nets, rows)
+    return hard.mean(1) + pairs.sum(1) / (nets - 1)
+
+
+check_mutual_loss(one_answer)
 
 # %% [markdown]
 # **2.** The targets of PS-KD for one batch. The table holds a row for each image of the training set; epochs count from 0.
@@ -387,8 +402,49 @@ def my_progressive_targets(table, index, labels, epoch, epochs, final):
 
 check_progressive_targets(my_progressive_targets)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(table, index, labels, epoch, epochs, final):
+    a = final * (epoch + 1) / epochs
+    return (1 - a) * F.one_hot(labels, table.shape[1]) + a * table[index]
+
+
+check_progressive_targets(one_answer)
+
+
 # %% [markdown]
-# **3.** (without a check) Draw, before you look at the code, the arrows of a mode of your own: two peers with one frozen
+# **3. Spot the bug.** One net with several exits: all learn the labels, and the deepest teaches the others. The value of this
+# loss is right. What is wrong is what it does in training. Mend it.
+
+
+# %%
+def exits_loss(logits, labels):
+    """logits (L, B, C), from the shallowest exit to the deepest; labels (B,)"""
+    p = logits[-1].softmax(-1)
+    hard = sum(F.cross_entropy(z, labels) for z in logits)
+    return hard + sum(F.kl_div(z.log_softmax(-1), p, reduction="batchmean") for z in logits[:-1])
+
+
+check_repaired_exits(exits_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, labels):
+    p = logits[-1].detach().softmax(-1)
+    hard = sum(F.cross_entropy(z, labels) for z in logits)
+    return hard + sum(F.kl_div(z.log_softmax(-1), p, reduction="batchmean") for z in logits[:-1])
+
+
+check_repaired_exits(one_answer)
+
+# %% [markdown]
+# **4.** (without a check) Draw, before you look at the code, the arrows of a mode of your own: two peers with one frozen
 # teacher, say. Then write its `learn` as a subclass of `TrainingMode` and let `who_teaches` find out whether you were right.
 #
 # ## The claims of this chapter

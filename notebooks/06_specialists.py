@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 06 · Specialists: a generalist and many who know one corner
 #
 # **After this chapter you can say**
@@ -32,7 +32,7 @@ from kdbook.lab import describe_run, load, output_folder, run
 
 describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 15})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Why specialists?
 #
 # An ensemble is better than one of its members and costs as much as all of them together. In 2015 Google had a collection of
@@ -98,13 +98,13 @@ for name in ("orchid", "musician", "fish genus", "monetary unit"):
     rows.append((name, ", ".join(task.classes[k] for k in others.argsort()[::-1][:5])))
 pd.DataFrame(rows, columns=["class", "often likely together with"]).style.hide(axis="index")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Now cluster the columns of that matrix by K-means. The paper says just this; here it does not work as it stands, and the
 # reason is worth knowing. A column is dominated by the class's own variance, and by how large its covariances are rather
 # than *with whom*. So a few classes with a large variance become clusters of their own, and the rest are one lump. Leaving
 # the diagonal out and giving all columns the same length puts it right:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 from kdbook.show import show_figure
 
 show_figure("specialist_clusters", clusters, my_clusters)
@@ -126,7 +126,7 @@ for group in ("plant", "person", "food"):
     print(f"specialist {k}: " + ", ".join(task.classes[c] for c in members[k].nonzero()[0]) + "\n")
 print("classes known to 0, 1, 2 ... specialists:", np.bincount(members.sum(0)).tolist())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What a specialist is trained on
 #
 # Its last layer has its own 30 classes and *one* more, the **dustbin**, for all the others. Everything below that layer
@@ -141,12 +141,12 @@ print("classes known to 0, 1, 2 ... specialists:", np.bincount(members.sum(0)).t
 #
 # "Trains on 1/K of the data" is often added. Count the distinct texts that each has seen:
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 reference = load("specialists")
 mine = run("specialists", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("specialists_dustbin", reference, mine)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # With the correction the dustbin says about what it should, on average over all test texts. Keep in mind *all test texts*;
 # we come back to it.
 #
@@ -201,10 +201,10 @@ print([round(x, 4) for x in q[0].tolist()])
 # %%
 show_figure("specialist_says", reference)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Move the slider for more: eight definitions that a specialist set right, then four that it spoiled.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
 
 from kdbook.show import picture_slider
@@ -231,14 +231,14 @@ def told(number):
 
 picture_slider("definition", list(range(1, count + 1)), draw, alt=told)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What it gains, and what else the effort could buy
 #
 # The paper's two numbers, relative to the generalist alone: 4.4 % more right answers (25.0 to 26.1 % of all images), and
 # 6.5 % more among a specialist's own classes (43.1 to 45.9 %). It has no control. We add two: the generalist trained for as
 # many more texts as all specialists visit together, and an ensemble of generalists at that same cost.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 show_figure("specialists_gain", reference, mine)
 
 # %%
@@ -317,7 +317,7 @@ show_figure("specialists_distilled", distilled, my_distilled)
 # **1.** Write the correction. `share` is how often special texts really occur; in training they were one half.
 
 # %%
-from kdbook.teach import check_dustbin_correction, check_one_specialist
+from kdbook.teach import check_dustbin_correction, check_one_specialist, check_repaired_objective
 
 
 def my_correction(logits, share):
@@ -325,6 +325,19 @@ def my_correction(logits, share):
 
 
 check_dustbin_correction(my_correction)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(logits, share):
+    corrected = logits.clone()
+    corrected[:, -1] += np.log((1 - share) / share)
+    return corrected
+
+
+check_dustbin_correction(one_answer)
 
 
 # %% [markdown]
@@ -338,8 +351,43 @@ def my_answer(generalist, known, specialist):
 
 check_one_specialist(my_answer)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(generalist, known, specialist):
+    told = generalist.clone()  # what the specialist says of every class: its dustbin shared out as the generalist would
+    told[known] = 0
+    told *= specialist[-1] / told.sum()
+    told[known] = specialist[:-1]
+    return (generalist + told) / 2
+
+
+check_one_specialist(one_answer)
+
 # %% [markdown]
-# **3.** (without a check) Why does the paper draw half of a batch from the rest? Imagine a specialist that sees only its own
+# **3. Spot the bug.** $\mathrm{KL}(p\,\|\,q)$, one term of what $q$ minimises, written with the arguments in the order in
+# which the formula has them. Many have written it so. Mend it.
+
+# %%
+import torch.nn.functional as F
+
+
+def disagreement(q, p):
+    return F.kl_div(p.log(), q, reduction="sum")
+
+
+check_repaired_objective(disagreement)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_repaired_objective(lambda q, p: F.kl_div(q.log(), p, reduction="sum"))
+
+# %% [markdown]
+# **4.** (without a check) Why does the paper draw half of a batch from the rest? Imagine a specialist that sees only its own
 # classes, and a text of another class that the generalist sent to it by mistake.
 #
 # ## The claims of this chapter

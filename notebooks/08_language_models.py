@@ -507,9 +507,16 @@ if minilm is not None:
 # give two decimals.
 
 # %%
-from kdbook.teach import check_cosine_loss, check_layer_map, check_retention
+from kdbook.teach import check_cosine_loss, check_layer_map, check_repaired_token_loss, check_retention
 
 check_retention(...)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+bert, distilbert_scores = zip(*(GLUE[task] for task in GLUE if task != "WNLI"), strict=True)
+check_retention(100 * sum(distilbert_scores) / sum(bert))
 
 # %% [markdown]
 # **2.** Write TinyBERT's uniform layer map: for each of the student's layers, the teacher's layer that it matches, counted
@@ -523,6 +530,17 @@ def my_layer_map(student_layers, teacher_layers):
 
 check_layer_map(my_layer_map)
 
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(student_layers, teacher_layers):
+    return [m * teacher_layers // student_layers for m in range(1, student_layers + 1)]
+
+
+check_layer_map(one_answer)
+
 # %% [markdown]
 # **3.** Write the cosine term of the triple loss. Mind the filling.
 
@@ -533,6 +551,38 @@ def my_cosine_loss(h_s, h_t, mask):
 
 
 check_cosine_loss(my_cosine_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+check_cosine_loss(lambda h_s, h_t, mask: (1 - F.cosine_similarity(h_s, h_t, dim=-1))[mask].mean())
+
+# %% [markdown]
+# **4. Spot the bug.** `"batchmean"` served well for images, and in many a training script it went on serving for texts: soft
+# loss over every word of a vocabulary. It has two bugs now. Mend them.
+
+
+# %%
+def token_loss(s, t, mask, temperature):
+    """s, t (B, N, V); mask (B, N), False at filling"""
+    log_q, p = (s / temperature).log_softmax(-1), (t / temperature).softmax(-1)
+    return temperature**2 * F.kl_div(log_q, p, reduction="batchmean")
+
+
+check_repaired_token_loss(token_loss)
+
+# %% [markdown] tags=["solution"]
+# *One answer, folded where a page can fold:*
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def one_answer(s, t, mask, temperature):
+    log_q, p = (s[mask] / temperature).log_softmax(-1), (t[mask] / temperature).softmax(-1)  # (real tokens, V)
+    return temperature**2 * F.kl_div(log_q, p, reduction="batchmean")
+
+
+check_repaired_token_loss(one_answer)
 
 # %% [markdown]
 # ## The claims of this chapter

@@ -101,7 +101,13 @@ def test_the_readme_names_the_tested_python():
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("kdbook", ("speech", "ray")), ("notebooks", ("speech", "ray")), ("tests", ("speech", "ray", "dev"))],
+    [
+        ("kdbook", ("speech", "ray")),
+        ("notebooks", ("speech", "ray")),
+        ("site", ("site",)),
+        ("workshop", ("dev",)),
+        ("tests", ("speech", "ray", "dev")),
+    ],
 )
 def test_every_imported_package_is_a_direct_dependency(folder, extras):
     allowed = {*requirements(*extras), "kdbook", *(("tests",) if folder == "tests" else ())}

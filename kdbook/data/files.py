@@ -14,7 +14,8 @@ import platformdirs
 EMBEDDED = Path(__file__).parent / "files"
 
 # SHA-256 of the *uncompressed* bytes: a copy compressed elsewhere is as good as ours.
-PACKED = {".gz": gzip.decompress, ".xz": lzma.decompress}
+PACKED = {".gz": gzip.decompress, ".xz": lzma.decompress, "": bytes}
+SUFFIXES = {"wordnet": ".xz", "published": ""}  # of a folder's files; images are .gz
 SHA256 = {
     "mnist/train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "mnist/train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -24,8 +25,11 @@ SHA256 = {
     "fashion-mnist/train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
     "fashion-mnist/t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "fashion-mnist/t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    "published/distilled_models.csv": "3ccfaccc74c9b5d98148e028ef3e7e485f71db618eb44dd393ef97bba9c8ca0b",
     "wordnet/glosses.tsv": "44519f4d6911f58af6afdc1737c1d9b80c3caa98148419b0c8a1d25a2bd3127a",
 }
+# Data that is made on the reader's machine: the version of its recipe, raised by hand when what is made changes.
+RECIPES = {"spoken-digits": 1, "world": 1}
 
 
 class DamagedFileError(RuntimeError):
@@ -67,14 +71,14 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
     name : str
         A key of `SHA256`, such as ``mnist/train-images-idx3-ubyte``.
     folder : Path
-        Where ``<name>.gz`` or ``<name>.xz`` stands.
+        Where ``<name>.gz``, ``<name>.xz`` or a plain ``<name>`` stands.
 
     Raises
     ------
     DamagedFileError
         When the file is missing, truncated or altered.
     """
-    suffix = ".xz" if name.startswith("wordnet/") else ".gz"
+    suffix = SUFFIXES.get(name.partition("/")[0], ".gz")
     path = folder / f"{name}{suffix}"
     try:
         content = PACKED[suffix](path.read_bytes())

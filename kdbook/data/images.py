@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST as `Split`s on the device, and the 25 shifts of up to two pixels as views."""
+"""Image sets, one `Split` a part, on the device, and the 25 shifts of up to two pixels as views."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdbook.data.files import SHA256, idx_array
+from kdbook.data.cifar import CIFAR_MD5, cifar_arrays
+from kdbook.data.files import RECIPES, SHA256, idx_array
 
 IMAGE_SETS = {"mnist": 60_000, "fashion-mnist": 60_000}
 VALIDATION = 10_000  # the last training images; hyper-parameters are chosen on them
@@ -26,8 +27,8 @@ class Split:
 
     Parameters
     ----------
-    x : Tensor (N, H, W), uint8
-        Grey levels 0 to 255.
+    x : Tensor (N, H, W) or (N, 3, H, W), uint8
+        Levels 0 to 255, grey or of three colours.
     y : Tensor (N,), int64
         Labels.
     index : Tensor (N,), int64
@@ -101,7 +102,7 @@ class Split:
 
         Returns
         -------
-        Tensor (B, H, W), float32
+        Tensor (B, H, W) or (B, 3, H, W), float32
         """
         return self._levels(rows, view).float().div_(255)
 
@@ -119,7 +120,7 @@ class Split:
 
         Yields
         ------
-        x : Tensor (B, H, W), float32 in [0, 1]
+        x : Tensor (B, H, W) or (B, 3, H, W), float32 in [0, 1]
         at : slice
             The part of `order` that the batch holds.
         """
@@ -144,9 +145,10 @@ class Split:
         if int(view.min()) < 0 or int(view.max()) >= VIEWS:
             raise ValueError(f"view must be in 0..{VIEWS - 1}, got {int(view.min())}..{int(view.max())}")
         side = 2 * REACH + 1
-        (n, h, w), (height, width) = self.x.shape, self._padded.shape[1:]
+        n, *colours, h, w = self.x.shape
+        padded, across = self._padded, self._padded.stride()
         # windows[n, a, b] starts at (a, b) of the padded image: no copy is made before the gather
-        windows = self._padded.as_strided((n, side, side, h, w), (height * width, width, 1, width, 1))
+        windows = padded.as_strided((n, side, side, *colours, h, w), (across[0], *across[-2:], *across[1:]))
         # to move a picture down by d, the window must start d higher
         return windows[rows, 2 * REACH - view // side, 2 * REACH - view % side]
 
@@ -157,7 +159,7 @@ def load_images(name: str = "mnist", part: str = "train", device: torch.device |
     Parameters
     ----------
     name : str
-        ``mnist`` or ``fashion-mnist``.
+        ``mnist`` or ``fashion-mnist``; ``cifar10`` or ``cifar100`` where there is a copy (`kdbook.data.cifar`).
     part : str
         ``train`` (60,000), ``fit`` (the first 50,000 of them), ``validation`` (the last 10,000) or ``test`` (10,000).
     device : torch.device or str
@@ -169,14 +171,19 @@ def load_images(name: str = "mnist", part: str = "train", device: torch.device |
         For an unknown name or part.
     DamagedFileError
         When an embedded file fails its checksum.
+    MissingCifarError
+        When there is no copy of a CIFAR here.
     """
-    if name not in IMAGE_SETS:
-        raise ValueError(f"name must be one of {', '.join(IMAGE_SETS)}, got {name!r}")
+    if name not in (*IMAGE_SETS, *CIFAR_MD5):
+        raise ValueError(f"name must be one of {', '.join((*IMAGE_SETS, *CIFAR_MD5))}, got {name!r}")
     if part not in ("train", "fit", "validation", "test"):
         raise ValueError(f"part must be one of train, fit, validation, test, got {part!r}")
-    prefix = "t10k" if part == "test" else "train"
-    x = torch.from_numpy(idx_array(f"{name}/{prefix}-images-idx3-ubyte"))
-    y = torch.from_numpy(idx_array(f"{name}/{prefix}-labels-idx1-ubyte")).long()
+    if name in CIFAR_MD5:
+        x, y = map(torch.from_numpy, cifar_arrays(name, train=part != "test"))
+    else:
+        prefix = "t10k" if part == "test" else "train"
+        x = torch.from_numpy(idx_array(f"{name}/{prefix}-images-idx3-ubyte"))
+        y = torch.from_numpy(idx_array(f"{name}/{prefix}-labels-idx1-ubyte")).long()
     split = Split(x, y, torch.arange(len(x)))
     held_out = len(x) - VALIDATION
     if part == "fit":
@@ -187,8 +194,14 @@ def load_images(name: str = "mnist", part: str = "train", device: torch.device |
 
 
 def checksum(name: str) -> str:
-    """Checksum of a whole data set: it is part of the identity of every trial that learns from it."""
-    parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
+    """Checksum of a whole data set, or of its recipe: part of the identity of every trial that learns from it."""
+    if name in RECIPES:
+        parts = [f"{name}, recipe {RECIPES[name]}"]
+    elif name in CIFAR_MD5:
+        parts = [CIFAR_MD5[name]]
+    else:
+        parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
     if not parts:
-        raise ValueError(f"no data set named {name!r}; there are {', '.join(IMAGE_SETS)} and wordnet")
+        there = ", ".join([*IMAGE_SETS, *CIFAR_MD5, "wordnet", *RECIPES])
+        raise ValueError(f"no data set named {name!r}; there are {there}")
     return hashlib.sha256("".join(parts).encode()).hexdigest()

@@ -30,9 +30,23 @@ EXPERIMENTS = (
     "specialist_clusters",
     "specialists",
     "specialists_distilled",
+    "speech_ensemble",
+    "speech_soft_targets",
+    "mobile_vision",
+    "mobile_latency",
+    "patience",
     "bert_sizes",
     "distilbert",
     "tinybert",
+    "distilled_models",
+    "exposure_bias",
+    "api_teacher",
+    "vocabulary_mismatch",
+    "draft_models",
+    "capacity_gap",
+    "hallucination_transfer",
+    "real_teacher",
+    "consistent_pattern",
 )
 
 

@@ -13,6 +13,7 @@ from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.models import count_bytes, count_multiply_adds, count_parameters
 
 VERSION = 1
+CARDS = ()  # random weights: nothing is learned from data
 COLUMNS = {
     "arm": "network",
     "seed": "repetition",

@@ -103,8 +103,8 @@ def nearest(x: Tensor, chunk: int = 1_000) -> Tensor:
 def munge(x: Tensor, *, times: int, swap: float, s: float, generator: torch.Generator) -> Tensor:
     """Synthetic images near the real ones: MUNGE for continuous attributes (Bucila et al. 2006, algorithm 1).
 
-    With probability `swap` a pixel a of an image becomes a draw from N(b, (|a - b| / s)^2), b being the same pixel of
-    its nearest neighbour. The paper changes both images and goes on with them; here each copy starts from real ones.
+    With probability `swap` a pixel a of an image becomes a draw from ``N(b, (|a - b| / s)^2)``, b being the same pixel
+    of its nearest neighbour. The paper changes both images and goes on with them; here each copy starts from real ones.
 
     Parameters
     ----------

@@ -11,13 +11,18 @@ from kdbook.training import CachedTeacher, Distillation, HardLabels, adam, fit, 
 
 
 def network(settings) -> nn.Module:
-    """Fresh network of a trial: lenet5, conv, resnet or bag_of_words as `net` says, else an MLP, with regularisers."""
+    """Fresh network of a trial: what `net` names (lenet5, conv, mobilenet...), else an MLP with regularisers."""
     if settings.get("net") == "lenet5":
         return LeNet5()
     if settings.get("net") == "conv":
         return ConvNet(settings["widths"], settings.get("depth", 1))
     if settings.get("net") == "resnet":
-        return ResNet(settings["widths"], settings.get("blocks", 1))
+        return ResNet(settings["widths"], settings.get("blocks", 1), **_images_and_classes(settings))
+    if settings.get("net") in ("mobilenet", "efficientnet"):
+        from kdbook.vision import EfficientNet, MobileNet  # torchvision takes a second to import
+
+        made = MobileNet if settings["net"] == "mobilenet" else EfficientNet
+        return made(settings["rows"], last=settings["last"], **_images_and_classes(settings))
     if settings.get("net") == "bag_of_words":
         return BagOfWords(*settings["sizes"], input_dropout=settings.get("input_dropout", 0.0))
     return MLP(
@@ -26,6 +31,11 @@ def network(settings) -> nn.Module:
         hidden_dropout=settings.get("hidden_dropout", 0.0),
         max_norm=settings.get("max_norm"),
     )
+
+
+def _images_and_classes(settings) -> dict:
+    """Of colour images, and of data sets with more classes than ten."""
+    return {key: settings[key] for key in ("channels", "classes") if key in settings}
 
 
 def seeded_network(trial: Trial) -> nn.Module:

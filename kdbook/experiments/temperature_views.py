@@ -74,7 +74,7 @@ def kd_gradient(student_logits: Tensor, teacher_logits: Tensor, temperature: flo
 
 
 def share_of_lowest(gradient: Tensor, teacher_logits: Tensor, count: int = 5) -> float:
-    """Part of the sum of |gradient| that falls on each row's `count` lowest teacher logits; 0.5 for no preference.
+    """Part of the sum of ``|gradient|`` that falls on each row's `count` lowest teacher logits; 0.5 for no preference.
 
     Summed over all rows before dividing, so that rows without a gradient say nothing.
     """

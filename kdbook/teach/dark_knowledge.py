@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from kdbook.losses import soft_targets
-from kdbook.teach.feedback import Feedback, call, number, tensor
+from kdbook.teach.feedback import Feedback, call, number, repaired, tensor
 
 
 def check_soft_targets(function: Callable[[Tensor, float], Tensor]) -> Feedback:
@@ -87,3 +87,26 @@ def check_missing_bias(function: Callable[[Tensor, Tensor], float]) -> Feedback:
     if errors(-float(got)) <= fewest + 2:
         return Feedback(False, "The size is right, the sign is not: is class 3 answered too seldom or too often?")
     return Feedback(False, f"It leaves {yours} errors of 400; some other number leaves clearly fewer.")
+
+
+def check_repaired_cross_entropy(function: Callable[[Tensor, Tensor, float], Tensor]) -> Feedback:
+    """Is `function(student_logits, teacher_logits, temperature)` the cross entropy of answers, also for large logits?
+
+    Explained in notebooks/01_dark_knowledge.
+    """
+    s = torch.tensor([[4.0, 1.0, -2.0], [0.0, 3.0, 0.5]])
+    t = torch.tensor([[2.0, 2.5, -1.0], [1.0, 1.0, 0.0]])
+
+    def right(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        return -(soft_targets(teacher, temperature) * (student / temperature).log_softmax(-1)).sum(-1).mean()
+
+    probes = (
+        ((s, t, 1.0), "For small logits at T = 1 it should be {right:.4f}; yours is {yours:.4f}. It was right before."),
+        ((s, t, 4.0), "At T = 4 it should be {right:.4f}; yours is {yours:.4f}."),
+        (
+            (100 * s, t, 1.0),
+            "For a student's logits of some hundreds it should be {right:.2f}; yours is {yours:.2f}. Print q: what "
+            "became of the classes that the student thinks impossible?",
+        ),
+    )
+    return repaired(function, right, probes, "No probability is ever rounded to 0 before its logarithm is taken.")

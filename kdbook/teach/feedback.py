@@ -101,3 +101,40 @@ def tensor(
         if wrong.shape == got.shape and torch.allclose(got, wrong.double(), rtol=rtol, atol=1e-9):
             return Feedback(False, hint)
     return Feedback(False, otherwise)
+
+
+def repaired(
+    function: Callable, right: Callable, probes: Iterable[tuple[tuple, str]], done: str, *, rtol: float = 1e-5
+) -> Feedback:
+    """Compare a repair of somebody's mistake with the right function, on one input after another.
+
+    Parameters
+    ----------
+    function, right : callable
+        The reader's, and one that does what theirs should.
+    probes : iterable of (tuple, str)
+        What both are called with, and the symptom that the reader is told when they differ there: it may name
+        ``{yours}``, ``{right}`` and ``{ratio}``, their sums and the quotient of these. Easy inputs come first.
+    done : str
+        Said when all agree.
+    rtol : float
+        Relative tolerance.
+
+    Returns
+    -------
+    Feedback
+    """
+    for arguments, symptom in probes:
+        got = call(function, *arguments)
+        if isinstance(got, Feedback):
+            return got
+        expected = torch.as_tensor(right(*arguments), dtype=torch.float64)
+        if got.shape != expected.shape:
+            return Feedback(
+                False, f"The result should have the shape {tuple(expected.shape)}; yours is {tuple(got.shape)}."
+            )
+        if not torch.allclose(got, expected, rtol=rtol, atol=1e-9):
+            yours, wanted = float(got.sum()), float(expected.sum())
+            ratio = yours / wanted if wanted else math.nan
+            return Feedback(False, symptom.format(yours=yours, right=wanted, ratio=ratio))
+    return Feedback(True, done)

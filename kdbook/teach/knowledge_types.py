@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses.feature import attention_map
-from kdbook.losses.relation import relational_distance
-from kdbook.teach.feedback import Feedback, tensor
+from kdbook.losses.relation import relational_distance, similarity_preserving
+from kdbook.teach.feedback import Feedback, repaired, tensor
 
 MAPS = torch.linspace(-2, 3, 2 * 3 * 4 * 4, dtype=torch.float64).sin().view(2, 3, 4, 4) * torch.arange(1, 4).view(
     3, 1, 1
@@ -68,3 +68,25 @@ def check_relational_distance(function: Callable[[Tensor, Tensor], Tensor]) -> F
         "Distances within each net, divided by their mean positive one, compared by smooth L1, mean over pairs.",
     )
     return wrong or Feedback(True, "Scale and width of the embeddings are gone; only their shape is compared.")
+
+
+def check_repaired_similarity(function: Callable[[Tensor, Tensor], Tensor]) -> Feedback:
+    """Is `function(f_s (B, D), f_t (B, D'))` the similarity-preserving loss, one number?
+
+    Explained in notebooks/04_knowledge_types.
+    """
+    probes = (
+        (
+            (STUDENT[:1], 3 * STUDENT[:1]),
+            "For a batch of one, whose only similarity is the one to itself, the loss should be {right:g}.",
+        ),
+        (
+            (STUDENT, TEACHER),
+            "For a batch of four your loss is {ratio:.3g} times what it should be. Print the rows that you compare: "
+            "which norm of theirs is 1, and which should be?",
+        ),
+        ((STUDENT[:3], TEACHER[:3]), "Right for four examples; for three it is {ratio:.3g} times what it should be."),
+    )
+    return repaired(
+        function, similarity_preserving, probes, "Rows of Euclidean norm 1, squared differences, over the B^2 pairs."
+    )

@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.experiments.distilbert import GLUE
+from kdbook.losses import kd_loss
 from kdbook.losses.transformer import cosine_hidden_loss, layer_map
-from kdbook.teach.feedback import Feedback, number, tensor
+from kdbook.teach.feedback import Feedback, number, repaired, tensor
 
 
 def check_retention(answer: float) -> Feedback:
@@ -88,3 +89,27 @@ def check_cosine_loss(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> F
         "The values differ from the mean of 1 - cosine over all real tokens.",
     )
     return wrong or Feedback(True, "Directions are compared and lengths left free, for real tokens alone.")
+
+
+def check_repaired_token_loss(function: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> Feedback:
+    """Is `function(s (B, N, V), t (B, N, V), mask (B, N), temperature)` T^2 KL, the mean over real tokens?
+
+    Explained in notebooks/08_language_models.
+    """
+    generator = torch.Generator().manual_seed(9)
+    s, t = torch.randn(2, 3, 5, 7, generator=generator, dtype=torch.float64)
+    full = torch.ones(3, 5, dtype=torch.bool)
+    short = torch.arange(5) < torch.tensor([5, 2, 1])[:, None]
+
+    def right(s: Tensor, t: Tensor, mask: Tensor, temperature: float) -> Tensor:
+        return kd_loss(s[mask], t[mask], temperature=temperature)
+
+    probes = (
+        ((s[:, :1], t[:, :1], full[:, :1], 2.0), "For texts of one token the value was right before; now it is not."),
+        ((s, t, full, 2.0), "For texts of five tokens it is {ratio:.3g} times what it should be, without any filling."),
+        (
+            (s, t, short, 2.0),
+            "Right without filling; where 7 of 15 tokens are filling it is {ratio:.3g} times too large.",
+        ),
+    )
+    return repaired(function, right, probes, "Neither long texts nor filling change its scale.")

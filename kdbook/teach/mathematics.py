@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import kd_loss, logit_matching, soft_targets
-from kdbook.teach.feedback import Feedback, tensor
+from kdbook.teach.feedback import Feedback, repaired, tensor
 
 STUDENT = torch.tensor([[2.0, 0.5, -1.0], [0.0, 1.5, 1.0], [-0.5, 0.3, 0.1], [1.0, -2.0, 0.6]], dtype=torch.float64)
 TEACHER = torch.tensor([[5.0, 1.0, -3.0], [1.0, 2.0, 4.0], [-2.0, 6.0, 0.5], [3.0, -1.0, 1.5]], dtype=torch.float64)
@@ -126,3 +126,45 @@ def check_logit_limit(function: Callable[[Tensor, Tensor], Tensor]) -> Feedback:
         "The values differ from T squared KL at a very large T: take T = 1000 and compare.",
     )
     return wrong or Feedback(True, "Half the mean squared difference of logits, once each row's own mean is taken off.")
+
+
+def check_repaired_soft_loss(function: Callable[[Tensor, Tensor, float], Tensor]) -> Feedback:
+    """Is `function(student_logits, teacher_logits, temperature)` equation 2, the mean over rows?
+
+    Explained in notebooks/03_math.
+    """
+    ten = [F.pad(x, (0, 7), value=-2.0) for x in (STUDENT, TEACHER)]
+    probes = (
+        ((*ten, TEMPERATURE), "With 10 classes your loss is {ratio:.3g} times what it should be."),
+        ((STUDENT, TEACHER, TEMPERATURE), "Right with 10 classes; with 3 it is {ratio:.3g} times what it should be."),
+        ((STUDENT[:2], TEACHER[:2], TEMPERATURE), "With half of the rows it is {ratio:.3g} times what it should be."),
+        ((STUDENT, TEACHER, 20.0), "At T = 20 your loss is {ratio:.3g} times what it should be."),
+    )
+
+    def right(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        return kd_loss(student, teacher, temperature=temperature)
+
+    return repaired(function, right, probes, "Neither the number of classes nor that of rows changes its scale.")
+
+
+def check_repaired_mixture(function: Callable[[Tensor, Tensor, Tensor, float, float], Tensor]) -> Feedback:
+    """Is `function(student_logits, teacher_logits, labels, temperature, alpha)` equation 3?
+
+    Explained in notebooks/03_math.
+    """
+    given = (STUDENT, TEACHER, LABELS)
+    probes = (
+        ((*given, TEMPERATURE, 1.0), "At alpha = 1, the soft term alone, the value was right before; now it is not."),
+        ((*given, 1.0, 0.0), "At alpha = 0 and T = 1, the labels alone, the value was right before; now it is not."),
+        (
+            (*given, TEMPERATURE, 0.0),
+            "At alpha = 0 there is no teacher, so the temperature should not matter; with it your loss is {ratio:.3g} "
+            "times what it is at T = 1.",
+        ),
+        ((*given, TEMPERATURE, 0.7), "Each term alone is right, their mixture is not."),
+    )
+
+    def right(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, alpha: float) -> Tensor:
+        return kd_loss(student, teacher, labels, temperature=temperature, alpha=alpha)
+
+    return repaired(function, right, probes, "The temperature is for comparing answers; labels are met at T = 1.")

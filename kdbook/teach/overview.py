@@ -38,3 +38,25 @@ def check_gap_closed(answer: float) -> Feedback:
         },
         "Remember that this share depends on how weak the 146 was: an unregularised student.",
     )
+
+
+def check_other_alpha(answer: float) -> Feedback:
+    """Which `a` makes (1 - a) KL + a CE weigh its terms as this book's loss does at alpha = 0.9 and T = 4?
+
+    Explained in notebooks/00_overview.
+    """
+    soft, hard = 4**2 * 0.9, 0.1
+    return number(
+        answer,
+        hard / (soft + hard),
+        {
+            soft
+            / (soft + hard): "The size is right, for the other term: which one does that formula's a stand before?",
+            0.1: "The letters are sorted out. What else differs between the two formulas?",
+            0.9: "With that the labels would get nearly all the weight, and the teacher hardly any.",
+            1 / 37: "That is for a factor T; the book's is T squared.",
+            1 - 0.9 * 16: "A weight may not be negative: ask for the same *ratio* of the two terms.",
+        },
+        "Two formulas with one letter: before you copy a setting, look which term it stands before, and where T is.",
+        rtol=0.005,
+    )

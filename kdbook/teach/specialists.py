@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kdbook.teach.feedback import Feedback, call, tensor
+from kdbook.teach.feedback import Feedback, call, repaired, tensor
 
 LOGITS = torch.tensor([[2.0, 0.5, 1.0], [-1.0, 0.0, 3.0]], dtype=torch.float64)  # two classes, then the dustbin
 GENERALIST = torch.tensor([0.4, 0.2, 0.25, 0.1, 0.05], dtype=torch.float64)
@@ -92,3 +92,16 @@ def check_one_specialist(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -
     return wrong or Feedback(
         True, "With several specialists whose classes overlap there is no such formula: see `combine`."
     )
+
+
+def check_repaired_objective(function: Callable[[Tensor, Tensor], Tensor]) -> Feedback:
+    """Is `function(q (C,), p (C,))` KL(p || q), a term of equation 5?
+
+    Explained in notebooks/06_specialists.
+    """
+    even, sure = torch.full((5,), 0.2), torch.tensor([0.96, 0.01, 0.01, 0.01, 0.01])
+    probes = (
+        ((GENERALIST, GENERALIST), "q is what everybody says, and the disagreement is {yours:.3g}, not 0."),
+        ((sure, even), "For q = (0.96, 0.01, ...) and an even p it is {yours:.3f}; {right:.3f} is right. By hand?"),
+    )
+    return repaired(function, lambda q, p: (p * (p / q).log()).sum(), probes, "q pays for what it thinks impossible.")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from kdbook.losses import soft_targets
-from kdbook.teach.feedback import Feedback, call, tensor
+from kdbook.teach.feedback import Feedback, call, repaired, tensor
 
 LOGITS = torch.tensor([[4.0, 1.0, -2.0, 0.5], [0.0, 3.0, 0.5, 2.5]], dtype=torch.float64)
 
@@ -65,3 +65,18 @@ def check_temperature_for_top(function: Callable[[Tensor, float], float]) -> Fee
             "T is needed. The probability of the top class falls steadily with T: halve an interval again and again.",
         )
     return Feedback(True, "It also works below T = 1, where an answer becomes sharper than the network gave it.")
+
+
+def check_repaired_stack(function: Callable[[Tensor, float], Tensor]) -> Feedback:
+    """Does `function(logits (..., C), temperature)` soften each answer, whatever the number of axes before it?
+
+    Explained in notebooks/02_temperature.
+    """
+    views = torch.stack([LOGITS, LOGITS.flip(-1), LOGITS / 2])
+    probes = (
+        ((LOGITS, 3.0), "A table (images, classes) was softened rightly before; now it is not."),
+        ((views, 3.0), "The answers to three views, (views, images, classes): do the classes of an image sum to 1?"),
+        ((LOGITS[0], 3.0), "One answer alone, (classes,), comes out wrong."),
+        ((torch.stack([views, views + LOGITS]), 3.0), "(nets, views, images, classes): four axes come out wrong."),
+    )
+    return repaired(function, soft_targets, probes, "Classes are on the last axis, and now the code says so.")

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import mutual_loss, progressive_targets
-from kdbook.teach.feedback import Feedback, call, tensor
+from kdbook.teach.feedback import Feedback, call, repaired, tensor
 
 PEERS = torch.tensor(
     [[[2.0, 0.5, -1.0], [0.0, 1.5, 1.0]], [[1.0, -0.5, 0.3], [2.0, 1.0, -1.0]], [[0.2, 0.1, 1.4], [-1.0, 0.7, 0.9]]],
@@ -75,4 +75,35 @@ def check_progressive_targets(function: Callable) -> Feedback:
     arguments = (table, INDEX, Y, EPOCH, EPOCHS, FINAL)
     return tensor(function, arguments, mixed(own, a), mistakes, otherwise) or Feedback(
         True, "The table is looked up by sample index; its weight grows as the net becomes worth listening to."
+    )
+
+
+def check_repaired_exits(function: Callable[[Tensor, Tensor], Tensor]) -> Feedback:
+    """Is `function(logits (L, B, C), labels (B,))` the loss of L exits whose last one teaches the others?
+
+    Explained in notebooks/05_training_modes.
+    """
+
+    def right(logits: Tensor, labels: Tensor) -> Tensor:
+        hard = sum(F.cross_entropy(one, labels) for one in logits)
+        p = logits[-1].detach().softmax(-1)
+        return hard + sum(F.kl_div(q.log_softmax(-1), p, reduction="batchmean") for q in logits[:-1])
+
+    def gradient(loss: Callable) -> Callable:
+        def of(exit_, logits, labels):
+            leaf = logits.clone().requires_grad_()
+            return torch.autograd.grad(loss(leaf, labels), leaf)[0][exit_]
+
+        return of
+
+    probes = [((PEERS, LABELS), "The value was right before; yours is {ratio:.3g} times that.")]
+    if not (found := repaired(function, right, probes, "")).passed:
+        return found
+    told = "The value is right. But move {} a little: should what the shallow exits are taught pull at the deepest one?"
+    probes = [
+        ((0, PEERS, LABELS), "The first exit no longer learns what it should: whose answers are fixed?"),
+        ((-1, PEERS, LABELS), told.format("the deepest exit")),
+    ]
+    return repaired(
+        gradient(function), gradient(right), probes, "The deepest exit learns from labels only, and is imitated."
     )

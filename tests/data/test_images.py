@@ -70,7 +70,7 @@ def test_a_cached_image_set_loads_in_under_a_second():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "cifar"}, "name must be one of mnist, fashion-mnist, got 'cifar'"),
+        ({"name": "cifar"}, "name must be one of mnist, fashion-mnist, cifar10, cifar100, got 'cifar'"),
         ({"part": "dev"}, "part must be one of train, fit, validation, test, got 'dev'"),
     ],
 )
@@ -120,6 +120,15 @@ def test_each_view_is_a_shift_with_zero_fill(view):
     split = load_images("mnist", "test").rows(slice(20))
     expected = np.stack([slow_shift(image, view) for image in split.x.numpy()]) / np.float32(255)
     assert np.array_equal(split.images(view=view).numpy(), expected.astype(np.float32))
+
+
+def test_colour_images_are_shifted_colour_by_colour():
+    generator = torch.Generator().manual_seed(4)
+    x = torch.randint(256, (6, 3, 9, 7), dtype=torch.uint8, generator=generator)
+    split = Split(x, torch.arange(6), torch.arange(6))
+    views = torch.tensor([0, 4, CENTRE_VIEW, 13, 20, 24])
+    expected = [[slow_shift(c, v) for c in image] for image, v in zip(x.numpy(), views.tolist(), strict=True)]
+    assert np.array_equal(split.images(view=views).mul(255).round().numpy(), np.array(expected))
 
 
 def test_no_ink_wraps_around_an_edge():

@@ -111,7 +111,7 @@ def test_an_unknown_experiment_is_named_with_those_there_are():
 def test_the_trials_of_an_experiment_are_its_own_distinct_and_can_be_stored(name, profile):
     trials = module(name).trials(profile)
     assert {t.experiment for t in trials} == {name}
-    varied = ("candidate", "temperature", "subset", "lr", "alpha", "beta", "hint_epochs")
+    varied = ("candidate", "temperature", "subset", "lr", "alpha", "beta", "hint_epochs", "times", "calls")
     told_apart = {(t.arm, t.seed, *map(t.settings.get, varied)) for t in trials}
     assert len({t.id for t in trials}) == len(trials) == len(told_apart)
     assert {t.version for t in trials} == {module(name).VERSION}
@@ -122,7 +122,7 @@ def test_the_trials_of_an_experiment_are_its_own_distinct_and_can_be_stored(name
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_trials_of_few_seeds_are_among_those_of_many(name):
     few, many = (set(module(name).trials("full", seeds)) for seeds in (2, 4))
-    assert few < many
+    assert few < many or {t.seed for t in many} == {0}  # one that trains nothing has no seeds
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -1,12 +1,15 @@
 """The softened answer in numbers, and the live explorer over images or typed logits."""
 
+import base64
+import json
 import math
+import re
 import time
 
 import numpy as np
 import pytest
 
-from kdbook.show import answer, explorer, show_live, temperature_explorer
+from kdbook.show import answer, explorer, show_live, temperature_explorer, temperature_slider
 from kdbook.show.explorer import WIDGET, bars, typed_logits
 
 IMAGES = np.arange(3 * 16, dtype=np.uint8).reshape(3, 4, 4)
@@ -66,6 +69,10 @@ def controls():
     return number, own, temperature, *below.children
 
 
+def test_the_explorer_shows_first_what_it_is_told_to():
+    assert temperature_explorer(IMAGES, LOGITS, LABELS, start=1).children[0].value == 1
+
+
 def test_the_image_and_the_temperature_change_what_is_told(controls):
     number, _, temperature, picture, told = controls
     assert "test image 0, a 0" in told.value and 'alt="test image 0, a 0"' in picture.value
@@ -104,3 +111,12 @@ def test_a_live_widget_carries_a_sentence_for_pages_without_a_kernel(monkeypatch
     assert bundle[WIDGET]["model_id"] == widget.model_id
     assert bundle["text/html"] == "<p><em>Run &amp; see.</em></p>" and bundle["text/plain"] == "Run & see."
     assert how == {"raw": True, "metadata": {"kdbook": {"live": True}}}
+
+
+def test_the_slider_of_the_browser_carries_the_images_labels_and_logits_that_it_was_given():
+    html = temperature_slider(IMAGES, LOGITS, LABELS).data
+    data = json.loads(re.search(r"= (\{.*\});", html)[1])
+    assert data["logits"] == LOGITS.tolist() and data["labels"] == LABELS.tolist()
+    assert [base64.b64decode(image) for image in data["images"]] == [image.tobytes() for image in IMAGES]
+    assert html.count("<option") == len(IMAGES)
+    assert "OPTIONS" not in html and "DATA" not in html

@@ -1,0 +1,359 @@
+"""Spoken digit strings as frames for acoustic models: synthetic ones with exact phoneme times, or real recordings.
+
+The **synthetic** speech ("three seven nine") is eSpeak NG's, in eight English accents and many timbres, fast and slow,
+high and low, with noise and changes of level; it is made on the reader's machine and cached there. No human voice is in
+it. What a model is tested on is said by timbres that it never heard in training.
+
+A frame is 10 ms; its label is the state (beginning, middle, end) of the phoneme that sounds at its centre. A network
+sees it in a window of 26 frames with 40 log-mel energies each, as the 21st (Hinton et al. 2015, section 4).
+"""
+
+import io
+import json
+import math
+import wave
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kdbook.data.espeak import Phone, say
+from kdbook.data.files import RECIPES, home, write_atomically
+from kdbook.data.glosses import bin_of
+from kdbook.data.images import Split
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+PHONEMES = _names("aɪ ei eɪ eː f iə iː k n o oə oʊ oː r s t t̪ uː v w z ɒ ɔɪ ɔː ɔːɹ ə əu əʊ ɛ ɪ ɹ ʉː ʊ ʌ ʌʊ θ")
+SILENCE = 3 * len(PHONEMES)  # state 3 p + k is the k-th third of phoneme p, and the last state is silence
+STATES = SILENCE + 1
+
+RATE, STEP, WINDOW, MEL = 16_000, 160, 400, 40  # Hz; samples; samples; filters
+CONTEXT, LABELLED = 26, 20  # frames a network sees, and which of them has the label, counted from 0
+MEAN, SPREAD = -7.3, 2.0  # of the log-mel energies of training utterances, about: inputs are near 0 and 1
+
+ACCENTS = _names("en-us en en-029 en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd en-us-nyc")
+# Variants whose names tell that one was made from another are in one part.
+TIMBRES = {
+    "train": _names(
+        """Alex Andrea AnxiousAndy Hugo Marco Michael Mike RicishayMax RicishayMax2 RicishayMax3 Tweaky UniRobot anika
+        anikaRobot antonio benjamin boris croak ed f1 f4 gustave iven iven2 iven3 iven4 kaukovalta klatt klatt2 klatt3
+        klatt4 klatt5 klatt6 m1 m5 m8 max michel miguel mike2 pablo pedro rob robert robosoft robosoft2 robosoft3
+        robosoft4 robosoft5 robosoft6 robosoft7 robosoft8 sandro travis zac"""
+    ),
+    "validation": _names(
+        """Annie Denis Henrique Jacky Mario Nguyen Reed aunty caleb edward edward2 f2 grandpa john m3 m7 marcelo
+        norbert quincy shelby"""
+    ),
+    "test": _names(
+        """Alicia Andy Diogo Gene Gene2 Lee Storm adam announcer belinda david f3 f5 grandma ian linda m2 m4 m6 paul
+        steph steph2 steph3 victor"""
+    ),
+}
+NOISE = (0.0, 15.0)  # dB that speech is louder than noise
+LEVEL = (-18.0, 0.0)  # dB at either end of an utterance, with a straight line between
+
+
+@dataclass(frozen=True)
+class Frames(Split):
+    """Frames as a `Split` whose windows are gathered when a batch is made: 40 numbers a frame are kept, not 1,040.
+
+    x : Tensor (N,), int64
+        Row of `mel` that each labelled frame is.
+    y, index : Tensor (N,), int64
+        Its state, and its number in the whole part.
+    mel : Tensor (T, 40), float32
+        Log-mel energies of all utterances, with silence between them, so that no window sees two.
+    """
+
+    mel: Tensor = field(default_factory=lambda: torch.zeros(0, MEL))
+
+    def to(self, device: torch.device | str) -> "Frames":
+        """The frames on another device."""
+        return replace(super().to(device), mel=self.mel.to(device))
+
+    def batches(self, order: Tensor, view: None, batch_size: int) -> Iterator[tuple[Tensor, slice]]:
+        """Batches (B, 26, 40) of windows in the given order, with the part of `order` that each holds."""
+        # row r of this view is the window that begins at frame r: nothing is copied before the gather
+        windows = self.mel.as_strided((len(self.mel) - CONTEXT + 1, CONTEXT * MEL), (MEL, 1))
+        for start in range(0, len(order), batch_size):
+            at = slice(start, min(start + batch_size, len(order)))
+            yield windows.index_select(0, self.x[order[at]] - LABELLED).view(-1, CONTEXT, MEL), at
+
+
+class Utterances(NamedTuple):
+    """One part of a data set.
+
+    frames : Frames, all frames of all utterances in order
+    lengths : tuple of int, frames of each utterance
+    words : tuple of tuple of str, what was said
+    said : tuple of tuple of (str, tuple of str), the same with each word's phonemes
+    """
+
+    frames: Frames
+    lengths: tuple[int, ...]
+    words: tuple[tuple[str, ...], ...]
+    said: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...]
+
+
+class Spoken(NamedTuple):
+    """One synthetic utterance: samples (N,) at 16 kHz in -1..1, words, phonemes with their samples, and its voice."""
+
+    samples: np.ndarray
+    words: tuple[str, ...]
+    phones: tuple[Phone, ...]
+    voice: str
+
+
+def speak(part: str, number: int) -> Spoken:
+    """Make the utterance with this number, the same whenever and in whatever order it is asked for.
+
+    Raises
+    ------
+    ValueError
+        For an unknown part.
+    MissingEspeakError
+        When eSpeak NG is not installed.
+    """
+    if part not in TIMBRES:
+        raise ValueError(f"part must be one of {', '.join(TIMBRES)}, got {part!r}")
+    draw = np.random.default_rng([list(TIMBRES).index(part), number])
+    words = tuple(draw.choice(DIGITS, size=draw.integers(3, 7)).tolist())
+    voice = f"{draw.choice(ACCENTS)}+{draw.choice(TIMBRES[part])}"
+    pauses = draw.random(len(words)) < 0.15
+    text = " ".join(word + "," * bool(pause) for word, pause in zip(words, pauses, strict=True))
+    speech = say(text, voice, rate=int(draw.integers(110, 260)), pitch=int(draw.integers(20, 80)))
+    clean = _resampled(speech.samples / 2**15, speech.rate)
+    before, after = draw.integers(RATE // 10, RATE // 3, size=2)
+    clean = np.pad(clean, (before, after))
+    loud = math.sqrt(np.mean(clean**2)) * 10 ** (-draw.uniform(*NOISE) / 20)
+    level = 10 ** (np.linspace(*draw.uniform(*LEVEL, size=2), len(clean)) / 20)
+    samples = level * (clean + loud * _noise(len(clean), draw.uniform(0, 1), draw))
+    phones = tuple(
+        p._replace(start=before + p.start * RATE // speech.rate, end=before + p.end * RATE // speech.rate)
+        for p in speech.phones
+    )
+    return Spoken(samples.astype(np.float32), words, phones, voice)
+
+
+def _resampled(samples: np.ndarray, rate: int) -> np.ndarray:
+    from scipy.signal import resample_poly  # most of a second to import
+
+    common = math.gcd(rate, RATE)
+    return resample_poly(samples, RATE // common, rate // common)
+
+
+def _noise(count: int, slope: float, draw: np.random.Generator) -> np.ndarray:
+    """Noise of unit power whose power falls as 1/f^slope: hiss at 0, the roar of a street at 1."""
+    whole = 1 << (count - 1).bit_length()  # a power of two: other lengths may take ten times as long
+    spectrum = np.fft.rfft(draw.standard_normal(whole))
+    noise = np.fft.irfft(spectrum / np.maximum(1, np.arange(len(spectrum))) ** (slope / 2), whole)[:count]
+    return noise / noise.std()
+
+
+@cache
+def mel_filters() -> Tensor:
+    """Forty triangles (257, 40), equally spaced in mel between 20 and 8,000 Hz, over the bins of a 512-point FFT."""
+
+    def mel(hertz):
+        return 2595 * np.log10(1 + hertz / 700)
+
+    edges = np.linspace(mel(20), mel(RATE / 2), MEL + 2)
+    bins = mel(np.linspace(0, RATE / 2, 257))[:, None]
+    rise, fall = ((bins - edges[:-2]) / np.diff(edges)[:-1], (edges[2:] - bins) / np.diff(edges)[1:])
+    return torch.from_numpy(np.minimum(rise, fall).clip(0)).float()
+
+
+def log_mel(samples: np.ndarray) -> Tensor:
+    """Log-mel energies (T, 40) of samples (N,) at 16 kHz: a 25 ms window every 10 ms; natural logarithm.
+
+    Raises
+    ------
+    ValueError
+        For fewer samples than a window has.
+    """
+    if len(samples) < WINDOW:
+        raise ValueError(f"{len(samples)} samples are too few: one window has {WINDOW} (25 ms)")
+    x = torch.as_tensor(samples, dtype=torch.float32)
+    spectrum = torch.stft(
+        F.pad(x, (0, 512 - WINDOW)),  # an FFT of 512 points with the window at its beginning
+        512,
+        STEP,
+        window=F.pad(torch.hann_window(WINDOW), (0, 512 - WINDOW)),
+        center=False,
+        return_complex=True,
+    )
+    power = spectrum.abs().square().T  # (T, 257)
+    return (power @ mel_filters() / WINDOW + 1e-7).log()
+
+
+def states_of(phones: tuple[Phone, ...], frames: int) -> np.ndarray:
+    """State of each frame (T,): the third of the phoneme at the frame's centre, or silence.
+
+    Raises
+    ------
+    ValueError
+        For a phoneme that the digits do not have.
+    """
+    if unknown := {p.symbol for p in phones} - set(PHONEMES):
+        raise ValueError(f"phonemes {sorted(unknown)} are not among those of the digits: {' '.join(PHONEMES)}")
+    centre = np.arange(frames) * STEP + WINDOW // 2
+    states = np.full(frames, SILENCE)
+    for phone in phones:
+        inside = (centre >= phone.start) & (centre < phone.end)
+        third = 3 * (centre[inside] - phone.start) // (phone.end - phone.start)
+        states[inside] = 3 * PHONEMES.index(phone.symbol) + third
+    return states
+
+
+def load_digits(part: str, utterances: int, device: torch.device | str = "cpu") -> Utterances:
+    """The first utterances of a part of the synthetic spoken digits; made once, then read from the cache.
+
+    Parameters
+    ----------
+    part : str
+        ``train``, ``validation`` or ``test``: other timbres, the same accents.
+    utterances : int
+        How many, about two seconds each.
+    device : torch.device or str
+        Where the frames are put.
+
+    Raises
+    ------
+    ValueError
+        For an unknown part, or fewer utterances than one.
+    MissingEspeakError
+        When eSpeak NG is not installed and the cache lacks these utterances.
+    """
+    if utterances < 1:
+        raise ValueError(f"utterances must be 1 or more, got {utterances}")
+    path = home() / "data" / f"spoken-digits-{RECIPES['spoken-digits']}" / f"{part}-{utterances}.npz"
+    try:
+        with np.load(io.BytesIO(path.read_bytes())) as cached:
+            mels, states, lengths, said = (cached[name] for name in ("mel", "states", "lengths", "said"))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # not there, or damaged: made again
+        made = [speak(part, number) for number in range(utterances)]
+        mel = [log_mel(spoken.samples).numpy() for spoken in made]
+        lengths = np.array([len(m) for m in mel])
+        mels = np.concatenate(mel)
+        states = np.concatenate([states_of(s.phones, n) for s, n in zip(made, lengths, strict=True)])
+        said = np.array(json.dumps([_said(spoken) for spoken in made]))
+        buffer = io.BytesIO()
+        np.savez(buffer, mel=mels, states=states, lengths=lengths, said=said)
+        write_atomically(path, buffer.getvalue())
+    return _utterances(mels, states, lengths, json.loads(str(said)), device)
+
+
+def _said(spoken: Spoken) -> list:
+    return [[word, [p.symbol for p in spoken.phones if p.word == number]] for number, word in enumerate(spoken.words)]
+
+
+def _utterances(mels: np.ndarray, states: np.ndarray, lengths: np.ndarray, said: list, device) -> Utterances:
+    """Put silence (the mean energy) around every utterance, as much as a window reaches over its ends."""
+    before, after = LABELLED, CONTEXT - LABELLED - 1
+    starts = np.cumsum(lengths + before + after) - lengths - after
+    rows = np.concatenate([start + np.arange(n) for start, n in zip(starts, lengths, strict=True)])
+    mel = np.zeros((starts[-1] + lengths[-1] + after, MEL), np.float32)
+    mel[rows] = (mels - MEAN) / SPREAD
+    frames = Frames(
+        torch.from_numpy(rows), torch.from_numpy(states).long(), torch.arange(len(rows)), mel=torch.from_numpy(mel)
+    )
+    told = tuple(tuple((word, tuple(phones)) for word, phones in utterance) for utterance in said)
+    words = tuple(tuple(word for word, _ in utterance) for utterance in told)
+    return Utterances(frames.to(device), tuple(map(int, lengths)), words, told)
+
+
+def load_recordings(folder: str | Path, part: str = "test", device: torch.device | str = "cpu") -> Utterances:
+    """Real recordings of digits in the layout of Speech Commands (Warden 2018): ``seven/<speaker>_nohash_0.wav``.
+
+    There are no phoneme times, so the labels are a flat start: from the first loud frame to the last one, the states of
+    the word (as the American voice says it) get equal shares. Good enough to begin with, and for word error rates.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds a folder for each word; other folders than the digits' are left alone.
+    part : str
+        ``train``, ``validation`` or ``test``, by ``validation_list.txt`` and ``testing_list.txt`` where they are, else
+        by speaker, in proportions of 80, 10 and 10.
+    device : torch.device or str
+        Where the frames are put.
+
+    Raises
+    ------
+    FileNotFoundError
+        When no digit is there.
+    ValueError
+        For an unknown part, or a file that is not 16-bit, mono, 16 kHz and at least a window long.
+    """
+    if part not in TIMBRES:
+        raise ValueError(f"part must be one of {', '.join(TIMBRES)}, got {part!r}")
+    folder = Path(folder)
+    found = [p for word in DIGITS for p in sorted((folder / word).glob("*.wav")) if _part_of(p, folder) == part]
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no recording for {part}: it needs folders such as {folder / 'seven'}")
+    said = {word: say(word).phones for word in DIGITS}
+    mels = [log_mel(read_wave(path)).numpy() for path in found]
+    states = [flat_start(mel, said[path.parent.name]) for mel, path in zip(mels, found, strict=True)]
+    told = [[[path.parent.name, [p.symbol for p in said[path.parent.name]]]] for path in found]
+    lengths = np.array([len(mel) for mel in mels])
+    return _utterances(np.concatenate(mels), np.concatenate(states), lengths, told, device)
+
+
+def _part_of(path: Path, folder: Path) -> str:
+    name = f"{path.parent.name}/{path.name}"
+    lists = {"validation": folder / "validation_list.txt", "test": folder / "testing_list.txt"}
+    if all(listed.exists() for listed in lists.values()):
+        return next((part for part, listed in lists.items() if name in _lines(listed)), "train")
+    speaker = bin_of(path.stem.partition("_")[0])
+    return "test" if speaker >= 90 else "validation" if speaker >= 80 else "train"
+
+
+@cache
+def _lines(path: Path) -> frozenset[str]:
+    return frozenset(path.read_text().split())
+
+
+def read_wave(path: Path) -> np.ndarray:
+    """Samples (N,) in -1..1 of a 16-bit mono WAV file at 16 kHz.
+
+    Raises
+    ------
+    ValueError
+        For another format, saying how to convert it.
+    """
+    try:
+        with wave.open(str(path)) as file:
+            found = file.getframerate(), file.getnchannels(), 8 * file.getsampwidth()
+            content = file.readframes(file.getnframes())
+    except (wave.Error, EOFError) as error:
+        raise ValueError(f"{path} is not a WAV file that can be read ({error})") from None
+    if found != (RATE, 1, 16):
+        rate, channels, bits = found
+        raise ValueError(
+            f"{path} has {rate} Hz, {channels} channel(s) and {bits} bits; needed are {RATE} Hz, 1 and 16: "
+            f"convert it, for example with `sox in.wav -r {RATE} -c 1 -b 16 out.wav`"
+        )
+    return np.frombuffer(content, "<i2").astype(np.float32) / 2**15
+
+
+def flat_start(mel: np.ndarray, phones: tuple[Phone, ...]) -> np.ndarray:
+    """States (T,) of a recording: silence outside its loud stretch, and the word's states in equal shares inside."""
+    energy = mel.mean(1)
+    loud = np.flatnonzero(energy >= (energy.min() + energy.max()) / 2)
+    states = np.full(len(mel), SILENCE)
+    sequence = np.array([3 * PHONEMES.index(p.symbol) + third for p in phones for third in range(3)])
+    count = loud[-1] + 1 - loud[0]
+    states[loud[0] : loud[-1] + 1] = sequence[np.arange(count) * len(sequence) // count]
+    return states

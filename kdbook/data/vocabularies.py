@@ -1,0 +1,128 @@
+"""Ways to cut the same text into tokens, each with the byte at which every token ends; and WordNet as a dictionary.
+
+Byte-pair encoding is trained on given texts and deterministic; two trainings of different size give two vocabularies.
+Characters are a vocabulary as well. All keep 0 for filling, 1 for the beginning and 2 for the end of a text.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kdbook.data.glosses import check_part, padded
+from kdbook.data.tasks import NARROW, synsets
+from kdbook.data.wordpiece import Tokens, check_texts, encode
+
+SPECIAL = ("<pad>", "<bos>", "<eos>")
+BOS, EOS = 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """A tokenizer of the package `tokenizers` that puts <bos> and <eos> around a text.
+
+    Raises
+    ------
+    ValueError
+        For a tokenizer that does not number <pad>, <bos> and <eos> 0, 1 and 2: without an end nobody stops.
+    """
+
+    tokenizer: object
+
+    def __post_init__(self):
+        for number, name in enumerate(SPECIAL):
+            if (found := self.tokenizer.token_to_id(name)) != number:
+                raise ValueError(f"the vocabulary must have {name} as token {number}, got {found}; name it in training")
+
+    @property
+    def size(self) -> int:
+        """Number of tokens, special ones included."""
+        return self.tokenizer.get_vocab_size()
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Token numbers (B, N), <bos> and <eos> included, 0 as filling."""
+        return self.with_ends(texts)[0]
+
+    def with_ends(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Token numbers (B, N), and the byte at which each ends (B, N): 0 for <bos>, one more than all for <eos>.
+
+        Raises
+        ------
+        ValueError
+            For no text, an empty one, or a character that the vocabulary cannot express.
+        """
+        check_texts(texts)
+        rows, ends = [], []
+        for text, found in zip(texts, self.tokenizer.encode_batch(list(texts)), strict=True):
+            before = [0]  # bytes before each character
+            for letter in text:
+                before.append(before[-1] + len(letter.encode()))
+            stops = [before[stop] for _, stop in found.offsets]
+            begins = [before[start] for start, _ in found.offsets]
+            gap = any(begin > stop for begin, stop in zip([*begins, before[-1]], [0, *stops], strict=True))
+            if gap or 0 in found.ids:
+                raise ValueError(f"the vocabulary cannot express {text!r}")
+            rows.append([BOS, *found.ids, EOS])
+            ends.append([0, *stops, before[-1] + 1])
+        return padded(rows), padded(ends)
+
+    def decode(self, x: Tensor) -> list[str]:
+        """The texts of token numbers (B, N), without special tokens."""
+        return [self.tokenizer.decode([t for t in row if t > EOS]) for row in x.tolist()]
+
+
+def byte_pairs(texts: Sequence[str], size: int) -> Vocabulary:
+    """Byte-pair encoding with `size` tokens (Sennrich et al. 2016), trained on texts; a blank belongs to the next word.
+
+    Raises
+    ------
+    ValueError
+        For no text, or a size that leaves no room for merges.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    check_texts(texts)
+    least = len(SPECIAL) + len({byte for text in texts for byte in text.encode()})
+    if size <= least:
+        raise ValueError(f"size must be more than {least}, special tokens and bytes, got {size}")
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)
+    made.train_from_iterator(texts, trainer)
+    return Vocabulary(made)
+
+
+def characters(texts: Sequence[str]) -> Vocabulary:
+    """One token for each character of the texts."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+
+    check_texts(texts)
+    numbers = {token: n for n, token in enumerate((*SPECIAL, *sorted(set("".join(texts)))))}
+    made = Tokenizer(models.WordLevel(numbers, unk_token="<pad>"))
+    made.pre_tokenizer, made.decoder = pre_tokenizers.Split(Regex("."), "isolated"), decoders.Fuse()
+    return Vocabulary(made)
+
+
+SPEECH = {"n": "noun", "v": "verb", "a": "adjective", "s": "adjective", "r": "adverb"}  # WordNet's letters
+
+
+def dictionary(part: str = "fit", samples: int | None = None, bucket: int = 32) -> Tokens:
+    """WordNet's entries as texts to generate: [CLS] word, part of speech [SEP] definition [SEP], in word pieces.
+
+    The definition is asked for by the text up to the first [SEP]. In the order of the definitions' SHA-256, so that the
+    first `samples` are a random sample.
+
+    Raises
+    ------
+    ValueError
+        For an unknown part.
+    """
+    check_part(part)
+    wanted = NARROW[:2] if part == "train" else (part,)
+    found = [s for s in synsets().values() if s.part in wanted and s.text]
+    found.sort(key=lambda s: hashlib.sha256(f"{s.text} {s.id}".encode()).digest())
+    pairs = [(f"{s.lemmas[0].replace('_', ' ')}, {SPEECH[s.id[0]]}", s.text) for s in found[:samples]]
+    x = encode(pairs)
+    return Tokens(x, torch.zeros(len(x), dtype=torch.int64), torch.arange(len(x)), bucket=bucket)

@@ -1,0 +1,163 @@
+"""Where results come from: a card for everything that is learned from, and uses that its terms forbid.
+
+A model that was distilled owes something to the licence of its data, to the terms of whoever taught it, and to the
+licence of the weights that it began as. `cards_of` finds the cards of a run, `check_use` refuses a use that one of them
+excludes, and every committed result names its cards. This is bookkeeping, not legal advice.
+"""
+
+import functools
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from kdbook import experiments
+from kdbook.data.files import write_atomically
+from kdbook.experiments.trial import Trial
+
+PATH = Path(__file__).with_name("cards.yaml")
+USES = ("research", "commercial", "train a competing model")
+
+
+class ForbiddenUseError(ValueError):
+    """A use that a card excludes; the message says which, by what terms, and how it came in."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What something is, where it comes from, and what it may be used for; fields as in `cards.yaml`."""
+
+    id: str
+    what: str
+    source: str
+    licence: str
+    terms: str
+    checked: str
+    forbids: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    made_from: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        for use in self.forbids:
+            _known_use(use)
+
+
+def _known_use(use: str) -> None:
+    if use not in USES:
+        raise ValueError(f"use must be one of {', '.join(USES)}, got {use!r}")
+
+
+@functools.cache
+def load_cards(path: Path = PATH) -> dict[str, Card]:
+    """All cards by id.
+
+    Raises
+    ------
+    ValueError
+        For an id used twice, an unknown use, or a card made from one that is not there.
+    """
+    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    cards = [Card(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}) for fields in entries]
+    found = {card.id: card for card in cards}
+    if len(found) < len(cards):
+        raise ValueError(f"{path}: an id is used twice among {sorted(card.id for card in cards)}")
+    for card in cards:
+        if lacking := set(card.made_from) - found.keys():
+            raise ValueError(f"card {card.id} is made from {sorted(lacking)}, of which there is no card: add one")
+    return found
+
+
+def card(name: str) -> Card:
+    """One card.
+
+    Raises
+    ------
+    ValueError
+        For a name without a card, saying where to add it.
+    """
+    if name not in load_cards():
+        raise ValueError(f"no card for {name!r}: say in {PATH.name} where it comes from and what its terms are")
+    return load_cards()[name]
+
+
+def cards_of(trials: Iterable[Trial]) -> list[str]:
+    """Names of the cards of everything that trials, and those which they need, learned from.
+
+    That is a trial's data, or what its experiment names in `CARDS`: a published model besides, or nothing at all.
+    """
+    found = set()
+    for trial in _with_needs(trials):
+        found |= set(getattr(experiments.module(trial.experiment), "CARDS", (trial.data,)))
+        if trial.needs:
+            found.add("own-teacher")
+    return sorted(with_origins(found))
+
+
+def _with_needs(trials: Iterable[Trial]) -> set[Trial]:
+    found, waiting = set(), list(trials)
+    while waiting:
+        trial = waiting.pop()
+        if trial not in found:
+            found.add(trial)
+            waiting += trial.needs
+    return found
+
+
+def with_origins(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Cards and all that they are made from; the value says by which way each came in."""
+    found, waiting = {}, [(name, (name,)) for name in sorted(names)]
+    while waiting:
+        name, way = waiting.pop(0)
+        if name not in found:
+            found[name] = way
+            waiting += [(origin, (*way, origin)) for origin in card(name).made_from]
+    return found
+
+
+def check_use(names: Iterable[str], use: str) -> None:
+    """Refuse a use that any of the cards, or of what they are made from, forbids.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Cards, such as `cards_of` returns.
+    use : {"research", "commercial", "train a competing model"}
+        What the result is meant for.
+
+    Raises
+    ------
+    ValueError
+        For an unknown use, or a name without a card.
+    ForbiddenUseError
+        Naming every card that forbids it, its terms, and how it came in.
+    """
+    _known_use(use)
+    ways = with_origins(names)
+    against = [
+        f"{' <- '.join(way)} ({card(n).licence}: {card(n).terms})" for n, way in ways.items() if use in card(n).forbids
+    ]
+    if against:
+        raise ForbiddenUseError(
+            f"use {use!r} is forbidden by {'; '.join(against)}: choose another source or another use"
+        )
+
+
+def write_into(folder: Path) -> list[str]:
+    """Put the cards of each committed result into its ``<experiment>.json``, every other field untouched.
+
+    Returns
+    -------
+    list of str
+        Names of the experiments.
+    """
+    done = []
+    for name in experiments.EXPERIMENTS:
+        path = Path(folder) / f"{name}.json"
+        if path.exists():
+            about = json.loads(path.read_text())
+            about["cards"] = cards_of(experiments.module(name).trials(about["profile"]))
+            write_atomically(path, (json.dumps(about, indent=1, sort_keys=True) + "\n").encode())
+            done.append(name)
+    return done

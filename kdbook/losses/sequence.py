@@ -1,0 +1,303 @@
+"""Sequence losses: a language model learns what another one says of every next token.
+
+Logits are (..., N, V): tokens are the last axis but one, the vocabulary is the last. `mask` (..., N) is true where a
+token counts; it may lack the leading axis of a stack of students. Every loss sums over the vocabulary and is a mean
+over the tokens of the whole batch; `reduction="none"` gives one value a text, (...), whose mean is that. p is the
+teacher, q the student. No gradient reaches the teacher. Half inputs are computed in float32. Values are in nats.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kdbook.losses import checks
+from kdbook.losses.checks import Setting, divide, kl_rows, reduce
+
+
+def token_kd(
+    s: Tensor,
+    t: Tensor,
+    mask: Tensor,
+    *,
+    temperature: Setting = 1.0,
+    num_tokens: int | None = None,
+    reduction: str = "mean",
+    check: bool = True,
+) -> Tensor:
+    """Word-level distillation, T^2 KL(p||q) a token (Kim & Rush 2016, section 3.1; Hinton et al. 2015, eq. 1).
+
+    Parameters
+    ----------
+    s, t : Tensor (..., N, V)
+        Logits of student and teacher over one vocabulary, the teacher's broadcast over the student's leading axes.
+    mask : Tensor (..., N), bool
+        True where a token counts.
+    temperature : float or Tensor
+        Softens both.
+    num_tokens : int, optional
+        Tokens that the sum is divided by, when this is a part of a larger batch whose gradients are added up: those
+        of the whole batch. A mean of the parts' means would weigh tokens of short parts more.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (...).
+
+    Raises
+    ------
+    ValueError
+        For malformed settings, vocabularies that differ, or (`check`) a text of nothing but filling.
+
+    Explained in notebooks/09_llm_era.
+    """
+    student, teacher = _pair(s, t, mask, reduction, check)
+    temperature = checks.positive("temperature", temperature, student)
+    log_p, log_q = (divide(z, temperature).log_softmax(-1) for z in (teacher, student))
+    return reduce(token_mean(kl_rows(log_p, log_q) * temperature**2, mask, num_tokens), reduction)
+
+
+def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+    """KL(q||p) a token on given texts: the student avoids what its teacher finds unlikely.
+
+    MiniLLM (Gu et al. 2024, eq. 2) minimises the same divergence between whole *sequences*, on the student's own
+    samples and by policy gradient. This is not that.
+
+    Parameters
+    ----------
+    s, t, mask
+        See `token_kd`.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (...).
+
+    Raises
+    ------
+    ValueError
+        See `token_kd`.
+
+    Explained in notebooks/09_llm_era.
+    """
+    student, teacher = _pair(s, t, mask, reduction, check)
+    return reduce(token_mean(kl_rows(student.log_softmax(-1), teacher.log_softmax(-1)), mask), reduction)
+
+
+def generalized_jsd(
+    s: Tensor, t: Tensor, mask: Tensor, beta: float, *, reduction: str = "mean", check: bool = True
+) -> Tensor:
+    """Between forward and reverse KL, with M = beta p + (1 - beta) q (Agarwal et al. 2024, GKD, eq. 1).
+
+    beta KL(p||M) + (1 - beta) KL(q||M). At beta 0 and 1 that would be 0; by convention 0 means forward KL(p||q) and 1
+    reverse KL(q||p), which are the limits of the quotient by beta and by 1 - beta. The value jumps there.
+
+    Parameters
+    ----------
+    s, t, mask
+        See `token_kd`.
+    beta : float
+        In [0, 1].
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (...).
+
+    Raises
+    ------
+    ValueError
+        For a beta outside [0, 1]; else see `token_kd`.
+
+    Explained in notebooks/09_llm_era.
+    """
+    student, teacher = _pair(s, t, mask, reduction, check)
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must be in [0, 1], got {beta}")
+    log_p, log_q = teacher.log_softmax(-1), student.log_softmax(-1)
+    if beta == 0:
+        values = kl_rows(log_p, log_q)
+    elif beta == 1:
+        values = kl_rows(log_q, log_p)
+    else:
+        weights = torch.tensor([beta, 1 - beta], dtype=torch.float64).log().tolist()
+        mixture = torch.logaddexp(log_p + weights[0], log_q + weights[1])
+        values = beta * kl_rows(log_p, mixture) + (1 - beta) * kl_rows(log_q, mixture)
+    return reduce(token_mean(values, mask), reduction)
+
+
+def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+    """Half the sum of ``|p - q|`` a token: what speculative sampling rejects (Leviathan et al. 2023).
+
+    Parameters
+    ----------
+    s, t, mask
+        See `token_kd`.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (...).
+
+    Raises
+    ------
+    ValueError
+        See `token_kd`.
+
+    Explained in notebooks/09_llm_era.
+    """
+    student, teacher = _pair(s, t, mask, reduction, check)
+    values = (student.softmax(-1) - teacher.softmax(-1)).abs().sum(-1) / 2
+    return reduce(token_mean(values, mask), reduction)
+
+
+def universal_logit_distillation(
+    s: Tensor, t: Tensor, mask_s: Tensor, mask_t: Tensor, *, reduction: str = "mean", check: bool = True
+) -> Tensor:
+    """Distance of sorted probabilities, for two vocabularies and tokenisations (Boizard et al. 2024, ULD, eq. 4).
+
+    Both distributions are sorted, largest first, the shorter filled with zeros, and their absolute differences summed:
+    a Wasserstein distance under which all tokens are as far apart. The i-th counted token of the student meets the i-th
+    of the teacher, up to the shorter text's end. Which token is likely is not told, only how likely the likeliest is.
+
+    Parameters
+    ----------
+    s, t : Tensor (..., N_s, V_s), (..., N_t, V_t)
+        Logits on the same texts, each in its own tokens.
+    mask_s, mask_t : Tensor (..., N_s), (..., N_t), bool
+        True where a token counts.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (...).
+
+    Raises
+    ------
+    ValueError
+        For leading axes that differ, or (`check`) a text of nothing but filling.
+
+    Explained in notebooks/09_llm_era.
+    """
+    checks.check_reduction(reduction)
+    student, teacher = checks.student_input(s, check, "s"), checks.student_input(t, check, "t").detach()
+    check_mask("mask_s", mask_s, student, check)
+    check_mask("mask_t", mask_t, teacher, check)
+    if teacher.shape[:-2] != student.shape[student.ndim - teacher.ndim : -2]:
+        raise ValueError(f"t must hold the texts of s, {tuple(s.shape[:-2])}, got {tuple(t.shape[:-2])}")
+    tokens, size = (min(student.shape[-2], teacher.shape[-2]), max(student.shape[-1], teacher.shape[-1]))
+    shown = [_sorted_probs(z, m, tokens, size) for z, m in ((student, mask_s), (teacher, mask_t))]
+    shorter = torch.minimum(mask_s.sum(-1), mask_t.sum(-1))[..., None]
+    both = torch.arange(tokens, device=student.device) < shorter
+    return reduce(token_mean((shown[0] - shown[1]).abs().sum(-1), both), reduction)
+
+
+def _sorted_probs(logits: Tensor, mask: Tensor, tokens: int, size: int) -> Tensor:
+    """Probabilities (..., tokens, size), largest first, of the first counted tokens of each text."""
+    order = (~mask).long().argsort(dim=-1, stable=True)[..., :tokens, None]  # counted tokens first, in their order
+    order = order.expand(*logits.shape[:-2], tokens, logits.shape[-1])
+    ranked = logits.gather(-2, order).softmax(-1).sort(-1, descending=True).values
+    return torch.nn.functional.pad(ranked, (0, size - ranked.shape[-1]))
+
+
+def sparse_kl(
+    s: Tensor,
+    top_log_probs: Tensor,
+    top_indices: Tensor,
+    *,
+    missing: str = "rest",
+    temperature: float = 1.0,
+    reduction: str = "mean",
+    check: bool = True,
+) -> Tensor:
+    """KL from a teacher of whom only the k largest log-probabilities are known, one value a token.
+
+    ``rest`` puts all that is missing into one more bucket on both sides: a student may spread it as it likes, and the
+    loss is 0 where it equals its teacher. ``zero`` says that nothing is missing: the k are renormalised, at a
+    temperature if wished, and the student is pushed to give all other tokens nothing; it never reaches 0.
+
+    Parameters
+    ----------
+    s : Tensor (..., V)
+        The student's logits.
+    top_log_probs, top_indices : Tensor (..., K)
+        The teacher's largest log-probabilities at T = 1, nats, and the tokens that have them.
+    missing : {"rest", "zero"}
+        What happens to the mass that is not told.
+    temperature : float
+        Softens both, with the factor T^2; must be 1 for ``rest``, since a sum of unknown parts cannot be softened.
+    reduction, check : str, bool
+        "mean" returns a scalar, "none" a tensor (...).
+
+    Raises
+    ------
+    ValueError
+        For k larger than the vocabulary, another way or temperature, or (`check`) log-probabilities whose
+        probabilities sum to more than 1, and tokens that are named twice.
+
+    Explained in notebooks/09_llm_era.
+    """
+    checks.check_reduction(reduction)
+    student = checks.student_input(s, check, "s")
+    if missing not in ("rest", "zero"):
+        raise ValueError(f"missing must be 'rest' or 'zero', got {missing!r}")
+    temperature = checks.positive("temperature", temperature, student)
+    if missing == "rest" and temperature != 1:
+        raise ValueError(f"temperature must be 1 for missing='rest', got {temperature}")
+    told = top_log_probs.detach().to(student.dtype)
+    _check_top(student, told, top_indices, check, coarse=top_log_probs.dtype.itemsize < 4)
+    log_q = divide(student, temperature).log_softmax(-1)
+    q_top = log_q.gather(-1, top_indices)
+    if missing == "zero":
+        return reduce(kl_rows(divide(told, temperature).log_softmax(-1), q_top) * temperature**2, reduction)
+    told = told - told.logsumexp(-1, keepdim=True).clamp_min(0)  # rounding may lift the sum a little above 1
+    rows = kl_rows(told, q_top)
+    if told.shape[-1] == student.shape[-1]:
+        return reduce(rows, reduction)
+    p_rest = -torch.expm1(told.logsumexp(-1))
+    others = log_q.scatter(-1, top_indices, -torch.inf).logsumexp(-1)
+    return reduce(rows + torch.special.xlogy(p_rest, p_rest) - p_rest * others, reduction)
+
+
+def _check_top(student: Tensor, told: Tensor, indices: Tensor, check: bool, *, coarse: bool) -> None:
+    """Raise ValueError unless `told` and `indices` are the top k of a distribution over the student's vocabulary."""
+    if told.shape != indices.shape or told.shape[:-1] != student.shape[:-1]:
+        raise ValueError(
+            f"top_log_probs and top_indices must be {(*student.shape[:-1], 'K')}, got {tuple(told.shape)} and "
+            f"{tuple(indices.shape)}"
+        )
+    if not 1 <= told.shape[-1] <= student.shape[-1]:
+        raise ValueError(f"k must be in 1..{student.shape[-1]}, the vocabulary, got {told.shape[-1]}")
+    if not check:
+        return
+    checks.check_finite("top_log_probs", told)
+    largest = float(told.logsumexp(-1).max().exp())
+    if largest > 1 + (1e-2 if coarse else 1e-4):
+        raise ValueError(f"top_log_probs must have probabilities that sum to at most 1, got {largest:.4g}")
+    checks.check_label_range(indices, student.shape[-1])
+    ranked = indices.sort(-1).values
+    if bool((ranked[..., 1:] == ranked[..., :-1]).any()):
+        raise ValueError("top_indices must name each token once")
+
+
+def token_mean(values: Tensor, mask: Tensor, num_tokens: int | None = None) -> Tensor:
+    """One value a text (...), whose mean is the sum of all counted `values` (..., N) by the number of counted tokens.
+
+    With `num_tokens` the sum is divided by that instead, and the values of several parts of a batch add up.
+    """
+    if num_tokens is not None and num_tokens < 1:
+        raise ValueError(f"num_tokens must be 1 or more, got {num_tokens}")
+    texts = mask[..., 0].numel()
+    count = mask.sum().clamp_min(1) if num_tokens is None else num_tokens
+    return values.masked_fill(~mask, 0).sum(-1) * (texts / count)
+
+
+def check_mask(name: str, mask: Tensor, logits: Tensor, check: bool) -> None:
+    """Raise ValueError unless a mask is boolean, fits (..., N), and (`check`) counts a token in every text."""
+    if mask.dtype != torch.bool:
+        raise ValueError(f"{name} must be bool, got {mask.dtype}")
+    checks.check_broadcast(name, mask.shape, logits.shape[:-1], of="the logits' shape without the vocabulary")
+    if mask.shape[-1] != logits.shape[-2]:
+        raise ValueError(f"{name} must have one value a token, {logits.shape[-2]}, got {mask.shape[-1]}")
+    if check and not bool(mask.any(-1).all()):
+        row = (~mask.any(-1)).nonzero()[0].tolist()
+        raise ValueError(f"{name} must count a token in every text, got only filling in row {row}; drop empty texts")
+
+
+def _pair(s: Tensor, t: Tensor, mask: Tensor, reduction: str, check: bool) -> tuple[Tensor, Tensor]:
+    checks.check_reduction(reduction)
+    if s.ndim < 2:
+        raise ValueError(f"s must have shape (..., N, V), got {tuple(s.shape)}")
+    if s.shape[-1] != t.shape[-1]:
+        raise ValueError(
+            f"s and t must be over one vocabulary, got {s.shape[-1]} and {t.shape[-1]} tokens; a KL over token numbers "
+            "means nothing here: use universal_logit_distillation, align by bytes, or learn from the teacher's texts"
+        )
+    pair = checks.pair_input(s, t, check)
+    check_mask("mask", mask, pair[0], check)
+    return pair

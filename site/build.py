@@ -1,0 +1,252 @@
+"""Build the static site from the committed chapters, figures and ledger, and check its pages; nothing is executed.
+
+    python site/build.py            into build/site/html
+
+The pages need no network: scripts, fonts and mathematics come out of `site/node_modules`, pinned by package-lock.json.
+"""
+
+import re
+import shutil
+import sys
+from html import escape
+from html.parser import HTMLParser
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+
+import kdbook
+from kdbook.lab.claims import Row, rows
+from kdbook.show.figures import COMMITTED, registered
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+README = ROOT / "README.md"
+MODULES = HERE / "node_modules"
+# source in node_modules -> folder below _static
+VENDORED = {
+    "mathjax/es5/tex-mml-chtml.js": "mathjax",
+    "mathjax/es5/output/chtml/fonts": "mathjax/output/chtml/fonts",
+    "requirejs/require.js": "widgets",
+    "@jupyter-widgets/html-manager/dist/embed-amd.js": "widgets",
+    "simple-datatables/dist/umd/simple-datatables.js": "tables",
+    "simple-datatables/dist/style.css": "tables",
+}
+LOCAL = ("", "data", "mailto", "javascript")  # schemes that ask no server
+FONTS = ("woff2", "woff", "ttf")  # icons of the widgets; html-manager looks for them beside itself
+# What the reference lists, folder by folder; experiments are listed by the gallery and the ledger.
+UNLISTED = ("checks",)  # argument checks, which no reader calls
+DOCUMENTED = ("data", "models", "bert", "pretrained", "losses", "training", "experiments", "lab", "show", "teach")
+
+
+def gather(source: Path) -> None:
+    """Fill the folder that Sphinx reads: written pages, chapters, vendored scripts, and the pages made from tables."""
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(HERE / "pages", source)
+    shutil.copy(HERE / "conf.py", source)
+    shutil.copytree(HERE / "static", source / "_static")
+    (source / "chapters").mkdir()
+    for notebook in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        nbformat.write(with_links_to_pages(nbformat.read(notebook, as_version=4)), source / "chapters" / notebook.name)
+    shutil.copytree(COMMITTED, source / "figures", ignore=shutil.ignore_patterns("*.md", "*.json"))
+    vendor(source / "_static")
+    index = source / "index.md"
+    index.write_text(index.read_text().replace("<!-- chapters -->", chapter_cards()))
+    (source / "claims.md").write_text(claims_page(rows()))
+    (source / "gallery.md").write_text(gallery_page())
+    for folder, page in reference_pages().items():
+        (source / "api" / f"{folder}.md").parent.mkdir(exist_ok=True)
+        (source / "api" / f"{folder}.md").write_text(page)
+
+
+def with_links_to_pages(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Point the links in outputs at pages: Sphinx resolves those in the text, and leaves what a cell printed alone."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            for kind in {"text/html", "text/markdown"} & set(output.get("data", ())):
+                output.data[kind] = re.sub(r"(\d\d_\w+)\.ipynb", r"\1.html", output.data[kind])
+    return notebook
+
+
+def vendor(static: Path, wanted: dict[str, str] = VENDORED) -> None:
+    """Copy what a browser needs out of the installed npm packages.
+
+    Parameters
+    ----------
+    static : Path
+        Where to.
+    wanted : dict of str to str
+        Source in `node_modules` to folder below `static`.
+
+    Raises
+    ------
+    FileNotFoundError
+        When they are not installed.
+    """
+    if not MODULES.exists():
+        raise FileNotFoundError(f"{MODULES} is missing: run `make site`, or `npm ci --prefix site`")
+    for name, folder in wanted.items():
+        origin, target = MODULES / name, static / folder
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if origin.is_dir():
+            shutil.copytree(origin, target)
+        else:
+            target.mkdir(exist_ok=True)
+            shutil.copy(origin, target)
+    manager = MODULES / "@jupyter-widgets/html-manager/dist"
+    for font in (f for kind in FONTS for f in manager.glob(f"*.{kind}")):
+        for folder in ("@jupyter-widgets", "@jupyter-widgets/html-manager/dist"):
+            (static / "widgets" / folder).mkdir(parents=True, exist_ok=True)
+            shutil.copy(font, static / "widgets" / folder)
+
+
+def chapter_cards() -> str:
+    """A card a chapter: its title, its question as the README asks it, and the first figure that it shows."""
+    figures, cards = registered(), []
+    for notebook in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py")):
+        question = re.search(rf"\({notebook.parent.name}/{notebook.stem}\.ipynb\)[^|]*\|([^|]+)\|", README.read_text())
+        first = re.search(r'show_figure\("(\w+)"', notebook.read_text())[1]
+        cards.append(
+            f":::{{grid-item-card}} {title_of(notebook)}\n:link: chapters/{notebook.stem}\n:link-type: doc\n"
+            f":img-top: figures/{first}.png\n:img-alt: {figures[first].alt}\n\n{question[1].strip()}\n:::\n"
+        )
+    return "::::{grid} 1 2 2 3\n:gutter: 3\n\n" + "\n".join(cards) + "\n::::"
+
+
+def claims_page(ledger: list[Row]) -> str:
+    """The ledger as a table that a reader can sort, search and filter by verdict, above each claim in full."""
+    verdicts = sorted({row.verdict for row in ledger})
+    options = "".join(f"<option>{escape(verdict)}</option>" for verdict in verdicts)
+    lines = "".join(
+        f"<tr><td>{r.claim.chapter}</td><td><a href='#{r.claim.id}'>{escape(r.claim.statement)}</a></td>"
+        f"<td>{escape(r.claim.summary_verdict)}</td><td>{escape(r.verdict)}</td></tr>"
+        for r in ledger
+    )
+    text = (ROOT / "results" / "CLAIMS.md").read_text()
+    introduction, _, full = text.partition("\n| verdict | claims |")
+    counts, _, sections = full.partition("\n## ")
+    return (
+        f"{introduction}\n| verdict | claims |{counts}\n\n"
+        "```{raw} html\n"
+        f'<p><label for="verdict">Show only <select id="verdict"><option value="">every verdict</option>{options}'
+        '</select></label></p><table id="ledger"><thead><tr><th>chapter</th><th>claim</th>'
+        f"<th>summary, by reading</th><th>verdict</th></tr></thead><tbody>{lines}</tbody></table>\n"
+        '<link rel="stylesheet" href="_static/tables/style.css">'
+        '<script src="_static/tables/simple-datatables.js"></script>'
+        '<script src="_static/ledger.js"></script>\n```\n\n'
+        f"## {anchored(sections)}"
+    )
+
+
+def anchored(sections: str) -> str:
+    """Claims with the anchors that the table points to: MyST would cut a heading's words another way."""
+    lines = [f"({line[4:]})=\n{line}" if line.startswith("### ") else line for line in sections.splitlines()]
+    return "\n".join(lines)
+
+
+def gallery_page() -> str:
+    """Every figure with its words, its chapter and the experiment behind it."""
+    parts = ["# Gallery\n", "Each figure links to the chapter that explains it and to the experiment that made it.\n"]
+    for chapter, figures in groupby(sorted(registered().values(), key=lambda f: f.chapter), key=lambda f: f.chapter):
+        (notebook,) = (ROOT / "notebooks").glob(f"{chapter}_*.ipynb")
+        parts.append(f"## [{title_of(notebook)}](chapters/{notebook.name})\n")
+        for f in figures:
+            parts.append(f"```{{figure}} figures/{f.name}.png\n:alt: {f.alt}\n:name: figure-{f.name}\n\n{f.alt}")
+            parts.append(f"Experiment {{py:mod}}`~kdbook.experiments.{f.experiment}`.\n```\n")
+    return "\n".join(parts)
+
+
+def title_of(notebook: Path) -> str:
+    """First heading of a chapter."""
+    script = notebook.with_suffix(".py").read_text()
+    return next(line.removeprefix("# # ") for line in script.splitlines() if line.startswith("# # "))
+
+
+def reference_pages() -> dict[str, str]:
+    """A page for each part of the package, from its docstrings: the folder's own first, then a heading a module."""
+    package = Path(kdbook.__file__).parent
+    pages = {}
+    for name in DOCUMENTED:
+        place = package / name
+        inner = sorted(f for f in place.glob("*.py") if f.stem not in ("__init__", *UNLISTED))
+        parts = [automodule(f"kdbook.{name}")]
+        parts += [f"## {f.stem}\n\n{automodule(f'kdbook.{name}.{f.stem}')}" for f in inner]
+        pages[name] = f"# kdbook.{name}\n\n" + "\n".join(parts)
+    listed = "\n".join(pages)
+    pages["index"] = (
+        "# Reference\n\nWhat the helper package offers, from its docstrings. A part uses those above it in this list, "
+        f"never those below.\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+    )
+    return pages
+
+
+def automodule(name: str) -> str:
+    """Sphinx's directive that documents a module."""
+    return f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :show-inheritance:\n```\n"
+
+
+class Page(HTMLParser):
+    """What a page points to and what it can be pointed at: `links`, `ids`, and pictures without alt text."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.links, self.ids, self.silent = [], set(), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        """Collect one tag."""
+        found = dict(attrs)
+        self.ids |= {found[key] for key in ("id", "name") if found.get(key)}
+        loads = tag in ("img", "script", "link") and found.get("rel") not in ("canonical", "prev", "next")
+        self.links += [(found[key], loads) for key in ("href", "src") if found.get(key)]
+        if tag == "img" and not (found.get("alt") or "").strip() and found.get("aria-hidden") != "true":
+            self.silent.append(found.get("src", "")[:60])
+
+
+def problems(html: Path) -> list[str]:
+    """Links within the site that lead nowhere, pictures without alt text, and files asked of another server."""
+    pages = {
+        path: Page(path.read_text(errors="replace"))
+        for path in sorted(html.rglob("*.html"))
+        if "_static" not in path.parts
+    }
+    found = []
+    for path, page in pages.items():
+        here = path.relative_to(html)
+        found += [f"{here}: a picture without alt text: {src}" for src in page.silent]
+        for link, loads in page.links:
+            parts = urlsplit(link)
+            if parts.scheme not in LOCAL or parts.netloc:
+                found += [f"{here}: loads {link} from another server"] if loads else []
+                continue
+            if parts.scheme:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if not target.exists():
+                found.append(f"{here}: {link} leads nowhere")
+            elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids:
+                found.append(f"{here}: {link} points at no such place")
+    return found
+
+
+def main() -> int:
+    """Gather, build, check; returns the exit status."""
+    from sphinx.cmd.build import main as sphinx
+
+    out = ROOT / "build" / "site"
+    gather(out / "source")
+    shutil.rmtree(out / "html", ignore_errors=True)  # no page may stay whose source is gone
+    asked = ["-W", "--keep-going", "-q", "-E", "-b", "html", "-d", out / "doctrees", out / "source", out / "html"]
+    if status := sphinx([str(part) for part in asked]):
+        return status
+    found = problems(out / "html")
+    print(
+        "\n".join(found)
+        or f"the site is ready: open {(out / 'html' / 'index.html').relative_to(ROOT)}, no server needed"
+    )
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The builder of the site: its pages made from tables, and the check that finds what is broken."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from kdbook.lab.claims import rows
+from kdbook.show.figures import registered
+
+SITE = Path(__file__).parents[2] / "site"
+
+
+def module_at(path):
+    spec = importlib.util.spec_from_file_location(f"site_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+build = module_at(SITE / "build.py")
+
+
+def written(folder, **pages):
+    for name, body in pages.items():
+        (folder / f"{name}.html").write_text(f"<html><body>{body}</body></html>")
+    return build.problems(folder)
+
+
+def test_a_sound_site_has_no_problems(tmp_path):
+    one = '<h1 id="top">one</h1><a href="two.html#there">two</a><img src="data:image/png;base64,AA" alt="a dot">'
+    two = '<p id="there"></p><a href="https://example.org/paper">a paper</a><a href="#there">here</a>'
+    assert written(tmp_path, one=one, two=two) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('<a href="gone.html">x</a>', "gone.html leads nowhere"),
+        ('<a href="two.html#nowhere">x</a>', "two.html#nowhere points at no such place"),
+        ('<img src="two.html" alt=" ">', "a picture without alt text: two.html"),
+        (
+            '<script src="https://cdn.example.org/a.js"></script>',
+            "loads https://cdn.example.org/a.js from another server",
+        ),
+        ('<link rel="stylesheet" href="//cdn.example.org/a.css">', "loads //cdn.example.org/a.css from another server"),
+    ],
+)
+def test_a_broken_page_is_named_with_what_is_wrong(tmp_path, body, told):
+    assert written(tmp_path, one=body, two="") == [f"one.html: {told}"]
+
+
+def test_every_claim_stands_in_the_table_and_has_a_place_to_link_to():
+    ledger = rows()
+    page = build.claims_page(ledger)
+    for row in ledger:
+        assert page.count(f"<a href='#{row.claim.id}'>") == 1
+        assert page.count(f"({row.claim.id})=\n### {row.claim.id}\n") == 1
+    assert all(f"<option>{row.verdict}</option>" in page for row in ledger)
+
+
+def test_every_figure_stands_in_the_gallery_under_its_chapter():
+    page = build.gallery_page()
+    for figure in registered().values():
+        before = page[: page.index(f"figures/{figure.name}.png")]
+        assert before.rpartition("\n## ")[2].startswith(f"[{figure.chapter} · ")
+        assert f"`~kdbook.experiments.{figure.experiment}`" in page
+
+
+def test_every_chapter_has_a_card_with_a_picture_and_the_question_of_the_readme():
+    cards = build.chapter_cards()
+    scripts = sorted((build.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+    assert cards.count(":::{grid-item-card} ") == cards.count(":img-alt: ") == len(scripts)
+    assert "What is distillation, and how does this book check itself?" in cards
+
+
+def test_links_that_a_cell_has_printed_lead_to_pages_and_sources_stay_as_they_are():
+    output = nbformat.v4.new_output("display_data", {"text/html": "<a href='03_math.ipynb'>03</a>"})
+    cell = nbformat.v4.new_code_cell("print('03_math.ipynb')", outputs=[output])
+    (changed,) = build.with_links_to_pages(nbformat.v4.new_notebook(cells=[cell])).cells
+    assert changed.outputs[0].data["text/html"] == "<a href='03_math.html'>03</a>"
+    assert changed.source == "print('03_math.ipynb')"
+
+
+def test_the_reference_has_a_page_for_each_part_that_names_its_modules():
+    pages = build.reference_pages()
+    assert "## response\n\n```{eval-rst}\n.. automodule:: kdbook.losses.response\n" in pages["losses"]
+    assert all(name in pages["index"] for name in build.DOCUMENTED)
+
+
+def test_missing_scripts_say_how_to_get_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "MODULES", tmp_path / "node_modules")
+    with pytest.raises(FileNotFoundError, match="run `make site`"):
+        build.vendor(tmp_path)
+
+
+def test_vendored_packages_are_pinned_with_a_checksum_and_without_an_address():
+    lock = json.loads((SITE / "package-lock.json").read_text())
+    wanted = json.loads((SITE / "package.json").read_text())["dependencies"]
+    packages = {name: about for name, about in lock["packages"].items() if name}
+    assert all(about["integrity"].startswith("sha512-") for about in packages.values())
+    assert not any("resolved" in about for about in packages.values())
+    assert {name: packages[f"node_modules/{name}"]["version"] for name in wanted} == wanted

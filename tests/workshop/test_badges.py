@@ -1,0 +1,39 @@
+"""Badges: all of one address, and none without."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+spec = importlib.util.spec_from_file_location("workshop_badges", ROOT / "workshop" / "badges.py")
+badges = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(badges)
+
+PAGE = f"# kdbook\n\n{badges.BEGIN}\n{badges.END}\n\nA workbook."
+ADDRESS = "https://code.example/someone/kdbook.git"
+
+
+def test_every_way_in_gets_a_badge_of_the_address():
+    made = badges.written(PAGE, ADDRESS)
+    assert made.count("[![") == 4
+    assert "/v2/gh/someone/kdbook/HEAD?urlpath=lab/tree/notebooks/00_overview.ipynb" in made
+    assert "/github/someone/kdbook/blob/HEAD/notebooks/00_overview.ipynb" in made
+    assert made.endswith(f"{badges.END}\n\nA workbook.")
+
+
+def test_written_again_or_without_an_address_nothing_is_left_of_the_first():
+    once = badges.written(PAGE, ADDRESS)
+    assert badges.written(once, ADDRESS) == once
+    assert badges.written(once, None) == badges.written(PAGE, None) == PAGE
+
+
+def test_an_address_without_owner_and_name_is_refused():
+    with pytest.raises(ValueError, match="owner/name, got 'https://code.example'"):
+        badges.badges("https://code.example")
+
+
+def test_the_notebook_that_they_open_is_there_and_the_readme_has_their_place():
+    assert (ROOT / badges.START).exists()
+    readme = (ROOT / "README.md").read_text()
+    assert readme.count(badges.BEGIN) == readme.count(badges.END) == 1

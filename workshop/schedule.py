@@ -1,0 +1,64 @@
+"""Write into schedule.md how long the cells of each chapter take: from the chapters and from the trial store.
+
+python workshop/schedule.py
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from kdbook import experiments
+from kdbook.data.files import write_atomically
+from kdbook.lab.room import quick_minutes
+from kdbook.lab.store import Store
+
+HERE = Path(__file__).parent
+NOTEBOOKS = HERE.parent / "notebooks"
+BEGIN, END = "<!-- measured: python workshop/schedule.py -->\n", "<!-- end -->"
+
+
+def runs(script: Path) -> Iterator[tuple[str, str]]:
+    """(section, experiment) for each experiment that a chapter runs, in its order."""
+    section = ""
+    for line in script.read_text().splitlines():
+        section = line.removeprefix("# ## ") if line.startswith("# ## ") else section
+        if found := re.search(r'= run\("(\w+)"', line):
+            yield section, found[1]
+
+
+def seconds(experiment: str, store: Store) -> float | None:
+    """What the quick trials of an experiment took, or None when the store lacks one."""
+    stored = [store.read(trial) for trial in experiments.module(experiment).trials("quick")]
+    return None if None in stored else sum(trial.provenance["seconds"] for trial in stored)
+
+
+def table(store: Store) -> str:
+    """Both tables, as Markdown."""
+    minutes = quick_minutes(NOTEBOOKS)
+    lines = ["| chapter | minutes from nothing |", "|---|---|"]
+    lines += [f"| {name} | {told:g} |" for name, told in minutes.items()]
+    lines += [
+        f"| all | {sum(minutes.values()):g} |",
+        "",
+        "| chapter | section | experiment | seconds |",
+        "|---|---|---|---|",
+    ]
+    seen = set()
+    for name in minutes:
+        for section, experiment in runs(NOTEBOOKS / f"{name}.py"):
+            took = None if experiment in seen else seconds(experiment, store)
+            told = "trained before" if experiment in seen else "not measured" if took is None else f"{took:.0f}"
+            lines.append(f"| {name[:2]} | {section} | `{experiment}` | {told} |")
+            seen.add(experiment)
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write the tables between their marks."""
+    page = HERE / "schedule.md"
+    head, _, rest = page.read_text().partition(BEGIN)
+    write_atomically(page, f"{head}{BEGIN}\n{table(Store())}\n\n{END}{rest.partition(END)[2]}".encode())
+
+
+if __name__ == "__main__":
+    main()
