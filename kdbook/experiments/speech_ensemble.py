@@ -60,7 +60,7 @@ SETTINGS = {
     "quick": {**NET, "utterances": 60, "scored": 30},
 }
 RATES = {1.0: 0.1, 2.0: 0.1, 5.0: 0.05, 10.0: 0.025}
-SEEDS = {"full": 3, "quick": 1}  # each is ten nets and four students
+SEEDS = {"full": 5, "quick": 1}  # each is ten nets and four students
 
 
 def nets(profile: str, seed: int) -> tuple[Trial, ...]:

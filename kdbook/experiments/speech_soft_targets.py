@@ -41,7 +41,7 @@ SETTINGS = {
     "quick": {"hard": {**FEW, "epochs": 20, "lr": 0.05}, "soft": {**FEW, "epochs": 30, "lr": 0.025}},
 }
 SOFT = {"temperature": 2.0, "alpha": 1.0}
-SEEDS = {"full": 3, "quick": 1}
+SEEDS = {"full": 5, "quick": 1}
 
 
 def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
