@@ -40,9 +40,7 @@ def site_builder():
     return module
 
 
-def chapters() -> list[Path]:
-    """The committed notebooks, in order."""
-    return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+site = site_builder()
 
 
 def tags(cell: NotebookNode) -> list[str]:
@@ -129,10 +127,9 @@ def index(titles: dict[str, str]) -> str:
 
 def build(out: Path = OUT) -> list[str]:
     """Write both editions, the slides and the archive; returns what is wrong with the slides."""
-    site = site_builder()
     shutil.rmtree(out, ignore_errors=True)
     titles = {}
-    for path in chapters():
+    for path in site.chapters():
         titles[path.stem] = site.title_of(path)
         for name, make in (("student", student), ("solutions", solutions)):
             (out / name).mkdir(parents=True, exist_ok=True)
@@ -154,12 +151,8 @@ def build(out: Path = OUT) -> list[str]:
 
 def main() -> int:
     """Build and check; returns the exit status."""
-    found = build()
-    print(
-        "\n".join(found)
-        or f"the workshop kit is ready in {OUT.relative_to(ROOT)}: student, solutions, slides, room.zip"
-    )
-    return int(bool(found))
+    ready = f"the workshop kit is ready in {OUT.relative_to(ROOT)}: student, solutions, slides, room.zip"
+    return site.told(build(), ready)
 
 
 if __name__ == "__main__":

@@ -1,27 +1,18 @@
 """The workshop kit: editions made from the committed notebooks, slides that ask no server, schedules that add up."""
 
-import importlib.util
 import json
 import re
 import zipfile
 from collections import defaultdict
-from pathlib import Path
 
 import nbformat
 import pytest
 
-WORKSHOP = Path(__file__).parents[2] / "workshop"
+from ..scripts import ROOT, load_script
 
-
-def module_at(path):
-    spec = importlib.util.spec_from_file_location(f"workshop_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-build, schedule = module_at(WORKSHOP / "build.py"), module_at(WORKSHOP / "schedule.py")
-CHAPTERS = build.chapters()
+WORKSHOP = ROOT / "workshop"
+build, schedule = load_script("workshop/build.py"), load_script("workshop/schedule.py")
+CHAPTERS = build.site.chapters()
 chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
@@ -139,10 +130,9 @@ def test_every_chapter_has_slides_and_an_answer_is_on_none(path):
 
 @pytest.mark.slow
 def test_the_kit_is_built_and_its_slides_ask_no_server(tmp_path, monkeypatch):
-    site = build.site_builder()
-    if not site.MODULES.exists():
+    if not build.site.MODULES.exists():
         pytest.skip("the npm packages are not installed: run `make workshop`")
-    monkeypatch.setattr(build, "chapters", lambda: CHAPTERS[:1])
+    monkeypatch.setattr(build.site, "chapters", lambda: CHAPTERS[:1])
     assert build.build(tmp_path) == []
     page = (tmp_path / "slides" / f"{CHAPTERS[0].stem}.html").read_text()
     asked = re.findall(r"<(?:script|link|img)\b[^>]*?\b(?:src|href)=[\"']([^\"']+)", page)
