@@ -114,6 +114,20 @@ def test_a_chapter_that_marks_nothing_shows_its_title_and_its_figures():
     assert [cell.source for cell in made.cells] == ["# 42 · A chapter", "show_figure('dot')"]
 
 
+def test_a_figure_of_such_a_chapter_stands_under_the_heading_that_it_has_there():
+    notebook = small()
+    notebook.cells[1:1] = [text("prose\n\n## Why\n\nmore prose")]
+    notebook.cells[3:3] = [text("### Which one?"), code("picture_slider(1)"), code("show_figure('line')")]
+    made = build.marked(notebook).cells
+    assert [cell.source for cell in made] == [
+        "# 42 · A chapter",
+        *("## Why", "show_figure('dot')"),
+        *("## Which one?", "picture_slider(1)"),
+        *("## Which one?", "show_figure('line')"),
+    ]
+    assert [cell.metadata.slideshow.slide_type for cell in made] == ["slide", *["slide", "-"] * 3]
+
+
 def test_a_slider_stands_on_a_slide_without_the_stills_below_it():
     slider = drawn("application/vnd.jupyter.widget-view+json", {"model_id": "a", "version_major": 2})
     notebook = small()
@@ -144,7 +158,7 @@ def test_the_kit_is_built_and_its_slides_ask_no_server(tmp_path, monkeypatch):
         assert (tmp_path / "slides" / where).exists(), where
     with zipfile.ZipFile(tmp_path / "room.zip") as archive:
         names = archive.namelist()
-    assert {f"student/{CHAPTERS[0].name}", "slides/index.html"} <= set(names)
+    assert {f"student/{CHAPTERS[0].name}", "student/lab.json", "slides/index.html", "START.txt"} <= set(names)
     assert not any(name.startswith("solutions") for name in names)
 
 
