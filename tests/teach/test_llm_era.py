@@ -109,6 +109,7 @@ WRONG = [
     (check_uses, ["train a competing model"], "excluded by 2 of the cards"),
     (check_uses, [], "do not leave it out"),
     (check_uses, ["fun"], "'fun' is no use"),
+    (check_uses, 3, "A list with some of research"),
     (check_uses, ..., "Not answered yet"),
     (check_sharpened, 0.7, "T = 1"),
     (check_sharpened, 0.604, "T = 2"),
