@@ -1,12 +1,14 @@
 """Steps that many experiments share: build a trial's network, train it, read a stored one, score it on a test set."""
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kdbook.data.images import VIEWS, Split, load_images
 from kdbook.experiments.trial import Tools, Trial
-from kdbook.models import MLP, BagOfWords, ConvNet, LeNet5, ResNet
+from kdbook.models import MLP, BagOfWords, ConvNet, LeNet5, ResNet, count_parameters
 from kdbook.training import CachedTeacher, Distillation, HardLabels, adam, fit, predict, sgd
 
 
@@ -169,12 +171,29 @@ def fidelity(student_logits: Tensor, teacher_logits: Tensor) -> dict:
     }
 
 
-def scores(model: nn.Module, trial: Trial, tools: Tools, teacher_logits: Tensor | None = None) -> dict:
-    """Test errors, errors on shifted test images, and fidelity to the teacher when there is one."""
+def scores(model: nn.Module, trial: Trial, tools: Tools) -> dict:
+    """Test errors and size of a trained net, and of a student its fidelity to its teacher besides."""
     split = test_split(trial, tools)
     logits = predict(model, split).logits
-    return {
-        "test_errors": errors(logits, split.y),
-        "test_errors_shifted": errors(predict(model, split, view=one_view_each(split)).logits, split.y),
-        **(fidelity(logits, teacher_logits) if teacher_logits is not None else {"agreement": None, "mean_kl": None}),
-    }
+    row = {"test_errors": errors(logits, split.y), "parameters": count_parameters(model)}
+    for teacher in trial.needs:
+        row |= {"teacher_seed": teacher.seed, **fidelity(logits, teacher_answers(teacher, split, tools))}
+    return row
+
+
+class BestEpoch:
+    """What `train` may watch to stop early: a score by epoch, and the net as it was at the (last) best one.
+
+    Parameters
+    ----------
+    score : callable
+        Model -> its score on validation data, the higher the better.
+    """
+
+    def __init__(self, score):
+        self.score, self.curve, self.model, self.epoch = score, [], None, 0
+
+    def __call__(self, model: nn.Module) -> None:
+        self.curve.append(self.score(model))
+        if self.curve[-1] == max(self.curve):
+            self.model, self.epoch = copy.deepcopy(model), len(self.curve)
