@@ -92,8 +92,8 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 def train_and_score(trial: Trial, tools: Tools):
     """The trained model, its training loss by epoch, and the measured columns."""
     split = training_split(trial, tools)
-    model, loss = train(trial, split, objective_for(trial, split, tools), tools)
+    model, history = train(trial, split, objective_for(trial, split, tools), tools)
     test = test_split(trial, tools)
     shifted = predict(model, test, view=one_view_each(test)).logits
     row = {"teacher_seed": None, "agreement": None, "mean_kl": None} | scores(model, trial, tools)
-    return model, loss, row | {"test_errors_shifted": errors(shifted, test.y)}
+    return model, history.loss, row | {"test_errors_shifted": errors(shifted, test.y)}

@@ -2,14 +2,13 @@
 
 import copy
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kdbook.data.images import VIEWS, Split, load_images
 from kdbook.experiments.trial import Tools, Trial
 from kdbook.models import MLP, BagOfWords, ConvNet, LeNet5, ResNet, count_parameters
-from kdbook.training import CachedTeacher, Distillation, HardLabels, adam, fit, predict, sgd
+from kdbook.training import CachedTeacher, Distillation, HardLabels, History, adam, fit, predict, sgd
 
 
 def network(settings) -> nn.Module:
@@ -100,7 +99,8 @@ def train(
     *,
     epochs: int | None = None,
     stage: str = "checkpoint",
-):
+    seed: int | None = None,
+) -> tuple[nn.Module, History]:
     """Train a trial's network with its own epochs, batch size and learning rate; last epoch, never the best.
 
     Parameters
@@ -114,18 +114,20 @@ def train(
     tools : Tools
         Device, checkpoint and progress.
     model : nn.Module, optional
-        Default: the trial's own network, fresh.
+        Default: the trial's own network, fresh. Nets of one list step together, and with SGD each as it would alone.
     watch : callable, optional
         Called with the model after every epoch; such a training is not checkpointed, as what `watch` saw would be lost.
     epochs : int, optional
         Of one of several stages; default: all that the trial's settings allow.
     stage : str
         Name of the checkpoint, another for each stage.
+    seed : int, optional
+        Of order, shifts and dropout; default: the trial's.
 
     Returns
     -------
     model : nn.Module, in eval mode
-    loss : array (epochs,), mean training loss
+    history : History
     """
     model = seeded_network(trial) if model is None else model
     show, s = tools.progress(trial), trial.settings
@@ -144,12 +146,12 @@ def train(
         epochs=epochs or s["epochs"],
         batch_size=s["batch_size"],
         optimizer=optimizer,
-        seed=trial.seed,
+        seed=trial.seed if seed is None else seed,
         device=tools.device,
         checkpoint=None if watch else tools.checkpoint(trial).with_stem(stage),
         progress=progress,
     )
-    return model.eval(), np.array([epoch["loss"] for epoch in history.epochs])
+    return model.eval(), history
 
 
 def one_view_each(split: Split) -> Tensor:

@@ -99,11 +99,11 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and score it; a teacher's weights are kept, and what it says to mixtures of two images."""
     (trial,) = trials
     split = training_split(trial, tools)
-    model, loss = train(trial, split, objective_for(trial, split, tools), tools)
+    model, history = train(trial, split, objective_for(trial, split, tools), tools)
     if not trial.needs:
         mixed = answers_to_mixtures(model, test_split(trial, tools))
         tools.keep(trial, tensors=model.state_dict(), pictures={"mixed": mixed})
-    return [{**scores(model, trial, tools), "train_loss": float(loss[-1])}]
+    return [{**scores(model, trial, tools), "train_loss": float(history.loss[-1])}]
 
 
 def mixtures(test: Split) -> torch.Tensor:
