@@ -14,7 +14,6 @@ from torch import Tensor
 from kdbook.data.speech import CONTEXT, MEL, SILENCE, STATES, Frames, Utterances, load_digits
 from kdbook.experiments.language import matmul_limit
 from kdbook.experiments.nets import network, stored_network, train
-from kdbook.experiments.temperature_by_width import OwnRates
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.experiments.word_loop import WordLoop, word_errors
 from kdbook.models import MLP, count_parameters
@@ -23,6 +22,7 @@ from kdbook.training import (
     Distillation,
     EnsembleTeacher,
     HardLabels,
+    OwnRates,
     StackedMLP,
     predict,
     stack,
