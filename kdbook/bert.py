@@ -6,9 +6,10 @@ al. 2019) has not. Neither has a pooler: a text's class is read from the mean of
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
-from kdbook.data.wordpiece import SEP
+from kdbook.data.wordpiece import MASK, SEP
 from kdbook.models import Outputs
 
 # BERT's name of each part -> DistilBERT's, as in the authors' program that extracts every second layer
@@ -40,6 +41,8 @@ class Bert(nn.Module):
         Token numbers (0 = filling), and tokens of the longest text.
     classes : int
         Of the classifier; 0 = none.
+    pair : bool
+        Whether the classifier is asked about two texts: see `pooled`.
     kind : {"bert", "distilbert"}
         Architecture.
 
@@ -60,6 +63,7 @@ class Bert(nn.Module):
         vocabulary: int = 2048,
         length: int = 32,
         classes: int = 0,
+        pair: bool = False,
         kind: str = "bert",
     ):
         super().__init__()
@@ -67,9 +71,9 @@ class Bert(nn.Module):
             raise ValueError(f"kind must be 'bert' or 'distilbert', got {kind!r}")
         if width % heads:
             raise ValueError(f"width must be a multiple of the {heads} heads, got {width}")
-        self.kind, self.heads, self.vocabulary, self.length = kind, heads, vocabulary, length
+        self.kind, self.heads, self.vocabulary, self.length, self.pair = kind, heads, vocabulary, length, pair
         self.net = _network(kind, layers, width, heads, vocabulary, length)
-        self.head = nn.Linear(width, classes) if classes else None
+        self.head = nn.Linear((4 if pair else 1) * width, classes) if classes else None
 
     @property
     def layers(self) -> nn.ModuleList:
@@ -89,11 +93,36 @@ class Bert(nn.Module):
         real = x > 0
         asked = {"input_ids": x, "attention_mask": None if bool(real.all()) else real.long()}
         if self.kind == "bert":
-            ends = (x == self.separator).long()
-            before = ends.cumsum(1) - ends  # how many texts ended before each token
-            asked["token_type_ids"] = before.clamp_max(1) * real
+            asked["token_type_ids"] = self.second(x).long()
             return list(self.net.bert(**asked, output_hidden_states=True).hidden_states)
         return list(self.net.distilbert(**asked, output_hidden_states=True).hidden_states)
+
+    @torch.no_grad()
+    def start_from_frequencies(self, x: Tensor) -> "Bert":
+        """Begin with the frequency of every token in texts `x` (N, L) as the word predictor's bias (its logarithm).
+
+        Otherwise the first thousand texts teach little but which words are common.
+        """
+        count = x[x > MASK].bincount(minlength=self.vocabulary) + 1.0
+        self.net.get_output_embeddings().bias.copy_((count / count.sum()).log())
+        return self
+
+    def second(self, x: Tensor) -> Tensor:
+        """Which tokens (B, N) belong to the second text of a pair: those behind the first separator."""
+        ends = (x == self.separator).long()
+        return (ends.cumsum(1) > ends) & (x > 0)
+
+    def pooled(self, x: Tensor, last: Tensor) -> Tensor:
+        """What the classifier reads of the last hidden states (B, N, D): the mean over all tokens (B, D).
+
+        Of a pair it reads (B, 4 D): the means u and v over each text's words, |u - v| and u v, as Conneau et al. (2017,
+        InferSent, section 3.1) do for two sentences. So it is told to compare, which a few thousand pairs do not teach.
+        """
+        if not self.pair:
+            return _mean(last, x > 0)
+        second, word = self.second(x), (x > 0) & (x != self.separator)
+        u, v = _mean(last, word & ~second), _mean(last, word & second)
+        return torch.cat([u, v, (u - v).abs(), u * v], -1)
 
     def words(self, h: Tensor) -> Tensor:
         """Logits (..., V) of the token that belongs where the last hidden state is `h` (..., D)."""
@@ -115,8 +144,13 @@ class Bert(nn.Module):
         hidden = self.hidden(x)
         if self.head is None:
             return Outputs(self.words(hidden[-1]), hidden)
-        real = (x > 0)[..., None]
-        return Outputs(self.head((hidden[-1] * real).sum(1) / real.sum(1).clamp_min(1)), hidden)
+        return Outputs(self.head(self.pooled(x, hidden[-1])), hidden)
+
+
+def _mean(last: Tensor, counted: Tensor) -> Tensor:
+    """Mean (B, D) of the hidden states (B, N, D) that are `counted` (B, N)."""
+    counted = counted[..., None]
+    return (last * counted).sum(1) / counted.sum(1).clamp_min(1)
 
 
 def _network(kind: str, layers: int, width: int, heads: int, vocabulary: int, length: int) -> nn.Module:

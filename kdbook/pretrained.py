@@ -68,6 +68,7 @@ class PretrainedBert(Bert):
         self.net, self.tokenizer, self.predicts = net, tokenizer, predicts
         self.kind, self.heads, self.vocabulary = net.config.model_type, net.config.num_attention_heads, rows
         self.length, self.separator = net.config.max_position_embeddings, tokenizer.sep_token_id
+        self.pair = False  # published models read both texts at once well enough
         self.head = nn.Linear(width, classes) if classes else None
 
     def encode(self, texts: Sequence[str] | Sequence[tuple[str, str]], length: int | None = None) -> Tensor:

@@ -40,6 +40,11 @@ UNLISTED = ("checks",)  # argument checks, which no reader calls
 DOCUMENTED = ("data", "models", "bert", "pretrained", "losses", "training", "experiments", "lab", "show", "teach")
 
 
+def chapters() -> list[Path]:
+    """The committed notebooks, in order."""
+    return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
 def gather(source: Path) -> None:
     """Fill the folder that Sphinx reads: written pages, chapters, vendored scripts, and the pages made from tables."""
     shutil.rmtree(source, ignore_errors=True)
@@ -47,7 +52,7 @@ def gather(source: Path) -> None:
     shutil.copy(HERE / "conf.py", source)
     shutil.copytree(HERE / "static", source / "_static")
     (source / "chapters").mkdir()
-    for notebook in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    for notebook in chapters():
         nbformat.write(with_links_to_pages(nbformat.read(notebook, as_version=4)), source / "chapters" / notebook.name)
     shutil.copytree(COMMITTED, source / "figures", ignore=shutil.ignore_patterns("*.md", "*.json"))
     vendor(source / "_static")
@@ -104,9 +109,9 @@ def vendor(static: Path, wanted: dict[str, str] = VENDORED) -> None:
 def chapter_cards() -> str:
     """A card a chapter: its title, its question as the README asks it, and the first figure that it shows."""
     figures, cards = registered(), []
-    for notebook in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py")):
-        question = re.search(rf"\({notebook.parent.name}/{notebook.stem}\.ipynb\)[^|]*\|([^|]+)\|", README.read_text())
-        first = re.search(r'show_figure\("(\w+)"', notebook.read_text())[1]
+    for notebook in chapters():
+        question = re.search(rf"\({notebook.parent.name}/{notebook.name}\)[^|]*\|([^|]+)\|", README.read_text())
+        first = re.search(r'show_figure\("(\w+)"', notebook.with_suffix(".py").read_text())[1]
         cards.append(
             f":::{{grid-item-card}} {title_of(notebook)}\n:link: chapters/{notebook.stem}\n:link-type: doc\n"
             f":img-top: figures/{first}.png\n:img-alt: {figures[first].alt}\n\n{question[1].strip()}\n:::\n"
@@ -230,6 +235,12 @@ def problems(html: Path) -> list[str]:
     return found
 
 
+def told(found: list[str], ready: str) -> int:
+    """Print what is wrong, or else what is ready; returns the exit status."""
+    print("\n".join(found) or ready)
+    return int(bool(found))
+
+
 def main() -> int:
     """Gather, build, check; returns the exit status."""
     from sphinx.cmd.build import main as sphinx
@@ -240,12 +251,8 @@ def main() -> int:
     asked = ["-W", "--keep-going", "-q", "-E", "-b", "html", "-d", out / "doctrees", out / "source", out / "html"]
     if status := sphinx([str(part) for part in asked]):
         return status
-    found = problems(out / "html")
-    print(
-        "\n".join(found)
-        or f"the site is ready: open {(out / 'html' / 'index.html').relative_to(ROOT)}, no server needed"
-    )
-    return int(bool(found))
+    page = (out / "html" / "index.html").relative_to(ROOT)
+    return told(problems(out / "html"), f"the site is ready: open {page}, no server needed")
 
 
 if __name__ == "__main__":

@@ -59,6 +59,31 @@ def test_a_classifier_reads_the_mean_of_real_tokens():
 
 
 @torch.no_grad()
+def test_a_classifier_of_pairs_reads_the_words_of_each_text_their_difference_and_their_product():
+    torch.manual_seed(0)
+    net = Bert(layers=1, width=8, heads=2, classes=3, pair=True).eval()
+    x = torch.tensor([[2, 7, 8, 3, 9, 3, 0], [2, 7, 3, 9, 8, 5, 3]])  # separators are 3
+    assert net.second(x).long().tolist() == [[0, 0, 0, 0, 1, 1, 0], [0, 0, 0, 1, 1, 1, 1]]
+    last = net.hidden(x)[-1]
+    u = torch.stack([last[0, :3].mean(0), last[1, :2].mean(0)])
+    v = torch.stack([last[0, 4], last[1, 3:6].mean(0)])
+    expected = net.head(torch.cat([u, v, (u - v).abs(), u * v], 1))
+    torch.testing.assert_close(net(x).logits, expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_a_word_predictor_may_begin_with_the_frequencies_of_texts(kind):
+    net = Bert(layers=1, width=8, heads=2, vocabulary=9, kind=kind)
+    x, h = torch.tensor([[2, 7, 7, 7, 3], [2, 8, 3, 0, 0]]), torch.ones(1, 8)
+    before = net.words(h)[0]
+    net.start_from_frequencies(x)
+    # one of each of the nine besides the three and the one that were counted; special tokens are not
+    expected = torch.tensor([1.0, 1, 1, 1, 1, 1, 1, 4, 2]).div(13).log()
+    torch.testing.assert_close(net.words(h)[0] - before, expected)
+
+
+@torch.no_grad()
 def test_a_student_begins_as_its_teachers_every_second_layer():
     torch.manual_seed(0)
     teacher = Bert(layers=4, **SMALL).eval()

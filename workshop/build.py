@@ -40,9 +40,7 @@ def site_builder():
     return module
 
 
-def chapters() -> list[Path]:
-    """The committed notebooks, in order."""
-    return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+site = site_builder()
 
 
 def tags(cell: NotebookNode) -> list[str]:
@@ -84,13 +82,27 @@ def edition(notebook: NotebookNode, **removed: set[str]) -> NotebookNode:
     return nbformat.reads(exporter.from_notebook_node(notebook)[0], as_version=4)
 
 
+def under_headings(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """A slide of the title, and one of every figure, under the heading that it has in the chapter."""
+    cells[0].metadata["slideshow"] = {"slide_type": "slide"}
+    slides, heading = cells[:1], None
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            heading = (re.findall(r"^##+ (.+)", cell.source, re.MULTILINE) or [heading])[-1]
+        elif "show_figure(" in cell.source or "picture_slider(" in cell.source:
+            cell.metadata["slideshow"] = {"slide_type": "-" if heading else "slide"}
+            if heading:
+                begins = {"slideshow": {"slide_type": "slide"}}
+                slides.append(nbformat.v4.new_markdown_cell(f"## {heading}", metadata=begins))
+            slides.append(cell)
+    return slides
+
+
 def marked(notebook: NotebookNode) -> NotebookNode:
     """The cells of a lecture: those with a slide type, or in a chapter that marks none its title and its figures."""
     cells = notebook.cells
     if not any("slideshow" in cell.metadata for cell in cells):
-        shown = [cell for cell in cells if "show_figure(" in cell.source or "picture_slider(" in cell.source]
-        for cell in (cells[0], *shown):
-            cell.metadata["slideshow"] = {"slide_type": "slide"}
+        cells = under_headings(cells)
     notebook.cells = [cell for cell in cells if cell.metadata.get("slideshow", {}).get("slide_type", "skip") != "skip"]
     for cell in notebook.cells:
         if drawn := PICTURES & {kind for output in cell.get("outputs", ()) for kind in output.get("data", ())}:
@@ -129,10 +141,9 @@ def index(titles: dict[str, str]) -> str:
 
 def build(out: Path = OUT) -> list[str]:
     """Write both editions, the slides and the archive; returns what is wrong with the slides."""
-    site = site_builder()
     shutil.rmtree(out, ignore_errors=True)
     titles = {}
-    for path in chapters():
+    for path in site.chapters():
         titles[path.stem] = site.title_of(path)
         for name, make in (("student", student), ("solutions", solutions)):
             (out / name).mkdir(parents=True, exist_ok=True)
@@ -141,25 +152,23 @@ def build(out: Path = OUT) -> list[str]:
         slides = marked(site.with_links_to_pages(nbformat.read(path, as_version=4)))
         (out / "slides" / f"{path.stem}.html").write_text(deck(slides, titles[path.stem]))
     (out / "slides" / "index.html").write_text(index(titles))
+    shutil.copy(HERE / "room" / "START.txt", out)
+    shutil.copy(HERE / "room" / "lab.json", out / "student")
     site.vendor(out / "slides" / "_static", VENDORED)
     shutil.copy(ROOT / "site" / "static" / "widgets" / "config.js", out / "slides" / "_static" / "widgets")
     shutil.copy(HERE / "deck.css", out / "slides" / "_static")
     found = site.problems(out / "slides")
     with zipfile.ZipFile(out / "room.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for folder in ("student", "slides"):
-            for path in sorted(p for p in (out / folder).rglob("*") if p.is_file()):
+        for folder in ("START.txt", "student", "slides"):
+            for path in sorted(p for p in (out / folder, *(out / folder).rglob("*")) if p.is_file()):
                 archive.write(path, path.relative_to(out))
     return found
 
 
 def main() -> int:
     """Build and check; returns the exit status."""
-    found = build()
-    print(
-        "\n".join(found)
-        or f"the workshop kit is ready in {OUT.relative_to(ROOT)}: student, solutions, slides, room.zip"
-    )
-    return int(bool(found))
+    ready = f"the workshop kit is ready in {OUT.relative_to(ROOT)}: student, solutions, slides, room.zip"
+    return site.told(build(), ready)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import numpy as np
 import platformdirs
 
 EMBEDDED = Path(__file__).parent / "files"
+REPOSITORY = Path(__file__).parents[2]
+REFERENCE = REPOSITORY / "results" / "full"  # committed tables, which are data to whoever compares experiments
 
 # SHA-256 of the *uncompressed* bytes: a copy compressed elsewhere is as good as ours.
 PACKED = {".gz": gzip.decompress, ".xz": lzma.decompress, "": bytes}

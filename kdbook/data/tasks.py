@@ -4,6 +4,11 @@ Every definition keeps the part that `kdbook.data.glosses` gives it, here and in
 (`kdbook.data.wordpiece.definitions`): a text of a test part is seen in no training, of whatever task or model. Both
 definitions of a pair are in one part. The word that a definition defines is never shown. Names of kinds ("tree") are in
 all parts, as labels are. WordNet's file names one kind for each meaning: a second one counts as false.
+
+Both tasks on pairs were chosen so that a BERT which trains in minutes learns them. Tried with a student of chapter 08
+and 6,000 pairs, on validation pairs, where guessing gives 50 %: "do both texts define one word, in two of its meanings"
+52.2 %, false names of cousins (kinds of the same) 63.8 %, and what is here 66.7 and 65.8 %. A classifier that reads the
+mean of all tokens, instead of `kdbook.bert.Bert.pooled`, learned `kind_of` from 2,000 pairs not at all.
 """
 
 from collections import defaultdict
@@ -40,7 +45,7 @@ TASKS = {
     "supersense": Task(45, False, "which of WordNet's 45 supersenses is defined, such as `noun.animal`"),
     "part_of_speech": Task(4, False, "is a noun, a verb, an adjective or an adverb defined"),
     "kind_of": Task(2, True, "is what the first text defines a kind of what the second names"),
-    "same_lemma": Task(2, True, "do both texts define the same word, in two of its meanings"),
+    "same_kind": Task(2, True, "do both texts define a kind of one and the same thing"),
 }
 
 
@@ -166,54 +171,39 @@ def _part_of_speech(found: list[Synset]) -> list[list[tuple]]:
 
 
 def _kind_of(found: list[Synset]) -> list[list[tuple]]:
-    """A definition beside what it is a kind of, and beside what a cousin is: the two are kinds of the same."""
+    """Definitions of nouns beside the name of what they are a kind of, and beside that of another one's kind."""
+    pairs = [(s, synsets()[s.above].lemmas[0]) for s in _short_nouns(found)]
+    crossed = _crossed(pairs, lambda s, name: name in _words_above(s))
+    return [[((s.text, name), label) for s, name, label in four] for four in crossed]
+
+
+def _same_kind(found: list[Synset]) -> list[list[tuple]]:
+    """Two definitions of nouns that are a kind of the same, and that are not."""
     families = defaultdict(list)
-    for s in found:
-        kind = synsets().get(s.above)
-        if s.id[0] == "n" and kind and kind.above and len(s.text) <= LONGEST:
-            families[kind.above].append((s, kind.lemmas[0]))
-    pairs = [p for family in families.values() for p in _swapped(family, lambda s, kind: kind in _words_above(s))]
-    return [[((s.text, no), 0), ((s.text, yes), 1)] for s, yes, no in pairs]
+    for s in _short_nouns(found):
+        families[s.above].append(s)
+    pairs = [pair for family in families.values() for pair in zip(family[::2], family[1::2], strict=False)]
+    crossed = _crossed(pairs, lambda a, b: a.above == b.above)
+    return [[((a.text, b.text), label) for a, b, label in four] for four in crossed]
 
 
-def _same_lemma(found: list[Synset]) -> list[list[tuple]]:
-    """Definitions of two meanings of a word, and of two words of the same parts of speech."""
-    meanings, used, families = defaultdict(list), set(), defaultdict(list)
-    for s in found:
-        if len(s.text) <= LONGEST:
-            for lemma in dict.fromkeys(_lower(s)):
-                meanings[lemma].append(s)
-    for found in meanings.values():
-        free = [s for s in found if s.id not in used][:2]
-        if len(free) == 2:
-            used |= {s.id for s in free}
-            first, second = sorted(free, key=lambda s: SPEECH[s.id[0]])
-            families[SPEECH[first.id[0]], SPEECH[second.id[0]]].append((first, second))
-
-    def true(a: Synset, b: Synset) -> bool:
-        return not set(_lower(a)).isdisjoint(_lower(b))
-
-    pairs = [pair for family in families.values() for pair in _swapped(family, true)]
-    return [[((a.text, no.text), 0), ((a.text, yes.text), 1)] for a, yes, no in pairs]
+def _short_nouns(found: list[Synset]) -> list[Synset]:
+    return [s for s in found if s.id[0] == "n" and s.above in synsets() and len(s.text) <= LONGEST]
 
 
-def _swapped(family: list[tuple], true: Callable) -> list[tuple]:
-    """Add to each true pair (a, b) the partner of another: (a, b, c). Partners go round, so each is as often true as
-    false, and who reads one text of a pair learns nothing. Pairs of a partner that has more than half are left out.
+def _crossed(pairs: list[tuple], true: Callable) -> list[list[tuple]]:
+    """Each two true pairs (a, b) and (c, d) with the false ones (a, d) and (c, b): four rows (first, second, label).
 
-    true : callable (a, c) -> bool, whether a pair is true after all: then the next way round is tried
+    So each text is as often in a true pair as in a false one, and who reads one text of a pair learns nothing.
+
+    true : callable (a, d) -> bool, whether a pair is true after all: then all four are left out
     """
-    by_partner = defaultdict(list)
-    for pair in family:
-        by_partner[pair[1]].append(pair)
-    groups = sorted(by_partner.values(), key=len, reverse=True)
-    most = min(len(groups[0]), len(family) - len(groups[0]))
-    ring = [pair for group in groups for pair in group[:most]]
-    for shift in range(most, len(ring) - most + 1) if most else ():
-        pairs = [(a, b, c) for (a, b), (_, c) in zip(ring, ring[shift:] + ring[:shift], strict=True)]
-        if not any(true(a, c) for a, _, c in pairs):
-            return pairs
-    return []
+    order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(0)).tolist()
+    fours = []
+    for (a, b), (c, d) in zip(*([pairs[at] for at in order[i::2]] for i in range(2)), strict=False):
+        if not true(a, d) and not true(c, b):
+            fours.append([(a, d, 0), (a, b, 1), (c, b, 0), (c, d, 1)])
+    return fours
 
 
 def _words_above(s: Synset) -> set[str]:
@@ -224,13 +214,9 @@ def _words_above(s: Synset) -> set[str]:
     return words
 
 
-def _lower(s: Synset) -> list[str]:
-    return [lemma.lower() for lemma in s.lemmas]
-
-
 @cache
 def _senses() -> tuple[str, ...]:
     return tuple(sorted({s.sense for s in synsets().values()}))
 
 
-_MAKERS = {"supersense": _supersense, "part_of_speech": _part_of_speech, "kind_of": _kind_of, "same_lemma": _same_lemma}
+_MAKERS = {"supersense": _supersense, "part_of_speech": _part_of_speech, "kind_of": _kind_of, "same_kind": _same_kind}

@@ -16,9 +16,10 @@ from kdbook.experiments.nets import (
     predict,
     teacher_answers,
     test_split,
+    train,
     training_split,
 )
-from kdbook.experiments.training_modes import DATA, expected_calibration_error, train_nets
+from kdbook.experiments.training_modes import DATA, expected_calibration_error
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.models import count_multiply_adds
 from kdbook.training.modes import BornAgain, Labels
@@ -121,7 +122,7 @@ def train_member(trial: Trial, tools: Tools) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(own)
         nets = nn.ModuleList([network(trial.settings)])
-    train_nets(trial, nets, split, objective, tools, seed=own)
+    train(trial, split, objective, tools, nets, seed=own)
     tools.keep(trial, tensors=nets[0].state_dict())
     return nets[0]
 

@@ -19,11 +19,10 @@ from kdbook.experiments.nets import (
     train,
     training_split,
 )
-from kdbook.experiments.temperature_by_width import OwnRates
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.losses import kd_loss
 from kdbook.models import count_parameters
-from kdbook.training import CachedTeacher, Distillation, HardLabels, stack
+from kdbook.training import CachedTeacher, Distillation, HardLabels, OwnRates, stack
 
 VERSION = 1
 COLUMNS = {

@@ -9,18 +9,17 @@ of the gap to the teacher that it closes. In RepDistiller's benchmark (Tian et a
 import hashlib
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from kdbook.data.files import REFERENCE
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 
 VERSION = 1
 CARDS = ()  # numbers of this book alone; the cards of each are beside its own table
-RESULTS = Path(__file__).parents[2] / "results" / "full"
 OVER = "over comparisons"  # arm of the rows that sum up a comparison each; their seed is its number
 COLUMNS = {
     "arm": f"comparison, or `{OVER}`: one row a comparison, numbered by `seed`",
@@ -157,7 +156,7 @@ def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
     found = []
     for number, c in enumerate(COMPARISONS):
         names = [c.experiment, *([c.teacher.split("/")[0]] if "/" in c.teacher else [])]
-        paths = [RESULTS / f"{name}.csv" for name in names]
+        paths = [REFERENCE / f"{name}.csv" for name in names]
         if all(path.exists() for path in paths):
             digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
             settings = {"number": number, "digest": digest, "compared": list(map(str, c))}
@@ -174,7 +173,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 
 def read(name: str) -> pd.DataFrame:
     """A committed table."""
-    return pd.read_csv(RESULTS / f"{name}.csv")
+    return pd.read_csv(REFERENCE / f"{name}.csv")
 
 
 def compare(c: Comparison, read, number: int = 0) -> list[dict]:

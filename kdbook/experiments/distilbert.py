@@ -30,7 +30,7 @@ from kdbook.models import count_parameters
 from kdbook.training import CachedTeacher, Distillation, HardLabels
 from kdbook.training.language import MaskedLM, TripleDistillation, TripleRecipe
 
-VERSION = 1
+VERSION = 2
 COLUMNS = {
     "arm": "what the model was trained with; those that begin with `tasks_` are fine-tuned",
     "seed": "seed of weights, order and masks",
@@ -71,26 +71,34 @@ GLUE = {
     "RTE": (69.3, 59.9), "SST-2": (92.7, 91.3), "STS-B": (89.0, 86.9), "WNLI": (53.5, 56.3),
 }  # fmt: skip
 
-# Chosen on validation definitions, after 12,000 texts: 40 % of the words hidden, as Wettig et al. 2023 advise (6.19
-# nats, with BERT's 15 % 6.34); a rate of 0.001 (with 15 %: 0.002 6.37); batches of 32 (with 15 %: 16 6.33, but slower).
-# Held-out texts are scored with 15 %. Rates and epochs of students and of fine-tuning are round numbers, the same for
-# every arm.
+# This is a second run: test parts had been read by a first one, whose pre-training was shorter and whose two tasks on
+# pairs nobody learned. All settings below were chosen anew, on validation parts, at equal processor time.
+# - Teacher, about a minute each: four layers of 64 units 5.82 nats, of 96 5.84, of 128 5.90 (6.03 with the first run's
+#   rate of 0.001 and a bias of zero). It reads nearly all definitions; teachers that read 48,000 were trained and
+#   scored first, and given more because there was time, whatever the score. Forty per cent of the words hidden, as
+#   Wettig et al. 2023 advise (first run: 6.19 nats, with BERT's 15 % 6.34); held-out texts are scored with 15 %.
+# - Students, after 4,000 texts: a rate of 0.003 5.828 nats (0.001 5.839), without a teacher 6.32 (6.42). Soft targets
+#   at hidden words only 5.828, at all words 5.830 for 1.7 times the time.
+# - Fine-tuning of the teacher: supersense from 3,000 texts, rates of 0.001, 0.002 and 0.004: 25.7, 28.1 and 25.1 %; of
+#   a student, 0.002 and 0.004: supersense 33.7 and 36.2 %, kind_of from 6,000 pairs 63.3 and 59.9 %. Pairs need many
+#   texts more than many epochs: kind_of 53.2 % after three epochs of 2,000, 66.6 % after one of 8,000. Three teachers
+#   fine-tuned on 1,000 texts (3,500 pairs) were scored before, and the number was raised to what validation had tried.
 MASKED = {"masked": 0.4}
-TEACHER = {**MASKED, "kind": "bert", "layers": 4, "width": 128, "heads": 4}
-STUDENT = {**MASKED, "kind": "distilbert", "layers": 2, "width": 128, "heads": 4}
-SMALL = {"width": 64, "layers": 2}
+TEACHER = {**MASKED, "kind": "bert", "layers": 4, "width": 64, "heads": 4, "batch_size": 64}
+STUDENT = {**MASKED, "kind": "distilbert", "layers": 2, "width": 64, "heads": 4, "batch_size": 64}
+TUNED = {"epochs": 1, "batch_size": 32, "lr": 2e-3, "temperature": 2.0, "alpha": 0.5}
 SETTINGS = {
     "full": {
-        "teacher": {**TEACHER, "samples": 48_000, "epochs": 1, "batch_size": 32, "lr": 1e-3},
-        "student": {**STUDENT, "samples": 8_000, "epochs": 1, "batch_size": 32, "lr": 1e-3},
-        "tasks": {"limit": 1_000, "epochs": 3, "batch_size": 32, "lr": 5e-4, "temperature": 2.0, "alpha": 0.5},
+        "teacher": {**TEACHER, "samples": 93_000, "epochs": 1, "lr": 4e-3},
+        "student": {**STUDENT, "samples": 4_000, "epochs": 1, "lr": 3e-3},
+        "tasks": {**TUNED, "limit": 3_000, "pairs": 6_000},
     },
     "quick": {
-        "teacher": {**TEACHER, **SMALL, "samples": 6_000, "epochs": 1, "batch_size": 32, "lr": 2e-3},
-        "student": {**STUDENT, **SMALL, "layers": 1, "samples": 2_000, "epochs": 1, "batch_size": 32, "lr": 2e-3},
-        "tasks": {"limit": 300, "epochs": 2, "batch_size": 32, "lr": 1e-3, "temperature": 2.0, "alpha": 0.5},
+        "teacher": {**TEACHER, "layers": 2, "samples": 8_000, "epochs": 1, "lr": 4e-3},
+        "student": {**STUDENT, "layers": 1, "samples": 1_500, "epochs": 1, "lr": 3e-3},
+        "tasks": {**TUNED, "limit": 400, "pairs": 800},
     },
-}  # fmt: skip
+}
 SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 1}}
 BLANKS = 8
 
@@ -146,7 +154,8 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 
 def pretrain_teacher(trial: Trial, tools: Tools) -> dict:
     """Masked language modelling."""
-    split, model = corpus(trial.settings, tools), seeded_bert(trial)
+    split = corpus(trial.settings, tools)
+    model = seeded_bert(trial).start_from_frequencies(split.x)
     history = train_stage(model, MaskedLM(trial.settings["masked"]), split, "checkpoint", trial.settings, trial, tools)
     tools.keep(trial, tensors=weights(model), pictures=answers(model))
     return {"teacher_seed": None, **scored(model, tools), **pace(model, split, history, trial.settings["masked"])}
@@ -155,20 +164,20 @@ def pretrain_teacher(trial: Trial, tools: Tools) -> dict:
 def pretrain_students(trials: list[Trial], tools: Tools) -> list[dict]:
     """All students of a seed, with the same texts and masks in the same order."""
     (source,), first = trials[0].needs, trials[0]
-    theirs = stored_bert(source, tools)
-    students = nn.ModuleList(begun(trial, theirs) for trial in trials)
+    theirs, split = stored_bert(source, tools), corpus(first.settings, tools)
+    students = nn.ModuleList(begun(trial, theirs, split.x) for trial in trials)
     recipes = [TripleRecipe(tuple(t.settings["terms"]), t.settings["temperature"]) for t in trials]
-    objective = TripleDistillation(theirs.requires_grad_(False), recipes, first.settings["masked"])
-    train_stage(students, objective, corpus(first.settings, tools), "checkpoint", first.settings, first, tools)
+    objective = TripleDistillation(theirs.requires_grad_(False), recipes, first.settings["masked"], everywhere=False)
+    train_stage(students, objective, split, "checkpoint", first.settings, first, tools)
     for trial, model in zip(trials, students, strict=True):
         tools.keep(trial, tensors=weights(model), pictures=answers(model))
     return [{"teacher_seed": source.seed, **scored(model, tools)} for model in students]
 
 
-def begun(trial: Trial, theirs: Bert) -> Bert:
-    """A student before training: fresh, or with its teacher's every second layer."""
+def begun(trial: Trial, theirs: Bert, x: torch.Tensor) -> Bert:
+    """A student before training: with its teacher's every second layer, or fresh, as its teacher was, on texts `x`."""
     model = seeded_bert(trial).to(next(theirs.parameters()).device)
-    return start_from_teacher(model, theirs) if trial.settings["init"] == "layers" else model
+    return start_from_teacher(model, theirs) if trial.settings["init"] == "layers" else model.start_from_frequencies(x)
 
 
 def scored(model: Bert, tools: Tools) -> dict:
@@ -181,11 +190,11 @@ def fine_tune(trial: Trial, tools: Tools) -> list[dict]:
     s, scores, kept = trial.settings, {}, {}
     source = trial.needs[0]
     for name, task in tasks.TASKS.items():
-        split = task_split(name, "train", s["limit"], s["batch_size"], tools)
-        model = stored_bert(source, tools, task.classes)
+        split = task_split(name, "train", s["pairs" if task.pair else "limit"], s["batch_size"], tools)
+        model = stored_bert(source, tools, task)
         objective = HardLabels()
         if s["target"] == "teacher":
-            theirs = stored_bert(trial.needs[1], tools, task.classes, prefix=f"{name}.")
+            theirs = stored_bert(trial.needs[1], tools, task, prefix=f"{name}.")
             objective = Distillation(CachedTeacher.of(theirs, split), s["temperature"], s["alpha"])
         train_stage(model, objective, split, name, s, trial, tools)
         scores[name] = accuracy(model, task_split(name, "test", TEST, 200, tools))

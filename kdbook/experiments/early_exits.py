@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdbook.experiments.nets import errors, predict, test_split, training_split
-from kdbook.experiments.training_modes import DATA, SEEDS, TRAINING, expected_calibration_error, train_nets
+from kdbook.experiments.nets import errors, predict, test_split, train, training_split
+from kdbook.experiments.training_modes import DATA, SEEDS, TRAINING, expected_calibration_error
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.losses import hard_loss
 from kdbook.models import EarlyExits, count_multiply_adds
@@ -97,7 +97,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         torch.manual_seed(trial.seed)
         net = EarlyExits(s["widths"], s["depth"])
     chosen = {name: s[name] for name in ("temperature", "alpha", "beta", "reverse") if name in s}
-    history = train_nets(trial, net, split, deepest_only if "exits" in s else SelfExits(**chosen), tools)
+    _, history = train(trial, split, deepest_only if "exits" in s else SelfExits(**chosen), tools, net)
     logits = predict(net, test).logits  # (exits, N, C)
     megamacs = [count_multiply_adds(net.exit(e)) / 1e6 for e in range(len(logits))]
     shown = range(len(logits) - s.get("exits", len(logits)), len(logits))

@@ -5,10 +5,9 @@ with hints first. Here the teacher has 6 convolutions and the student 9; student
 """
 
 from kdbook.experiments.knowledge_types import KD, train_student
-from kdbook.experiments.nets import errors, fidelity, teacher_answers, test_split, train, training_split
+from kdbook.experiments.nets import scores, train, training_split
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.models import count_parameters
-from kdbook.training import HardLabels, predict
+from kdbook.training import HardLabels
 
 VERSION = 1
 PUBLISHED = {"teacher": 55, "hard": 190, "kd": 65, "hints": 51}
@@ -71,14 +70,9 @@ def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and score it; a teacher's weights are kept."""
     (trial,) = trials
-    split = test_split(trial, tools)
     if trial.needs:
         model = train_student(trial, tools)
     else:
         model, _ = train(trial, training_split(trial, tools), HardLabels(), tools)
         tools.keep(trial, tensors=model.state_dict())
-    logits = predict(model, split).logits
-    row = {"test_errors": errors(logits, split.y), "parameters": count_parameters(model)}
-    if trial.needs:
-        row |= fidelity(logits, teacher_answers(trial.needs[0], split, tools)) | {"teacher_seed": trial.needs[0].seed}
-    return [row]
+    return [scores(model, trial, tools)]

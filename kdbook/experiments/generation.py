@@ -1,6 +1,6 @@
 """Steps that the experiments with generating models share: build, store, train and score them in the small world."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,10 +22,10 @@ def world(tools: Tools) -> World:
     return tools.remember(("world",), make_world)
 
 
-def seeded_gpt(trial: Trial, salt: int = 0) -> GPT:
-    """Fresh model of a trial's settings; its weights depend on seed and `salt` only."""
+def seeded_gpt(trial: Trial) -> GPT:
+    """Fresh model of a trial's settings; its weights depend on the seed only."""
     with torch.random.fork_rng():
-        torch.manual_seed(trial.seed + 1000 * salt)
+        torch.manual_seed(trial.seed)
         return GPT(**{key: trial.settings[key] for key in NET if key in trial.settings})
 
 
@@ -46,16 +46,16 @@ def as_split(x: Tensor, bucket: int = 64) -> Tokens:
 
 
 def train_students(
-    students: Sequence[GPT], objective, x: Tensor, trial: Trial, tools: Tools, settings: Mapping | None = None
+    students: Sequence[GPT], objective, x: Tensor, trial: Trial, tools: Tools
 ) -> tuple[nn.ModuleList, float]:
-    """Train models together on the texts x with `epochs`, `batch_size` and `lr` of the trial's settings (or others).
+    """Train models together on the texts x with `epochs`, `batch_size` and `lr` of the trial's settings.
 
     Returns
     -------
     models : nn.ModuleList, in eval mode
     seconds : float, wall time
     """
-    models, settings = nn.ModuleList(students), settings or trial.settings
+    models, settings = nn.ModuleList(students), trial.settings
     split = as_split(x, settings["batch_size"])
     history = train_stage(models, objective, split, "checkpoint", settings, trial, tools)
     return models, round(history.seconds, 2)

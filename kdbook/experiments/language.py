@@ -19,11 +19,12 @@ HELD_OUT = 3_000  # definitions on which masked language modelling is scored
 TEST = 2_000  # texts of a task's test part
 
 
-def seeded_bert(trial: Trial, classes: int = 0, salt: int = 0) -> Bert:
-    """Fresh model of a trial's settings; its weights depend on seed and `salt` only."""
+def seeded_bert(trial: Trial, task: tasks.Task | None = None, **changes) -> Bert:
+    """Fresh model of a trial's settings and `changes`, with a task's classifier; weights depend on the seed only."""
+    asked = {} if task is None else {"classes": task.classes, "pair": task.pair}
     with torch.random.fork_rng():
-        torch.manual_seed(trial.seed + 1000 * salt)
-        return Bert(**{key: trial.settings[key] for key in NET if key in trial.settings}, classes=classes)
+        torch.manual_seed(trial.seed)
+        return Bert(**{key: trial.settings[key] for key in NET if key in trial.settings} | changes, **asked)
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
@@ -31,9 +32,9 @@ def weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def stored_bert(trial: Trial, tools: Tools, classes: int = 0, prefix: str = "") -> Bert:
-    """A needed trial's model; with `classes` a classifier, whose head is fresh unless it was stored."""
-    model = seeded_bert(trial, classes)
+def stored_bert(trial: Trial, tools: Tools, task: tasks.Task | None = None, prefix: str = "") -> Bert:
+    """A needed trial's model; for a task a classifier, whose head is fresh unless it was stored."""
+    model = seeded_bert(trial, task)
     given = {k.removeprefix(prefix): v for k, v in tools.tensors(trial).items() if k.startswith(prefix)}
     missing, unexpected = model.load_state_dict(given, strict=False)
     if unexpected or set(missing) - {"head.weight", "head.bias"}:

@@ -5,19 +5,9 @@ and -tiny 2.0 and 9.5 points below one of 3.8 and 15 times (Touvron et al. 2021)
 the same images of Fashion-MNIST for as many epochs, so that size alone is between them. `trials` takes CIFAR as well.
 """
 
-from kdbook.experiments.nets import (
-    errors,
-    fidelity,
-    objective_for,
-    seeded_network,
-    teacher_answers,
-    test_split,
-    train,
-    training_split,
-)
+from kdbook.experiments.nets import objective_for, scores, seeded_network, train, training_split
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.models import count_multiply_adds, count_parameters
-from kdbook.training import predict
 
 VERSION = 1
 DATA = "fashion-mnist"
@@ -124,14 +114,11 @@ def trials(profile: str = "quick", seeds: int | None = None, data: str = DATA) -
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and score it; a teacher's weights are kept."""
     (trial,) = trials
-    split, test = training_split(trial, tools), test_split(trial, tools)
+    split = training_split(trial, tools)
     model, _ = train(trial, split, objective_for(trial, split, tools), tools)
-    logits = predict(model, test).logits
-    row = {"test_errors": errors(logits, test.y), "parameters": count_parameters(model)}
-    row["multiply_adds"] = count_multiply_adds(model, test.x.shape[1:])
+    row = {**scores(model, trial, tools), "multiply_adds": count_multiply_adds(model, split.x.shape[1:])}
     if not trial.needs:
         tools.keep(trial, tensors=model.state_dict())
-        return [row]
-    (needed,) = trial.needs
-    row |= {"teacher_seed": needed.seed, "times_smaller": count_parameters(seeded_network(needed)) / row["parameters"]}
-    return [row | fidelity(logits, teacher_answers(needed, test, tools))]
+    for needed in trial.needs:
+        row["times_smaller"] = count_parameters(seeded_network(needed)) / row["parameters"]
+    return [row]

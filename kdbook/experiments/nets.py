@@ -1,13 +1,14 @@
 """Steps that many experiments share: build a trial's network, train it, read a stored one, score it on a test set."""
 
-import numpy as np
+import copy
+
 import torch
 from torch import Tensor, nn
 
 from kdbook.data.images import VIEWS, Split, load_images
 from kdbook.experiments.trial import Tools, Trial
-from kdbook.models import MLP, BagOfWords, ConvNet, LeNet5, ResNet
-from kdbook.training import CachedTeacher, Distillation, HardLabels, adam, fit, predict, sgd
+from kdbook.models import MLP, BagOfWords, ConvNet, LeNet5, ResNet, count_parameters
+from kdbook.training import CachedTeacher, Distillation, HardLabels, History, adam, fit, predict, sgd
 
 
 def network(settings) -> nn.Module:
@@ -98,7 +99,8 @@ def train(
     *,
     epochs: int | None = None,
     stage: str = "checkpoint",
-):
+    seed: int | None = None,
+) -> tuple[nn.Module, History]:
     """Train a trial's network with its own epochs, batch size and learning rate; last epoch, never the best.
 
     Parameters
@@ -112,18 +114,20 @@ def train(
     tools : Tools
         Device, checkpoint and progress.
     model : nn.Module, optional
-        Default: the trial's own network, fresh.
+        Default: the trial's own network, fresh. Nets of one list step together, and with SGD each as it would alone.
     watch : callable, optional
         Called with the model after every epoch; such a training is not checkpointed, as what `watch` saw would be lost.
     epochs : int, optional
         Of one of several stages; default: all that the trial's settings allow.
     stage : str
         Name of the checkpoint, another for each stage.
+    seed : int, optional
+        Of order, shifts and dropout; default: the trial's.
 
     Returns
     -------
     model : nn.Module, in eval mode
-    loss : array (epochs,), mean training loss
+    history : History
     """
     model = seeded_network(trial) if model is None else model
     show, s = tools.progress(trial), trial.settings
@@ -142,12 +146,12 @@ def train(
         epochs=epochs or s["epochs"],
         batch_size=s["batch_size"],
         optimizer=optimizer,
-        seed=trial.seed,
+        seed=trial.seed if seed is None else seed,
         device=tools.device,
         checkpoint=None if watch else tools.checkpoint(trial).with_stem(stage),
         progress=progress,
     )
-    return model.eval(), np.array([epoch["loss"] for epoch in history.epochs])
+    return model.eval(), history
 
 
 def one_view_each(split: Split) -> Tensor:
@@ -169,12 +173,29 @@ def fidelity(student_logits: Tensor, teacher_logits: Tensor) -> dict:
     }
 
 
-def scores(model: nn.Module, trial: Trial, tools: Tools, teacher_logits: Tensor | None = None) -> dict:
-    """Test errors, errors on shifted test images, and fidelity to the teacher when there is one."""
+def scores(model: nn.Module, trial: Trial, tools: Tools) -> dict:
+    """Test errors and size of a trained net, and of a student its fidelity to its teacher besides."""
     split = test_split(trial, tools)
     logits = predict(model, split).logits
-    return {
-        "test_errors": errors(logits, split.y),
-        "test_errors_shifted": errors(predict(model, split, view=one_view_each(split)).logits, split.y),
-        **(fidelity(logits, teacher_logits) if teacher_logits is not None else {"agreement": None, "mean_kl": None}),
-    }
+    row = {"test_errors": errors(logits, split.y), "parameters": count_parameters(model)}
+    for teacher in trial.needs:
+        row |= {"teacher_seed": teacher.seed, **fidelity(logits, teacher_answers(teacher, split, tools))}
+    return row
+
+
+class BestEpoch:
+    """What `train` may watch to stop early: a score by epoch, and the net as it was at the (last) best one.
+
+    Parameters
+    ----------
+    score : callable
+        Model -> its score on validation data, the higher the better.
+    """
+
+    def __init__(self, score):
+        self.score, self.curve, self.model, self.epoch = score, [], None, 0
+
+    def __call__(self, model: nn.Module) -> None:
+        self.curve.append(self.score(model))
+        if self.curve[-1] == max(self.curve):
+            self.model, self.epoch = copy.deepcopy(model), len(self.curve)

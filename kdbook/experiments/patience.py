@@ -11,17 +11,14 @@ import torch
 from kdbook.data.images import Split
 from kdbook.experiments.nets import (
     cached_teacher,
-    errors,
-    fidelity,
+    scores,
     stored_network,
-    teacher_answers,
     test_split,
     train,
     training_split,
 )
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.models import count_parameters
-from kdbook.training import Distillation, HardLabels, LiveTeacher, predict
+from kdbook.training import Distillation, HardLabels, LiveTeacher
 from kdbook.training.patience import Looking, Mixup
 
 VERSION = 1
@@ -101,15 +98,12 @@ def objective_for(trial: Trial, split: Split, tools: Tools):
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and score it; a teacher's weights are kept, and what it says to mixtures of two images."""
     (trial,) = trials
-    split, test = training_split(trial, tools), test_split(trial, tools)
-    model, loss = train(trial, split, objective_for(trial, split, tools), tools)
-    logits = predict(model, test).logits
-    row = {"test_errors": errors(logits, test.y), "train_loss": float(loss[-1]), "parameters": count_parameters(model)}
+    split = training_split(trial, tools)
+    model, history = train(trial, split, objective_for(trial, split, tools), tools)
     if not trial.needs:
-        tools.keep(trial, tensors=model.state_dict(), pictures={"mixed": answers_to_mixtures(model, test)})
-        return [row]
-    (needed,) = trial.needs
-    return [row | {"teacher_seed": needed.seed} | fidelity(logits, teacher_answers(needed, test, tools))]
+        mixed = answers_to_mixtures(model, test_split(trial, tools))
+        tools.keep(trial, tensors=model.state_dict(), pictures={"mixed": mixed})
+    return [{**scores(model, trial, tools), "train_loss": float(history.loss[-1])}]
 
 
 def mixtures(test: Split) -> torch.Tensor:

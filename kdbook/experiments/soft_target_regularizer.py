@@ -4,11 +4,9 @@ Published for speech with 3 % of the data: hard labels 67.3 % train, 44.5 % test
 soft targets 65.4 % and 57.0 %; all data 63.4 % and 58.9 %. Here 3 % of MNIST: the shape of the table, not its numbers.
 """
 
-import copy
-
 from kdbook.data.images import load_images
 from kdbook.experiments import hinton_mnist
-from kdbook.experiments.nets import errors, objective_for, predict, stored_network, train, training_split
+from kdbook.experiments.nets import BestEpoch, errors, objective_for, predict, stored_network, train, training_split
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 
 VERSION = 1
@@ -57,23 +55,16 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         split = load_images(trial.data, "train", tools.device)
         return [{"train_accuracy": accuracy(baseline, split), "test_accuracy": whole, "recovered": 1.0}]
     split, validation = training_split(trial, tools), load_images(trial.data, "validation", tools.device)
-    curve, best = [], None
-
-    def watch(model) -> None:
-        nonlocal best
-        curve.append(accuracy(model, validation))
-        if curve[-1] == max(curve):
-            best = copy.deepcopy(model)
-
-    model, _ = train(trial, split, objective_for(trial, split, tools), tools, watch=watch)
-    tools.keep(trial, pictures={"validation_accuracy": curve})
+    best = BestEpoch(lambda model: accuracy(model, validation))
+    model, _ = train(trial, split, objective_for(trial, split, tools), tools, watch=best)
+    tools.keep(trial, pictures={"validation_accuracy": best.curve})
     last = accuracy(model, test)
     return [
         {
             "train_accuracy": accuracy(model, split),
             "test_accuracy": last,
-            "test_accuracy_early": accuracy(best, test),
-            "best_epoch": len(curve) - curve[::-1].index(max(curve)),
+            "test_accuracy_early": accuracy(best.model, test),
+            "best_epoch": best.epoch,
             "recovered": last / whole,
         }
     ]

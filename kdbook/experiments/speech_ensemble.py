@@ -14,7 +14,6 @@ from torch import Tensor
 from kdbook.data.speech import CONTEXT, MEL, SILENCE, STATES, Frames, Utterances, load_digits
 from kdbook.experiments.language import matmul_limit
 from kdbook.experiments.nets import network, stored_network, train
-from kdbook.experiments.temperature_by_width import OwnRates
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.experiments.word_loop import WordLoop, word_errors
 from kdbook.models import MLP, count_parameters
@@ -23,6 +22,7 @@ from kdbook.training import (
     Distillation,
     EnsembleTeacher,
     HardLabels,
+    OwnRates,
     StackedMLP,
     predict,
     stack,
@@ -60,7 +60,7 @@ SETTINGS = {
     "quick": {**NET, "utterances": 60, "scored": 30},
 }
 RATES = {1.0: 0.1, 2.0: 0.1, 5.0: 0.05, 10.0: 0.025}
-SEEDS = {"full": 3, "quick": 1}  # each is ten nets and four students
+SEEDS = {"full": 5, "quick": 1}  # each is ten nets and four students
 
 
 def nets(profile: str, seed: int) -> tuple[Trial, ...]:

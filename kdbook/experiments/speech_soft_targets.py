@@ -5,14 +5,12 @@ early), soft targets for 3 % of it 65.4 / 57.0 % (not stopped). The teacher saw 
 student whose teacher saw the same 3 %, which tells the teacher's data from what soft targets do by themselves.
 """
 
-import copy
-
 import numpy as np
 from torch import nn
 
 from kdbook.data.speech import Frames, Utterances
 from kdbook.experiments import speech_ensemble
-from kdbook.experiments.nets import stored_network, train
+from kdbook.experiments.nets import BestEpoch, stored_network, train
 from kdbook.experiments.speech_ensemble import digits, fresh, scored
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.training import CachedTeacher, Distillation, HardLabels, predict
@@ -41,7 +39,7 @@ SETTINGS = {
     "quick": {"hard": {**FEW, "epochs": 20, "lr": 0.05}, "soft": {**FEW, "epochs": 30, "lr": 0.025}},
 }
 SOFT = {"temperature": 2.0, "alpha": 1.0}
-SEEDS = {"full": 3, "quick": 1}
+SEEDS = {"full": 5, "quick": 1}
 
 
 def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
@@ -75,28 +73,21 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         return [{**found, "frames": len(whole.frames)}]
     few = few_utterances(whole, trial.seed)
     validation = digits("validation", trial.settings["validation"], tools).frames
-    curve, best = [], None
-
-    def watch(model: nn.Module) -> None:
-        nonlocal best
-        curve.append(percent(model, validation))
-        if curve[-1] == max(curve):
-            best = copy.deepcopy(model)
-
+    best = BestEpoch(lambda model: percent(model, validation))
     objective = HardLabels()
     if trial.needs:
         teacher = CachedTeacher.of(stored_network(trial.needs[0], tools), few)
         objective = Distillation(teacher, trial.settings["temperature"], trial.settings["alpha"])
-    last, _ = train(trial, few, objective, tools, model=fresh(trial), watch=watch)
-    counts = last if trial.needs else best
-    tools.keep(trial, tensors=counts.state_dict(), pictures={"validation_accuracy": np.array(curve)})
+    last, _ = train(trial, few, objective, tools, model=fresh(trial), watch=best)
+    counts = last if trial.needs else best.model
+    tools.keep(trial, tensors=counts.state_dict(), pictures={"validation_accuracy": np.array(best.curve)})
     return [
         {
             "training_accuracy": percent(counts, few),
             "frame_accuracy": percent(counts, test),
             "frame_accuracy_last": percent(last, test),
-            "frame_accuracy_early": percent(best, test),
-            "best_epoch": len(curve) - curve[::-1].index(max(curve)),
+            "frame_accuracy_early": percent(best.model, test),
+            "best_epoch": best.epoch,
             "frames": len(few),
         }
     ]

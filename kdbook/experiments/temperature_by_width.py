@@ -5,7 +5,6 @@ temperatures from 2.5 to 4 were significantly better than higher or lower ones. 
 """
 
 import torch
-from torch import Tensor
 
 from kdbook.data.images import load_images
 from kdbook.experiments import hinton_mnist
@@ -20,7 +19,7 @@ from kdbook.experiments.nets import (
     training_split,
 )
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.training import Distillation, stack
+from kdbook.training import Distillation, OwnRates, stack
 
 VERSION = 1
 COLUMNS = {
@@ -88,26 +87,6 @@ def settings(profile: str, width: int, temperature: float) -> dict:
         "epochs": EPOCHS[profile][width],
         **IMAGES[profile],
     }
-
-
-class OwnRates:
-    """An objective that gives each student of a cohort its own learning rate.
-
-    Parameters
-    ----------
-    objective : callable
-        As for `fit`; its rows are (S, B).
-    rates : list of float
-        One a student; `fit` is given the first. With SGD and no weight decay, c times the loss is c times the rate.
-    """
-
-    def __init__(self, objective, rates: list[float]):
-        self.objective = objective
-        self.factor = torch.tensor([[rate / rates[0]] for rate in rates])  # (S, 1)
-
-    def __call__(self, model, batch) -> tuple[Tensor, dict]:
-        rows, parts = self.objective(model, batch)
-        return rows * self.factor.to(rows.device, non_blocking=True), parts
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:

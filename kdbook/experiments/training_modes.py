@@ -21,11 +21,12 @@ from kdbook.experiments.nets import (
     predict,
     teacher_answers,
     test_split,
+    train,
     training_split,
 )
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.models import count_multiply_adds
-from kdbook.training import History, fit, modes, sgd
+from kdbook.training import modes
 
 VERSION = 1
 DATA = "fashion-mnist"
@@ -164,20 +165,6 @@ def objective_for(trial: Trial, split: Split, tools: Tools) -> modes.TrainingMod
     return made[name]()
 
 
-def train_nets(
-    trial: Trial, nets: nn.Module, split: Split, objective, tools: Tools, seed: int | None = None
-) -> History:
-    """`fit` with a trial's settings and seed; nets of one list step together, and with SGD each as it would alone."""
-    s = trial.settings
-    settings = {"epochs": s["epochs"], "batch_size": s["batch_size"]}
-    settings |= {
-        "optimizer": sgd(s["lr"], weight_decay=s["weight_decay"]),
-        "seed": trial.seed if seed is None else seed,
-    }
-    shown = {"checkpoint": tools.checkpoint(trial), "progress": tools.progress(trial)}
-    return fit(nets, objective, split, **settings, device=tools.device, **shown)
-
-
 def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:
     """Gap between confidence and accuracy, averaged over bins of confidence by their share of the images, in %.
 
@@ -212,7 +199,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     (trial,) = trials
     split, test = training_split(trial, tools), test_split(trial, tools)
     nets = seeded_nets(trial)
-    history = train_nets(trial, nets, split, objective_for(trial, split, tools), tools)
+    _, history = train(trial, split, objective_for(trial, split, tools), tools, nets)
     logits = torch.stack([predict(net, test).logits for net in nets])  # (M, N, C)
     told = {name: np.array([epoch[name] for epoch in history.epochs]) for name in EPOCH_COLUMNS}
     tools.keep(trial, tensors=None if trial.arm in ARMS else nets[0].state_dict(), pictures=told)

@@ -8,45 +8,38 @@ excludes, and every committed result names its cards. This is bookkeeping, not l
 import functools
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
-import yaml
+from pydantic.dataclasses import dataclass
 
 from kdbook import experiments
 from kdbook.data.files import write_atomically
 from kdbook.experiments.trial import Trial
+from kdbook.lab.entries import ONLY_KNOWN_FIELDS, Text, read_entries
 
 PATH = Path(__file__).with_name("cards.yaml")
-USES = ("research", "commercial", "train a competing model")
+Use = Literal["research", "commercial", "train a competing model"]
+USES = get_args(Use)
 
 
 class ForbiddenUseError(ValueError):
     """A use that a card excludes; the message says which, by what terms, and how it came in."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ONLY_KNOWN_FIELDS)
 class Card:
     """What something is, where it comes from, and what it may be used for; fields as in `cards.yaml`."""
 
-    id: str
-    what: str
-    source: str
-    licence: str
-    terms: str
-    checked: str
-    forbids: tuple[str, ...] = ()
+    id: Text
+    what: Text
+    source: Text
+    licence: Text
+    terms: Text
+    checked: Text
+    forbids: tuple[Use, ...] = ()
     asks: tuple[str, ...] = ()
     made_from: tuple[str, ...] = ()
-
-    def __post_init__(self):
-        for use in self.forbids:
-            _known_use(use)
-
-
-def _known_use(use: str) -> None:
-    if use not in USES:
-        raise ValueError(f"use must be one of {', '.join(USES)}, got {use!r}")
 
 
 @functools.cache
@@ -56,14 +49,10 @@ def load_cards(path: Path = PATH) -> dict[str, Card]:
     Raises
     ------
     ValueError
-        For an id used twice, an unknown use, or a card made from one that is not there.
+        For a wrong field, an id used twice, or a card made from one that is not there.
     """
-    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    cards = [Card(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}) for fields in entries]
-    found = {card.id: card for card in cards}
-    if len(found) < len(cards):
-        raise ValueError(f"{path}: an id is used twice among {sorted(card.id for card in cards)}")
-    for card in cards:
+    found = {card.id: card for card in read_entries(path, Card)}
+    for card in found.values():
         if lacking := set(card.made_from) - found.keys():
             raise ValueError(f"card {card.id} is made from {sorted(lacking)}, of which there is no card: add one")
     return found
@@ -133,7 +122,8 @@ def check_use(names: Iterable[str], use: str) -> None:
     ForbiddenUseError
         Naming every card that forbids it, its terms, and how it came in.
     """
-    _known_use(use)
+    if use not in USES:
+        raise ValueError(f"use must be one of {', '.join(USES)}, got {use!r}")
     ways = with_origins(names)
     against = [
         f"{' <- '.join(way)} ({card(n).licence}: {card(n).terms})" for n, way in ways.items() if use in card(n).forbids

@@ -8,10 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kdbook.data.files import write_atomically
-
-REPOSITORY = Path(__file__).parents[2]
-REFERENCE = REPOSITORY / "results" / "full"
+from kdbook.data.files import REFERENCE, REPOSITORY, write_atomically
 
 
 def output_folder(profile: str = "quick") -> Path:

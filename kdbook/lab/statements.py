@@ -1,26 +1,20 @@
 """What is claimed: the rows of `claims.yaml` as frozen, validated dataclasses. `kdbook.lab.claims` measures them."""
 
-import dataclasses
-import math
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal, Self
 
-import yaml
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic.dataclasses import dataclass
 
 from kdbook import experiments
+from kdbook.lab.entries import ONLY_KNOWN_FIELDS, Number, Text, read_entries
 
 PATH = Path(__file__).with_name("claims.yaml")
-CHOICES = {
-    "summary_verdict": ("correct", "imprecise", "wrong", "unsupported", "n/a"),
-    "test": ("experiment", "citation", "constants", "not testable here"),
-    "compare": ("difference", "ratio", "share"),
-    "relation": ("greater", "less", None),
-}
+Rows = Annotated[Mapping, Field(min_length=1)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ONLY_KNOWN_FIELDS)
 class Check:
     """One number to measure: `column` of the rows `where`, one a seed, compared as `compare` says, times `scale`.
 
@@ -28,22 +22,50 @@ class Check:
     end of a share, (versus - where) / (versus - goal). `shown` checks are printed and decide nothing.
     """
 
-    label: str
-    unit: str
-    experiment: str
-    column: str
-    where: Mapping
+    label: Text
+    unit: Text
+    experiment: Text
+    column: Text
+    where: Rows
     versus: Mapping | None = None
     versus_column: str | None = None
-    compare: str = "difference"
+    compare: Literal["difference", "ratio", "share"] = "difference"
     goal: Mapping | None = None
-    scale: float = 1.0
-    published: float | None = None
-    tolerance: float | None = None
+    scale: Number = 1.0
+    published: Number | None = None
+    tolerance: Annotated[Number, Field(ge=0)] | None = None
     tolerance_reason: str = ""
-    relation: str | None = None
-    than: float | None = None
+    relation: Literal["greater", "less"] | None = None
+    than: Number | None = None
     shown: bool = False
+
+    @field_validator("experiment")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        experiments.module(name)
+        return name
+
+    @field_validator("column", "versus_column", "where", "versus", "goal")
+    @classmethod
+    def _is_measured(cls, names, info: ValidationInfo):
+        if experiment := info.data.get("experiment"):
+            columns = experiments.module(experiment).COLUMNS
+            for name in [names] if isinstance(names, str) else names or ():
+                _need(name in columns, f"{name!r} is no column of {experiment}; there are {', '.join(columns)}")
+        return names
+
+    @model_validator(mode="after")
+    def _can_decide(self) -> Self:
+        _need((self.compare == "share") == bool(self.goal), "goal belongs to compare: share, and it to goal")
+        compared = self.compare == "difference" or self.versus or self.versus_column
+        _need(compared, f"versus is missing, and compare is {self.compare}")
+        if self.published is not None and not self.shown:
+            _need(self.tolerance is not None, "tolerance is missing")
+            _need(self.tolerance_reason, "tolerance_reason is missing")
+            _need(self.than is None, "than has no use beside published")
+        elif not self.shown:
+            _need(self.relation and self.than is not None, "published is missing, or relation with than")
+        return self
 
     @property
     def expected(self) -> str:
@@ -54,23 +76,32 @@ class Check:
         return f"{bound}{self.published:g}" + (f" ± {self.tolerance:g}" if self.tolerance else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ONLY_KNOWN_FIELDS)
 class Claim:
     """A published statement, what reading says of it, and the checks that test it; fields as in `claims.yaml`."""
 
-    id: str
-    chapter: str
-    statement: str
-    summary_verdict: str
-    why: str
-    source: str
-    checked: str
-    published: str
-    test: str
+    id: Text
+    chapter: Annotated[str, Field(pattern=r"^\d\d$")]
+    statement: Text
+    summary_verdict: Literal["correct", "imprecise", "wrong", "unsupported", "n/a"]
+    why: Text
+    source: Text
+    checked: Text
+    published: Text
+    test: Literal["experiment", "citation", "constants", "not testable here"]
     links: tuple[str, ...] = ()
     reason: str = ""
     deviations: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_tested_or_says_why_not(self) -> Self:
+        if self.test == "experiment":
+            _need(not all(check.shown for check in self.checks), "checks must decide something")
+        else:
+            _need(self.reason, f"reason is missing, and test is {self.test}")
+            _need(not self.checks, f"checks must be empty, since test is {self.test}")
+        return self
 
 
 def load_claims(path: Path = PATH) -> list[Claim]:
@@ -81,68 +112,9 @@ def load_claims(path: Path = PATH) -> list[Claim]:
     ValueError
         Naming the claim, the check and the field that is wrong.
     """
-    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
-    claims = [_claim(fields) for fields in entries]
-    ids = [claim.id for claim in claims]
-    for name in ids:
-        _need(ids.count(name) == 1, f"claim {name}", "id", "is used twice")
-    return claims
+    return read_entries(path, Claim)
 
 
-def _need(condition: bool, where: str, name: str, message: str) -> None:
+def _need(condition, message: str) -> None:
     if not condition:
-        raise ValueError(f"{where}: field {name} {message}")
-
-
-def _build(cls, fields: Mapping, where: str):
-    """A dataclass from a mapping, with every field known, none missing, and choices among those there are."""
-    known = {f.name: f for f in dataclasses.fields(cls)}
-    for name in fields:
-        _need(name in known, where, name, f"is unknown; there are {', '.join(known)}")
-    for name, f in known.items():
-        optional = f.default is not dataclasses.MISSING
-        _need(optional or fields.get(name) not in (None, "", {}), where, name, "is missing")
-        if name in CHOICES and name in fields:
-            options = [str(c) for c in CHOICES[name] if c]
-            _need(fields[name] in CHOICES[name], where, name, f"must be one of {options}, got {fields[name]!r}")
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
-
-
-def _claim(fields: Mapping) -> Claim:
-    where = f"claim {fields.get('id', '(without id)')}"
-    claim = _build(Claim, {**fields, "checks": [_check(where, c) for c in fields.get("checks", ())]}, where)
-    two_digits = bool(re.fullmatch(r"\d\d", str(claim.chapter)))
-    _need(two_digits, where, "chapter", f"must be two digits, got {claim.chapter!r}")
-    measured = claim.test == "experiment"
-    _need(measured or bool(claim.reason), where, "reason", f"is missing, and test is {claim.test}")
-    problem = "must decide something" if measured else f"must be empty, since test is {claim.test}"
-    _need(any(not c.shown for c in claim.checks) if measured else not claim.checks, where, "checks", problem)
-    return claim
-
-
-def _check(claim: str, fields: Mapping) -> Check:
-    where = f"{claim}, check {fields.get('label', '(without label)')!r}"
-    check = _build(Check, fields, where)
-    try:
-        columns = experiments.module(check.experiment).COLUMNS
-    except ValueError as error:
-        raise ValueError(f"{where}: field experiment: {error}") from None
-    selections = {name: getattr(check, name) for name in ("where", "versus", "goal") if getattr(check, name)}
-    used = [("column", check.column), ("versus_column", check.versus_column)]
-    for name, column in used + [(name, key) for name, keys in selections.items() for key in keys]:
-        known = column in columns or column is None
-        _need(known, where, name, f"{column!r} is no column of {check.experiment}; there are {', '.join(columns)}")
-    for name in ("scale", "published", "tolerance", "than"):
-        value = getattr(check, name)
-        numeric = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        _need(value is None or numeric, where, name, f"must be a number, got {value!r}")
-    _need((check.compare == "share") == bool(check.goal), where, "goal", "belongs to compare: share, and it to goal")
-    compared = bool(check.versus or check.versus_column)
-    _need(check.compare == "difference" or compared, where, "versus", f"is missing, and compare is {check.compare}")
-    if not check.shown and check.published is not None:
-        _need(check.tolerance is not None and check.tolerance >= 0, where, "tolerance", "is missing or negative")
-        _need(bool(check.tolerance_reason), where, "tolerance_reason", "is missing")
-        _need(check.than is None, where, "than", "has no use beside published")
-    elif not check.shown:
-        _need(bool(check.relation) and check.than is not None, where, "published", "is missing, or relation with than")
-    return check
+        raise ValueError(message)

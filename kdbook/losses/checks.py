@@ -9,7 +9,7 @@ reading stalls nothing, and it is copied to the logits' device after the check.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -101,37 +101,28 @@ def check_probabilities(name: str, probs: Tensor) -> None:
 
 def positive(name: str, value: Setting, logits: Tensor) -> Setting:
     """The setting checked to be positive and finite, aligned to the rows of `logits` (see `align`)."""
-    if isinstance(value, Tensor):
-        _check_all(name, value, (value > 0) & value.isfinite(), "positive and finite")
-        return align(name, value, logits)
-    if not 0.0 < value < math.inf:
-        raise ValueError(f"{name} must be positive and finite, got {value}")
-    return value
+    return _checked(name, value, logits, lambda v: (v > 0) & (v < math.inf), "positive and finite")
 
 
 def fraction(name: str, value: Setting, logits: Tensor) -> Setting:
     """The setting checked to lie in [0, 1], aligned to the rows of `logits` (see `align`)."""
-    if isinstance(value, Tensor):
-        _check_all(name, value, (value >= 0) & (value <= 1), "in [0, 1]")
-        return align(name, value, logits)
-    if not 0.0 <= value <= 1.0:
-        raise ValueError(f"{name} must be in [0, 1], got {value}")
-    return value
+    return _checked(name, value, logits, lambda v: (v >= 0) & (v <= 1), "in [0, 1]")
 
 
 def non_negative(name: str, value: Setting, logits: Tensor) -> Setting:
     """The setting checked to be at least 0 and finite, aligned to the rows of `logits` (see `align`)."""
-    if isinstance(value, Tensor):
-        _check_all(name, value, (value >= 0) & value.isfinite(), "at least 0 and finite")
-        return align(name, value, logits)
-    if not 0.0 <= value < math.inf:
-        raise ValueError(f"{name} must be at least 0 and finite, got {value}")
-    return value
+    return _checked(name, value, logits, lambda v: (v >= 0) & (v < math.inf), "at least 0 and finite")
 
 
-def _check_all(name: str, value: Tensor, good: Tensor, rule: str) -> None:
+def _checked(name: str, value: Setting, logits: Tensor, is_good: Callable, rule: str) -> Setting:
+    good = is_good(value)
+    if not isinstance(value, Tensor):
+        if not good:
+            raise ValueError(f"{name} must be {rule}, got {value}")
+        return value
     if not good.all():
         raise ValueError(f"{name} must be {rule}, got {value[~good][0].item():.6g} in a tensor")
+    return align(name, value, logits)
 
 
 def align(name: str, value: Tensor, logits: Tensor) -> Tensor:

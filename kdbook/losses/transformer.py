@@ -82,10 +82,7 @@ def hidden_state_loss(
 
     Explained in notebooks/08_language_models.
     """
-    checks.check_reduction(reduction)
-    student, teacher = checks.feature_pair(hidden_s if proj is None else proj(hidden_s), hidden_t, check)
-    check_width(student, teacher)
-    check_mask(mask, student, check)
+    student, teacher = _hidden(hidden_s if proj is None else proj(hidden_s), hidden_t, mask, reduction, check)
     return reduce(per_text((student - teacher).square().mean(-1), mask), reduction)
 
 
@@ -155,10 +152,7 @@ def cosine_hidden_loss(
 
     Explained in notebooks/08_language_models.
     """
-    checks.check_reduction(reduction)
-    student, teacher = checks.feature_pair(h_s, h_t, check)
-    check_width(student, teacher)
-    check_mask(mask, student, check)
+    student, teacher = _hidden(h_s, h_t, mask, reduction, check)
     return reduce(per_text(1 - F.cosine_similarity(student, teacher, dim=-1), mask), reduction)
 
 
@@ -275,10 +269,13 @@ def check_mask(mask: Tensor, tokens: Tensor, check: bool) -> None:
         raise ValueError(f"mask must have a real token in every text, got only filling in row {row}; drop empty texts")
 
 
-def check_width(student: Tensor, teacher: Tensor) -> None:
-    """Raise ValueError unless both are (B, N, D) of one shape."""
+def _hidden(ours: Tensor, theirs: Tensor, mask: Tensor, reduction: str, check: bool) -> tuple[Tensor, Tensor]:
+    checks.check_reduction(reduction)
+    student, teacher = checks.feature_pair(ours, theirs, check)
     if student.ndim != 3 or student.shape != teacher.shape:
         raise ValueError(
             f"hidden states must both be (B, N, D), got {tuple(student.shape)} for the student and "
             f"{tuple(teacher.shape)} for the teacher; give a projection to the teacher's width"
         )
+    check_mask(mask, student, check)
+    return student, teacher

@@ -64,7 +64,8 @@ def _compare_files(expected_path, actual_path, rtol):
         except ValueError as error:
             return [f"{path} is not readable JSON: {error}"]
     expected, actual = figures
-    not_finite = [f"{where} is {value}, not finite" for where, value in _numbers(actual) if not math.isfinite(value)]
+    numbers = [(where, value) for where, value in _values(actual) if _is_number(value)]
+    not_finite = [f"{where} is {value}, not finite" for where, value in numbers if not math.isfinite(value)]
     if rtol is not None:
         return not_finite + list(_differences(expected, actual, rtol))
     try:
@@ -73,38 +74,33 @@ def _compare_files(expected_path, actual_path, rtol):
         return [f"not the saved form of a figure: {type(error).__name__} {error}"]
 
 
-def _numbers(value, where=""):
-    """Yield the path and the value of every number below `value`."""
+def _values(value, where=""):
+    """Yield the path and the value of everything in JSON; of a list its length, of an object its fields."""
     if isinstance(value, dict):
+        yield where or "figure", f"fields {sorted(value)}"
         for key, item in value.items():
-            yield from _numbers(item, f"{where}.{key}" if where else key)
+            yield from _values(item, f"{where}.{key}" if where else key)
     elif isinstance(value, list):
+        yield where, f"{len(value)} entries"
         for i, item in enumerate(value):
-            yield from _numbers(item, f"{where}[{i}]")
-    elif _is_number(value):
+            yield from _values(item, f"{where}[{i}]")
+    else:
         yield where, value
 
 
-def _differences(expected, actual, rtol, where=""):
+def _differences(expected, actual, rtol):
     """Yield a sentence for every place where two JSON values differ."""
-    if isinstance(expected, dict) and isinstance(actual, dict):
-        if expected.keys() != actual.keys():
-            yield f"{where or 'figure'} has the fields {sorted(actual)}, expected {sorted(expected)}"
-            return
-        for key in expected:
-            yield from _differences(expected[key], actual[key], rtol, f"{where}.{key}" if where else key)
-    elif isinstance(expected, list) and isinstance(actual, list):
-        if len(expected) != len(actual):
-            yield f"{where} has {len(actual)} entries, expected {len(expected)}"
-            return
-        for i, pair in enumerate(zip(expected, actual, strict=True)):
-            yield from _differences(*pair, rtol, f"{where}[{i}]")
-    elif _is_number(expected) and _is_number(actual):
+    found = dict(_values(actual))
+    for where, value in _values(expected):
+        if where in found and not _same(value, found[where], rtol):
+            yield f"{where} is {found[where]!r}, expected {value!r}"
+
+
+def _same(expected, actual, rtol):
+    if _is_number(expected) and _is_number(actual):
         # A number that is not finite is reported as such, once.
-        if math.isfinite(actual) and not math.isclose(expected, actual, rel_tol=rtol, abs_tol=ROUNDING):
-            yield f"{where} is {actual!r}, expected {expected!r}"
-    elif type(expected) is not type(actual) or expected != actual:
-        yield f"{where} is {actual!r}, expected {expected!r}"
+        return not math.isfinite(actual) or math.isclose(expected, actual, rel_tol=rtol, abs_tol=ROUNDING)
+    return type(expected) is type(actual) and expected == actual
 
 
 def _skeleton_differences(expected, actual):
@@ -123,11 +119,9 @@ def _skeleton_differences(expected, actual):
             yield f"axes[{i}] lacks {count} {kind} series" + (f" labelled {label!r}" if label else " without a label")
 
 
-def _has_gaps(value):
+def _has_gaps(series):
     # A number that is masked or not a number is saved as null.
-    if isinstance(value, dict):
-        return any(map(_has_gaps, value.values()))
-    return any(map(_has_gaps, value)) if isinstance(value, list) else value is None
+    return any(value is None for _, value in _values(series))
 
 
 def _drawn_as(series):

@@ -37,11 +37,11 @@ def published(axes: Axes, at, value, label: str | None = None) -> None:
     axes.scatter(np.atleast_1d(at), np.atleast_1d(value), marker="x", s=60, color=PUBLISHED, label=label, zorder=4)
 
 
-def yours(axes: Axes, at: float, values, label: str | None = None) -> None:
-    """The reader's own run: hollow diamonds."""
+def yours(axes: Axes, at: float, values, label: str | None = None, beside: float = 0.3) -> None:
+    """The reader's own run: hollow diamonds, at the right of the reference or as far `beside` it as is said."""
     values = np.asarray(values, dtype=float)
     axes.scatter(
-        np.full(len(values), at + 0.3),
+        np.full(len(values), at + beside),
         values,
         marker="D",
         s=30,
@@ -112,9 +112,15 @@ def curve(
     interval : bool
         False for a quick run: the interval of two seeds would dwarf everything else.
     """
-    groups = [(x, t_interval(rows[column] * scale)) for x, rows in table.groupby(by)]
-    axes.plot([x for x, _ in groups], [mean for _, (mean, _, _) in groups], mark, ms=4, color=colour, label=label)
-    for x, (_, low, high) in groups if interval else ():
+    samples = {x: rows[column] * scale for x, rows in table.groupby(by)}
+    means_and_intervals(axes, samples, colour, mark, label, interval)
+
+
+def means_and_intervals(axes: Axes, samples: dict, colour: str, mark="o-", label=None, interval=True) -> None:
+    """A line through the means of `samples` (position to one value a seed), each with its 95 % t interval."""
+    found = {x: t_interval(values) for x, values in samples.items()}
+    axes.plot([*found], [mean for mean, _, _ in found.values()], mark, ms=4, color=colour, label=label)
+    for x, (_, low, high) in found.items() if interval else ():
         axes.plot([x, x], [low, high], color=colour, lw=1.2)
 
 
@@ -146,9 +152,14 @@ def rows_of(table, where: dict):
     return table[np.logical_and.reduce([table[key] == value for key, value in where.items()])] if where else table
 
 
+def log_axis(axes: Axes, ticks, name: str, labels=None) -> None:
+    """A logarithmic x axis with its name, and no ticks but these: plain numbers, or `labels`."""
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, labels or [f"{t:g}" for t in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel(name)
+
+
 def temperature_axis(axes: Axes, ticks) -> None:
     """A logarithmic x axis of temperatures with plain numbers."""
-    axes.set_xscale("log")
-    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
-    axes.minorticks_off()
-    axes.set_xlabel("temperature T")
+    log_axis(axes, ticks, "temperature T")

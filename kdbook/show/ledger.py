@@ -7,6 +7,8 @@ from IPython.display import HTML
 
 from kdbook.lab.claims import Row, rows
 
+LEFT = "text-align:left;vertical-align:top"
+
 
 def show_ledger(chapter: str, quick_folder: Path | None = None) -> HTML:
     """The claims of a chapter: what was published, what was measured, and the verdict.
@@ -24,28 +26,24 @@ def show_ledger(chapter: str, quick_folder: Path | None = None) -> HTML:
     HTML
         Leave it as the last expression of a cell.
     """
-    headings = ["claim", "verdict", "measured", "published", "reference", "check"] + ["yours (provisional)"] * bool(
-        quick_folder
-    )
-    head = "".join(f'<th style="text-align:left">{heading}</th>' for heading in headings)
-    body = "".join(_lines(row, bool(quick_folder)) for row in rows(chapter, quick_folder))
-    return HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    headings = ["measured", "published", "reference", "check"] + ["yours (provisional)"] * bool(quick_folder)
+    head = "".join(f'<th scope="col" style="{LEFT}">{heading}</th>' for heading in headings)
+    body = "".join(_lines(row, len(headings)) for row in rows(chapter, quick_folder))
+    return HTML(f"<table><thead><tr>{head}</tr></thead>{body}</table>")
 
 
-def _lines(row: Row, yours: bool) -> str:
-    claim, height = row.claim, max(1, len(row.measured))
-    first = _cell(f"{claim.statement} (summary, by reading: {claim.summary_verdict})", height)
-    first += _cell(row.verdict, height, bold=True)
+def _lines(row: Row, columns: int) -> str:
+    """A claim as a group of rows: its statement across all columns, then a row a number."""
+    claim = row.claim
+    told = f"<b>{escape(row.verdict)}</b> · {escape(claim.statement)} (summary, by reading: {claim.summary_verdict})"
+    lines = [f'<th scope="rowgroup" colspan="{columns}" style="{LEFT};font-weight:normal">{told}</th>']
     if not row.measured:
-        return f"<tr>{first}{_cell('by reading')}{_cell(claim.published)}{_cell('-') * (2 + yours)}</tr>"
-    lines = []
-    for at, m in enumerate(row.measured):
-        numbers = _cell(f"{m.check.label} ({m.check.unit})") + _cell(m.check.expected)
-        numbers += _cell(m.ours or "-") + _cell(m.outcome)
-        lines.append(f"<tr>{first if at == 0 else ''}{numbers}{_cell(m.yours or '-') if yours else ''}</tr>")
-    return "".join(lines)
+        lines.append(f'<td colspan="{columns}" style="{LEFT}">by reading: {escape(claim.published)}</td>')
+    for m in row.measured:
+        numbers = f"{m.check.label} ({m.check.unit})", m.check.expected, m.ours or "-", m.outcome, m.yours or "-"
+        lines.append(_cells(*numbers[:columns]))
+    return "<tbody>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</tbody>"
 
 
-def _cell(text: object, height: int = 1, bold: bool = False) -> str:
-    style = "text-align:left;vertical-align:top" + (";font-weight:bold" if bold else "")
-    return f'<td rowspan="{height}" style="{style}">{escape(str(text))}</td>'
+def _cells(*texts: object) -> str:
+    return "".join(f'<td style="{LEFT}">{escape(str(text))}</td>' for text in texts)

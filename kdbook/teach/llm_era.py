@@ -194,9 +194,11 @@ def check_uses(answer) -> Feedback:
     """
     if unanswered(answer):
         return Feedback(False, NOT_YET)
-    given = {answer} if isinstance(answer, str) else set(answer)
+    if not isinstance(answer, str | list | tuple | set):
+        return Feedback(False, f"A list with some of {', '.join(USES)} is wanted, not {answer!r}.")
+    given = {answer} if isinstance(answer, str) else set(map(str, answer))
     if unknown := given - set(USES):
-        return Feedback(False, f"{sorted(map(str, unknown))[0]!r} is no use; there are {', '.join(USES)}.")
+        return Feedback(False, f"{min(unknown)!r} is no use; there are {', '.join(USES)}.")
     forbidden = {use: [n for n in with_origins(["alpaca-7b"]) if use in load_cards()[n].forbids] for use in USES}
     for use in sorted(given):
         if forbidden[use]:

@@ -14,6 +14,7 @@ from kdbook.bert import Bert
 from kdbook.data.wordpiece import MASK
 from kdbook.losses import hard_loss, kd_loss
 from kdbook.losses.transformer import (
+    cosine_hidden_loss,
     hidden_state_loss,
     masked_lm_distillation,
     per_text,
@@ -89,28 +90,37 @@ class TripleDistillation:
         One a student.
     share : float
         As for `mask_tokens`.
+    everywhere : bool
+        Soft targets at every token, as the released program has it by default, or at the hidden ones only: a fraction
+        of the work, most of which a student of this size has with the vocabulary.
     """
 
     teacher: Bert
     recipes: Sequence[TripleRecipe]
     share: float = 0.15
+    everywhere: bool = True
 
     def __call__(self, students: nn.ModuleList, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         shown, labels = mask_tokens(batch.x, self.teacher.vocabulary, self.share)
         real = batch.x > 0
+        at = real if self.everywhere else labels >= 0
+        y, every = labels[at][None], at[at][None]  # (1, n): the n tokens whose words are asked for
         with torch.no_grad():
             theirs = self.teacher.eval().hidden(shown)[-1]
-            answers = self.teacher.words(theirs)
-        rows = []
+            answers = self.teacher.words(theirs[at])[None]  # (1, n, V)
+        losses = []
         for student, recipe in zip(students, self.recipes, strict=True):
             last, (soft, masked, cosine) = student.hidden(shown)[-1], recipe.weights
-            if not soft and not cosine:
-                rows.append(masked * masked_rows(student, last, labels))
-                continue
-            given = (student.words(last), answers, labels, last, theirs, real)
-            look = {"temperature": recipe.temperature, "weights": recipe.weights, "check": batch.check}
-            rows.append(masked_lm_distillation(*given, **look, reduction="none"))
-        return torch.stack(rows), {}
+            loss = last.new_zeros(())
+            if soft:
+                look = {"temperature": recipe.temperature, "weights": (soft, masked, 0.0), "check": batch.check}
+                loss = masked_lm_distillation(student.words(last[at])[None], answers, y, None, None, every, **look)
+            elif masked:
+                loss = masked * masked_rows(student, last, labels).mean()
+            if cosine:
+                loss = loss + cosine * cosine_hidden_loss(last, theirs, real, check=batch.check)
+            losses.append(loss)
+        return torch.stack(losses)[:, None], {}
 
 
 class Projected(nn.Module):

@@ -31,6 +31,11 @@ class History:
         """Training time, resumed parts included."""
         return sum(e["seconds"] for e in self.epochs)
 
+    @property
+    def loss(self) -> np.ndarray:
+        """Mean training loss of each epoch, (epochs,)."""
+        return np.array([e["loss"] for e in self.epochs])
+
 
 def sgd(lr: float, *, momentum: float = 0.9, nesterov: bool = True, weight_decay: float = 0.0) -> Callable:
     """Stochastic gradient descent with momentum, as a function of the parameters; fused: one pass over the memory."""

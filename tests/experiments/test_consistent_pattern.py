@@ -5,10 +5,10 @@ import math
 import pandas as pd
 import pytest
 
+from kdbook.data.files import REFERENCE
 from kdbook.experiments import consistent_pattern as pattern
-from kdbook.experiments.consistent_pattern import COLUMNS, COMPARISONS, OVER, RESULTS, Comparison, compare, half_width
+from kdbook.experiments.consistent_pattern import COLUMNS, COMPARISONS, OVER, Comparison, compare, half_width
 from kdbook.lab.intervals import t_interval
-from kdbook.lab.results import REFERENCE
 
 ROWS = [
     *({"arm": "teacher", "seed": s, "test_errors": e, "parameters": 80} for s, e in enumerate((60, 62))),
@@ -72,13 +72,12 @@ def test_the_interval_is_the_ledgers():
 
 def test_every_comparison_has_a_name_of_its_own_and_committed_results():
     assert len({c.label for c in COMPARISONS}) == len(COMPARISONS)
-    assert RESULTS == REFERENCE
     there = {t.arm for t in pattern.trials()}
     assert {c.label for c in COMPARISONS if (REFERENCE / f"{c.experiment}.csv").exists()} == there
 
 
 def test_its_identity_follows_the_results_that_it_reads(monkeypatch, tmp_path):
-    monkeypatch.setattr(pattern, "RESULTS", tmp_path)
+    monkeypatch.setattr(pattern, "REFERENCE", tmp_path)
     (tmp_path / "fitnets.csv").write_text("arm,seed\n")
     before = pattern.trials()
     (tmp_path / "fitnets.csv").write_text("arm,seed\nhard,0\n")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kdbook.data import load_images
-from kdbook.experiments import embeddings, fitnets, knowledge_types, transfer_cost, transfer_weights
+from kdbook.experiments import embeddings, fitnets, knowledge_types, nets, transfer_cost, transfer_weights
 from kdbook.experiments.knowledge_types import ARMS, BETAS, LAYERS, METHODS, NEEDS_MAPS, settings, with_term
 from kdbook.lab import load
 from kdbook.models import MLP, ConvNet, count_parameters
@@ -18,7 +18,7 @@ SMALL = {"samples": 100, "batch_size": 50, "epochs": 2}
 @pytest.fixture
 def small(monkeypatch):
     """All experiments of the chapter with a few images to learn from, and to be scored on."""
-    for module in (knowledge_types, transfer_weights, fitnets):
+    for module in (nets, knowledge_types, transfer_weights):
         whole = module.test_split
         monkeypatch.setattr(
             module, "test_split", lambda trial, tools, whole=whole: whole(trial, tools).rows(slice(500))

@@ -126,3 +126,12 @@ def test_fidelity_by_hand():
 def test_a_student_equal_to_its_teacher_is_perfectly_faithful():
     logits = torch.from_numpy(np.random.default_rng(0).normal(size=(50, 10)))
     assert nets.fidelity(logits, logits) == {"agreement": 1.0, "mean_kl": 0.0}
+
+
+def test_the_best_epoch_is_the_last_of_the_highest_score_and_keeps_the_net_as_it_was():
+    model, seen = torch.nn.Linear(1, 1), iter([0.5, 0.8, 0.8, 0.7])
+    best = nets.BestEpoch(lambda model: next(seen))
+    for epoch in range(1, 5):
+        torch.nn.init.constant_(model.weight, epoch)
+        best(model)
+    assert (best.curve, best.epoch, best.model.weight.item()) == ([0.5, 0.8, 0.8, 0.7], 3, 3.0)

@@ -3,9 +3,7 @@ import torch
 
 from kdbook.experiments import temperature_by_width
 from kdbook.experiments.nets import seeded_network
-from kdbook.experiments.temperature_by_width import OwnRates, learning_rate, trials
-from kdbook.models import MLP
-from kdbook.training import Distillation, LiveTeacher, fit, sgd, stack, unstack
+from kdbook.experiments.temperature_by_width import learning_rate, trials
 
 
 def test_every_width_has_every_temperature_in_twenty_seeds_and_the_widest_three_in_five():
@@ -41,27 +39,6 @@ def test_no_student_uses_labels():
 def test_the_learning_rate_never_rises_with_the_temperature():
     rates = [learning_rate(t) for t in temperature_by_width.TEMPERATURES]
     assert rates == sorted(rates, reverse=True) and rates[0] == 0.2 and rates[-1] == 0.05
-
-
-def test_each_student_of_a_cohort_learns_as_it_would_alone_at_its_own_rate(quadrants):
-    torch.manual_seed(0)
-    split, teacher = quadrants(64), LiveTeacher(MLP([36, 20, 4]))
-    students = [MLP([36, 8, 4]) for _ in range(3)]
-    temperatures, rates = [1.0, 4.0, 20.0], [0.2, 0.05, 0.1]
-
-    def trained(model, objective, rate):
-        settings = {"epochs": 3, "batch_size": 16, "optimizer": sgd(rate), "seed": 1, "progress": False}
-        fit(model, objective, split, **settings)
-        return model
-
-    objective = OwnRates(Distillation(teacher, torch.tensor(temperatures)[:, None]), rates)
-    together = unstack(trained(stack(students), objective, rates[0]))
-    for student, found, temperature, rate in zip(students, together, temperatures, rates, strict=True):
-        before = [p.detach().clone() for p in student.parameters()]
-        alone = trained(student, Distillation(teacher, temperature), rate)
-        for start, p, q in zip(before, alone.parameters(), found.parameters(), strict=True):
-            torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-4)
-            assert float((p.detach() - start).abs().max()) > 1e-2
 
 
 @pytest.fixture

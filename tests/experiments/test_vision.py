@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kdbook.data import load_images
-from kdbook.experiments import mobile_latency, mobile_vision, patience
+from kdbook.experiments import mobile_latency, mobile_vision, nets, patience
 from kdbook.experiments.patience import ARMS, TIMES, WEIGHTS, answers_to_mixtures, mixtures, student
 from kdbook.models import ResNet
 from kdbook.training import CachedTeacher, HardLabels, LiveTeacher
@@ -15,14 +15,14 @@ SMALL = {"samples": 100, "batch_size": 50, "epochs": 1}
 @pytest.fixture
 def small(monkeypatch):
     """Both experiments with a few images to learn from, and to be scored on."""
-    for module in (mobile_vision, patience):
+    for module in (nets, patience):
         whole = module.test_split
         monkeypatch.setattr(
             module, "test_split", lambda trial, tools, whole=whole: whole(trial, tools).rows(slice(200))
         )
     monkeypatch.setitem(mobile_vision.SETTINGS, "quick", {**mobile_vision.SETTINGS["quick"], **SMALL})
-    nets = {name: {**settings, **SMALL} for name, settings in patience.SETTINGS["quick"].items()}
-    monkeypatch.setitem(patience.SETTINGS, "quick", nets)
+    small = {name: {**settings, **SMALL} for name, settings in patience.SETTINGS["quick"].items()}
+    monkeypatch.setitem(patience.SETTINGS, "quick", small)
     monkeypatch.setitem(mobile_latency.PASSES, "quick", 2)
 
 

@@ -84,7 +84,9 @@ def test_writing_cards_changes_no_other_field(tmp_path):
     [
         ("- {id: a, what: w, source: s, licence: l, terms: t, checked: c, made_from: [b]}", "made from .'b'."),
         ("- &a {id: a, what: w, source: s, licence: l, terms: t, checked: c}\n- *a", "used twice"),
-        ("- {id: a, what: w, source: s, licence: l, terms: t, checked: c, forbids: [joy]}", "use must be one of"),
+        ("- {id: a, what: w, source: s, licence: l, terms: t, checked: c, forbids: [joy]}", "forbids: .*'joy'"),
+        ("- {id: a, what: w, source: s, licence: l, terms: t, forbids: []}", "card a: field checked: Field required"),
+        ("- {id: a, what: w, source: s, licence: l, terms: t, checked: c, cost: 1}", "card a: field cost: Unexpected"),
     ],
 )
 def test_a_wrong_card_is_refused(text, message, tmp_path):

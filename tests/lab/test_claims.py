@@ -210,24 +210,25 @@ def test_a_table_that_cannot_answer_is_refused_by_the_claims_name(tmp_path, chec
     ("check", "message"),
     [
         ({"experiment": "hintom"}, "field experiment: unknown experiment 'hintom'"),
-        ({"column": "errors"}, "field column 'errors' is no column of hinton_mnist"),
-        ({"versus_column": "errors"}, "field versus_column 'errors' is no column"),
-        ({"where": {"arms": "hard"}}, "field where 'arms' is no column"),
-        ({"versus": {"arms": "hard"}}, "field versus 'arms' is no column"),
-        ({"where": {}}, "field where is missing"),
-        ({"unit": None}, "field unit is missing"),
-        ({"units": "errors"}, "field units is unknown"),
-        ({"relation": "below"}, "field relation must be one of"),
-        ({"compare": "quotient"}, "field compare must be one of"),
+        ({"column": "errors"}, "field column: 'errors' is no column of hinton_mnist"),
+        ({"versus_column": "errors"}, "field versus_column: 'errors' is no column"),
+        ({"where": {"arms": "hard"}}, "field where: 'arms' is no column"),
+        ({"versus": {"arms": "hard"}}, "field versus: 'arms' is no column"),
+        ({"where": {}}, "field where: Dictionary should have at least 1 item"),
+        ({"unit": None}, "field unit: Field required"),
+        ({"units": "errors"}, "field units: Unexpected keyword argument"),
+        ({"relation": "below"}, "field relation: Input should be 'greater' or 'less', got 'below'"),
+        ({"compare": "quotient"}, "field compare: Input should be 'difference', 'ratio' or 'share'"),
         ({"compare": "ratio"}, "field versus is missing"),
         ({"compare": "share", "versus": {"arm": "hard"}}, "field goal"),
         ({"goal": {"arm": "teacher"}}, "field goal"),
         ({"relation": None}, "field published is missing"),
         ({"than": None}, "field published is missing"),
-        ({"than": "1e-6"}, "field than must be a number, got '1e-6'"),
-        ({"published": True}, "field published must be a number, got True"),
+        ({"than": "1e-6"}, "field than: Input should be a valid number, got '1e-6'"),
+        ({"scale": float("inf")}, "field scale: Input should be a finite number, got inf"),
+        ({"published": True}, "field published: Input should be a valid number, got True"),
         ({**NUMBER, "tolerance": None, "than": None}, "field tolerance is missing"),
-        ({**NUMBER, "tolerance": -1, "than": None}, "field tolerance is missing or negative"),
+        ({**NUMBER, "tolerance": -1, "than": None}, "field tolerance: Input should be greater than or equal to 0"),
         ({**NUMBER, "tolerance_reason": "", "than": None}, "field tolerance_reason is missing"),
         (NUMBER, "field than has no use"),
     ],
@@ -241,12 +242,12 @@ def test_a_wrong_check_is_refused_with_claim_check_and_field(tmp_path, check, me
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"why": None}, "field why is missing"),
-        ({"statement": ""}, "field statement is missing"),
-        ({"verdict": "reproduced"}, "field verdict is unknown"),
-        ({"chapter": "1"}, "field chapter must be two digits, got '1'"),
-        ({"summary_verdict": "false"}, "field summary_verdict must be one of"),
-        ({"test": "experiments"}, "field test must be one of"),
+        ({"why": None}, "field why: Field required"),
+        ({"statement": ""}, "field statement: String should have at least 1 character"),
+        ({"verdict": "reproduced"}, "field verdict: Unexpected keyword argument"),
+        ({"chapter": "1"}, "field chapter: String should match pattern '^\\d\\d$', got '1'"),
+        ({"summary_verdict": "false"}, "field summary_verdict: Input should be 'correct', 'imprecise'"),
+        ({"test": "experiments"}, "field test: Input should be 'experiment', 'citation'"),
         ({"test": "citation", "checks": []}, "field reason is missing"),
         ({"test": "citation", "reason": "read"}, "field checks must be empty"),
         ({"checks": []}, "field checks must decide something"),
@@ -256,6 +257,13 @@ def test_a_wrong_claim_is_refused_with_claim_and_field(tmp_path, fields, message
     with pytest.raises(ValueError) as caught:
         claim(tmp_path, **fields)
     assert str(caught.value).startswith("claim some-claim: field ") and message in str(caught.value)
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path):
+    with pytest.raises(ValueError) as caught:
+        claim(tmp_path, {"unit": None, "experiment": "hintom", "column": "errors"}, why=None)
+    fields = [line.split("field ")[1].split(":")[0] for line in str(caught.value).splitlines()]
+    assert fields == ["why", "unit", "experiment"]
 
 
 def test_an_id_is_used_once(tmp_path):

@@ -59,8 +59,8 @@ def measure(trials, tools):
             file.write(f"{trial.arm} {trial.seed}\n")
     split = training_split(trial, tools)
     stall = os.environ.get("TOY_STALL") if trial.arm == "student" else None
-    model, loss = train(trial, split, Stalling(objective_for(trial, split, tools), stall), tools)
-    tools.keep(trial, tensors=model.state_dict(), pictures={"loss": loss})
+    model, history = train(trial, split, Stalling(objective_for(trial, split, tools), stall), tools)
+    tools.keep(trial, tensors=model.state_dict(), pictures={"loss": history.loss})
     return [{"train_errors": errors(predict(model, split).logits, split.y)}]
 
 

@@ -99,7 +99,7 @@ def test_a_masked_entry_is_not_a_number(tmp_path):
 
 def test_another_length_is_one_difference(tmp_path):
     messages = compare(tmp_path, {"errors": FIGURE}, {"errors": changed(Y, [146.0])}, rtol=1e-6)
-    assert messages == ["errors: axes[0].series[0].y has 1 entries, expected 2"]
+    assert messages == ["errors: axes[0].series[0].y is '1 entries', expected '2 entries'"]
 
 
 def test_an_integer_equals_the_same_float(tmp_path):

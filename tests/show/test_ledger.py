@@ -26,19 +26,20 @@ def lines(html):
     return [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line) for line in re.findall(r"<tr>(.*?)</tr>", html)]
 
 
-def test_each_number_has_a_line_and_the_claim_spans_its_lines(monkeypatch, tmp_path):
-    head, first, second, cited = lines(page(monkeypatch, tmp_path))
+def test_a_claim_stands_above_its_numbers_a_line_each(monkeypatch, tmp_path):
+    head, claim, first, second, cited, read = lines(page(monkeypatch, tmp_path))
     assert head[-1] == "yours (provisional)"
-    assert first[1:] == ["reproduced", "&lt;a&gt; (errors)", "&lt; 9", "3 [2, 4]", "holds", "7"]
+    assert claim == ["<b>reproduced</b> · A &amp; B (summary, by reading: correct)"]
+    assert first == ["&lt;a&gt; (errors)", "&lt; 9", "3 [2, 4]", "holds", "7"]
     assert second == ["&lt;b&gt; (errors)", "&lt; 9", "3 [2, 4]", "holds", "7"]
-    assert len(cited) == len(head)
-    assert "a page" in cited
+    assert "a fact" in cited[0]
+    assert read == ["by reading: a page"]
 
 
 def test_without_an_own_run_its_column_is_left_out(monkeypatch):
-    head, first, _, cited = lines(page(monkeypatch))
+    head, _, first, *_ = lines(page(monkeypatch))
     assert "yours (provisional)" not in head
-    assert len(first) == len(cited) == len(head)
+    assert len(first) == len(head)
 
 
 def test_text_is_escaped(monkeypatch):

@@ -1,8 +1,6 @@
 """The builder of the site: its pages made from tables, and the check that finds what is broken."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -10,17 +8,10 @@ import pytest
 from kdbook.lab.claims import rows
 from kdbook.show.figures import registered
 
-SITE = Path(__file__).parents[2] / "site"
+from ..scripts import ROOT, load_script
 
-
-def module_at(path):
-    spec = importlib.util.spec_from_file_location(f"site_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-build = module_at(SITE / "build.py")
+SITE = ROOT / "site"
+build = load_script("site/build.py")
 
 
 def written(folder, **pages):
@@ -71,8 +62,7 @@ def test_every_figure_stands_in_the_gallery_under_its_chapter():
 
 def test_every_chapter_has_a_card_with_a_picture_and_the_question_of_the_readme():
     cards = build.chapter_cards()
-    scripts = sorted((build.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
-    assert cards.count(":::{grid-item-card} ") == cards.count(":img-alt: ") == len(scripts)
+    assert cards.count(":::{grid-item-card} ") == cards.count(":img-alt: ") == len(build.chapters())
     assert "What is distillation, and how does this book check itself?" in cards
 
 

@@ -2,7 +2,19 @@ import pytest
 import torch
 
 from kdbook.models import MLP
-from kdbook.training import Batch, CachedTeacher, Distillation, HardLabels, fit, predict, sgd, stack, unstack
+from kdbook.training import (
+    Batch,
+    CachedTeacher,
+    Distillation,
+    HardLabels,
+    LiveTeacher,
+    OwnRates,
+    fit,
+    predict,
+    sgd,
+    stack,
+    unstack,
+)
 
 SETTINGS = [(1.0, 1.0), (4.0, 0.9), (4.0, 0.0), (20.0, 0.5)]  # temperature and alpha of each student
 TEMPERATURE, ALPHA = torch.tensor(SETTINGS).T[:, :, None]  # (S, 1) each
@@ -124,3 +136,24 @@ def test_a_stack_knows_its_number_of_students():
 def test_students_that_cannot_be_stacked_are_refused(models, message):
     with pytest.raises(ValueError, match=message):
         stack(models)
+
+
+def test_each_student_of_a_cohort_learns_as_it_would_alone_at_its_own_rate(quadrants):
+    torch.manual_seed(0)
+    split, teacher = quadrants(64), LiveTeacher(MLP([36, 20, 4]))
+    students = [MLP([36, 8, 4]) for _ in range(3)]
+    temperatures, rates = [1.0, 4.0, 20.0], [0.2, 0.05, 0.1]
+
+    def trained(model, objective, rate):
+        settings = {"epochs": 3, "batch_size": 16, "optimizer": sgd(rate), "seed": 1, "progress": False}
+        fit(model, objective, split, **settings)
+        return model
+
+    objective = OwnRates(Distillation(teacher, torch.tensor(temperatures)[:, None]), rates)
+    together = unstack(trained(stack(students), objective, rates[0]))
+    for student, found, temperature, rate in zip(students, together, temperatures, rates, strict=True):
+        before = [p.detach().clone() for p in student.parameters()]
+        alone = trained(student, Distillation(teacher, temperature), rate)
+        for start, p, q in zip(before, alone.parameters(), found.parameters(), strict=True):
+            torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-4)
+            assert float((p.detach() - start).abs().max()) > 1e-2

@@ -102,6 +102,21 @@ def test_each_student_minimises_its_own_triple_loss():
     torch.testing.assert_close(rows.mean(1)[2], 3 * cosine_hidden_loss(cosine.features[-1], last, real))
 
 
+def test_soft_targets_at_hidden_words_only_leave_the_others_and_the_cosine_as_they_are():
+    data, teacher = batch(split()), model(9, layers=2)
+    students = nn.ModuleList([model(0, kind="distilbert")])
+    torch.manual_seed(5)
+    rows, _ = TripleDistillation(teacher, [TripleRecipe((5.0, 2.0, 1.0), 2.0)], everywhere=False)(students, data)
+    torch.manual_seed(5)
+    shown, labels = mask_tokens(data.x, 40)
+    theirs, ours, at = teacher(shown), students[0](shown), labels >= 0
+    log_p, log_q = ((out.logits[at] / 2).log_softmax(-1) for out in (theirs, ours))
+    soft = 4 * F.kl_div(log_q, log_p, log_target=True, reduction="batchmean")
+    cosine = cosine_hidden_loss(ours.features[-1], theirs.features[-1], data.x > 0)
+    expected = 5 * soft + 2 * F.cross_entropy(ours.logits[at], labels[at]) + cosine
+    torch.testing.assert_close(rows.mean(1)[0], expected)
+
+
 def test_students_side_by_side_become_what_each_becomes_alone():
     teacher, recipes = model(9, layers=2).requires_grad_(False), [TripleRecipe(), TripleRecipe((0.0, 1.0, 0.0))]
     settings = {"epochs": 2, "batch_size": 8, "optimizer": adam(1e-2), "seed": 3, "progress": False}

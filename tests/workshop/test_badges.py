@@ -1,15 +1,10 @@
 """Badges: all of one address, and none without."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
-spec = importlib.util.spec_from_file_location("workshop_badges", ROOT / "workshop" / "badges.py")
-badges = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(badges)
+from ..scripts import ROOT, load_script
 
+badges = load_script("workshop/badges.py")
 PAGE = f"# kdbook\n\n{badges.BEGIN}\n{badges.END}\n\nA workbook."
 ADDRESS = "https://code.example/someone/kdbook.git"
 

@@ -1,27 +1,18 @@
 """The workshop kit: editions made from the committed notebooks, slides that ask no server, schedules that add up."""
 
-import importlib.util
 import json
 import re
 import zipfile
 from collections import defaultdict
-from pathlib import Path
 
 import nbformat
 import pytest
 
-WORKSHOP = Path(__file__).parents[2] / "workshop"
+from ..scripts import ROOT, load_script
 
-
-def module_at(path):
-    spec = importlib.util.spec_from_file_location(f"workshop_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-build, schedule = module_at(WORKSHOP / "build.py"), module_at(WORKSHOP / "schedule.py")
-CHAPTERS = build.chapters()
+WORKSHOP = ROOT / "workshop"
+build, schedule = load_script("workshop/build.py"), load_script("workshop/schedule.py")
+CHAPTERS = build.site.chapters()
 chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
@@ -123,6 +114,20 @@ def test_a_chapter_that_marks_nothing_shows_its_title_and_its_figures():
     assert [cell.source for cell in made.cells] == ["# 42 · A chapter", "show_figure('dot')"]
 
 
+def test_a_figure_of_such_a_chapter_stands_under_the_heading_that_it_has_there():
+    notebook = small()
+    notebook.cells[1:1] = [text("prose\n\n## Why\n\nmore prose")]
+    notebook.cells[3:3] = [text("### Which one?"), code("picture_slider(1)"), code("show_figure('line')")]
+    made = build.marked(notebook).cells
+    assert [cell.source for cell in made] == [
+        "# 42 · A chapter",
+        *("## Why", "show_figure('dot')"),
+        *("## Which one?", "picture_slider(1)"),
+        *("## Which one?", "show_figure('line')"),
+    ]
+    assert [cell.metadata.slideshow.slide_type for cell in made] == ["slide", *["slide", "-"] * 3]
+
+
 def test_a_slider_stands_on_a_slide_without_the_stills_below_it():
     slider = drawn("application/vnd.jupyter.widget-view+json", {"model_id": "a", "version_major": 2})
     notebook = small()
@@ -139,10 +144,9 @@ def test_every_chapter_has_slides_and_an_answer_is_on_none(path):
 
 @pytest.mark.slow
 def test_the_kit_is_built_and_its_slides_ask_no_server(tmp_path, monkeypatch):
-    site = build.site_builder()
-    if not site.MODULES.exists():
+    if not build.site.MODULES.exists():
         pytest.skip("the npm packages are not installed: run `make workshop`")
-    monkeypatch.setattr(build, "chapters", lambda: CHAPTERS[:1])
+    monkeypatch.setattr(build.site, "chapters", lambda: CHAPTERS[:1])
     assert build.build(tmp_path) == []
     page = (tmp_path / "slides" / f"{CHAPTERS[0].stem}.html").read_text()
     asked = re.findall(r"<(?:script|link|img)\b[^>]*?\b(?:src|href)=[\"']([^\"']+)", page)
@@ -154,7 +158,7 @@ def test_the_kit_is_built_and_its_slides_ask_no_server(tmp_path, monkeypatch):
         assert (tmp_path / "slides" / where).exists(), where
     with zipfile.ZipFile(tmp_path / "room.zip") as archive:
         names = archive.namelist()
-    assert {f"student/{CHAPTERS[0].name}", "slides/index.html"} <= set(names)
+    assert {f"student/{CHAPTERS[0].name}", "student/lab.json", "slides/index.html", "START.txt"} <= set(names)
     assert not any(name.startswith("solutions") for name in names)
 
 

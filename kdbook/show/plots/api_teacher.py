@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from kdbook.show.drawing import compare_curves, log_scale, rows_of, seeds_and_interval, yours
+from kdbook.show.drawing import compare_curves, log_axis, log_scale, rows_of, seeds_and_interval, yours
 from kdbook.show.figures import figure
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER
 
@@ -20,10 +20,7 @@ CURVES = {
 def calls_axis(axes, table) -> None:
     """A logarithmic axis of calls with those that were made."""
     ticks = sorted(table.calls.unique())
-    axes.set_xscale("log")
-    axes.set_xticks(ticks, [f"{t:,}" for t in ticks])
-    axes.minorticks_off()
-    axes.set_xlabel("calls of the teacher")
+    log_axis(axes, ticks, "calls of the teacher", [f"{t:,}" for t in ticks])
 
 
 @figure("api_calls", chapter="09")
@@ -39,7 +36,7 @@ def calls(reference, mine=None) -> Figure:
         own = mine if arm in ("samples", "full") else None
         look = {"mark": mark, "label": label, "own_label": "yours (quick)" if arm == "full" else None}
         compare_curves(axes, {"arm": arm}, reference, own, "calls", "kl", colour, **look)
-    calls_axis(axes, reference if mine is None else reference)
+    calls_axis(axes, reference)
     log_scale(axes)
     axes.set(title="What an answer is worth", ylabel="KL(truth || student), nats a completion")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -1,16 +1,14 @@
 """Figures of bert_sizes: what BERT's students weigh, and how fast they are by batch and length."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
 
 from kdbook.experiments.bert_sizes import BASE, MODELS, PUBLISHED_MILLIONS, PUBLISHED_SPEED, SETTINGS
 from kdbook.lab.intervals import t_interval
-from kdbook.show.drawing import log_scale, published, seeds_and_interval, yours
+from kdbook.show.drawing import log_axis, log_scale, means_and_intervals, published, seeds_and_interval, yours
 from kdbook.show.figures import figure
-from kdbook.show.style import HARD, PUBLISHED, SOFT, SOFT_SHIFTED, TEACHER, YOURS
+from kdbook.show.style import HARD, PUBLISHED, SOFT, SOFT_SHIFTED, TEACHER
 
 STUDENTS = [name for name in MODELS if name != BASE]
 BATCH_SIZES, LENGTHS = SETTINGS["full"]["batch_sizes"], SETTINGS["full"]["lengths"]
@@ -67,12 +65,9 @@ def sizes(reference, mine=None) -> Figure:
     left.legend(loc="lower right")
     for name in MODELS:
         _speed_at_size(right, reference, mine, name, float(counted.parameters[name]))
-    right.set_xscale("log")
-    right.xaxis.set_major_formatter(ScalarFormatter())
-    right.set_xticks([10, 20, 50, 100], ["10", "20", "50", "100"])
-    right.minorticks_off()
+    log_axis(right, (10, 20, 50, 100), "millions of parameters")
     log_scale(right)
-    right.set(xlim=(10, 160), xlabel="millions of parameters", ylabel="times as fast as BERT-base")
+    right.set(xlim=(10, 160), ylabel="times as fast as BERT-base")
     right.set_title(f"Speed: one text of {ONE_TEXT['tokens']} tokens")
     right.legend(loc="upper right", fontsize=9)
     return fig
@@ -91,10 +86,7 @@ def _speed_at_size(axes: Axes, reference, mine, name: str, millions: float) -> N
     axes.annotate(name, (millions, mean), xytext=(7, -3), textcoords="offset points", fontsize=9)
     if mine is not None and len(own := times_as(mine, name, 1, int(mine.tokens.min()))) and not first:
         label = f"yours ({mine.tokens.min():g} tokens)" if name == STUDENTS[0] else None
-        axes.scatter(
-            np.full(len(own), millions * 1.04), own, marker="D", s=30, facecolors="none", edgecolors=YOURS, lw=1.6,
-            label=label,
-        )  # fmt: skip
+        yours(axes, millions * 1.04, own, label, beside=0)
 
 
 @figure("bert_speed_by_batch_and_length", chapter="08")
@@ -112,21 +104,17 @@ def by_batch_and_length(reference, mine=None) -> Figure:
         axes.plot(LENGTHS, operations, "--", color="#999999", label="operations, times fewer")
         axes.axhline(PUBLISHED_SPEED[name], ls=":", color=PUBLISHED, label="published, other machines")
         for batch_size, colour in BATCH_COLOURS.items():
-            found = [t_interval(times_as(reference, name, batch_size, tokens)) for tokens in LENGTHS]
-            axes.plot(LENGTHS, [m for m, _, _ in found], "o-", ms=4, color=colour, label=f"batch {batch_size}")
-            for tokens, (_, low, high) in zip(LENGTHS, found, strict=True):
-                axes.plot([tokens, tokens], [low, high], color=colour, lw=1.2)
+            found = {tokens: times_as(reference, name, batch_size, tokens) for tokens in LENGTHS}
+            means_and_intervals(axes, found, colour, label=f"batch {batch_size}")
             if mine is not None:
                 own = [(tokens, v) for tokens in LENGTHS for v in times_as(mine, name, batch_size, tokens)]
                 axes.scatter(
                     *zip(*own, strict=True) if own else ((), ()), marker="D", s=26, facecolors="none",
                     edgecolors=colour, label="yours, same colours" if own and batch_size == 1 else None,
                 )  # fmt: skip
-        axes.set_xscale("log")
-        axes.set_xticks(LENGTHS, [str(n) for n in LENGTHS])
-        axes.minorticks_off()
+        log_axis(axes, LENGTHS, "tokens a text")
         log_scale(axes)
-        axes.set(title=name, xlabel="tokens a text")
+        axes.set_title(name)
     panels[0].set_ylabel("times as fast as BERT-base")
     panels[0].legend(fontsize=8)
     return fig

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.capacity_gap import LARGEST, WIDTHS
-from kdbook.show.drawing import compare_arms, compare_curves, rows_of, yours
+from kdbook.show.drawing import compare_arms, compare_curves, log_axis, rows_of, yours
 from kdbook.show.figures import figure
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER
 
@@ -79,10 +79,7 @@ def softness(reference, mine=None) -> Figure:
         compare_curves(right, {"temperature": temperature}, rows, None, "told_by", "test_errors", colour, **look)
     right.axhline(rows_of(reference, {"arm": "hard"}).test_errors.mean(), color=HARD, lw=1.2, label="student of labels")
     for axes in (left, right):
-        axes.set_xscale("log")
-        axes.set_xticks(WIDTHS, [str(w) for w in WIDTHS])
-        axes.minorticks_off()
-        axes.set_xlabel("units a layer of the teacher (log scale)")
+        log_axis(axes, WIDTHS, "units a layer of the teacher (log scale)")
         axes.legend(fontsize=8)
     left.set(title="Softness of the targets", ylabel="mean entropy, bits", ylim=(0, None))
     right.set(title="Test errors of 10,000", ylabel="wrong answers")

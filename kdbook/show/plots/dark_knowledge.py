@@ -8,7 +8,7 @@ from scipy.spatial.distance import squareform
 from scipy.special import softmax
 
 from kdbook.experiments.dark_knowledge import STUDENTS, TEMPERATURES
-from kdbook.show.drawing import compare_arms
+from kdbook.show.drawing import compare_arms, temperature_axis
 from kdbook.show.figures import figure
 from kdbook.show.style import ARM_COLOURS, HARD, SOFT, TEACHER, YOURS
 
@@ -134,10 +134,8 @@ def information(reference, mine=None) -> Figure:
             axes.plot(
                 TEMPERATURES, _by_temperature(mine, column), "D--", color=colour, mfc="none", label=f"{label}, yours"
             )
-    axes.set_xscale("log")
-    axes.set_xticks(TEMPERATURES, [f"{t:g}" for t in TEMPERATURES])
-    axes.minorticks_off()
-    axes.set(title="Bits in the teacher's answer, test images", xlabel="temperature T", ylabel="bits")
+    temperature_axis(axes, TEMPERATURES)
+    axes.set(title="Bits in the teacher's answer, test images", ylabel="bits")
     axes.legend(fontsize=8)
     return fig
 
@@ -158,14 +156,7 @@ def gradient_variance(reference, mine=None) -> Figure:
         )
         hard = _by_temperature(table, "gradient_variance_hard")
         axes.plot(TEMPERATURES, hard, style[1:], color=HARD, label=f"hard labels{who}")
-    axes.set_xscale("log")
-    axes.set_xticks(TEMPERATURES, [f"{t:g}" for t in TEMPERATURES])
-    axes.minorticks_off()
-    axes.set(
-        title="Noise of the gradient between images",
-        xlabel="temperature T",
-        ylabel="variance / squared mean",
-        ylim=(0, None),
-    )
+    temperature_axis(axes, TEMPERATURES)
+    axes.set(title="Noise of the gradient between images", ylabel="variance / squared mean", ylim=(0, None))
     axes.legend()
     return fig

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from kdbook.experiments.distilled_models import FAMILIES
-from kdbook.show.drawing import temperature_axis
+from kdbook.show.drawing import log_axis
 from kdbook.show.figures import figure
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER
 
@@ -43,8 +43,7 @@ def ratios(reference, mine=None) -> Figure:
                 axes.scatter(rows.size_ratio, rows[column], **look)
             axes.scatter([], [], s=34, color=colour, label=name)
         axes.axhline(100, color=TEACHER, lw=1.2)
-        temperature_axis(axes, RATIOS)
-        axes.set_xlabel("teacher's parameters / student's parameters (log scale)")
+        log_axis(axes, RATIOS, "teacher's parameters / student's parameters (log scale)")
     panels[0].set(title="Score of the distilled student", ylabel="% of the teacher's score")
     panels[1].set(title="Where a baseline was published", ylabel="% of the gap to the teacher closed", ylim=(0, 105))
     panels[0].legend(fontsize=8, loc="lower left", title="learned from (hollow: not read in full)", title_fontsize=8)

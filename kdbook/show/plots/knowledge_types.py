@@ -16,12 +16,12 @@ SEEN = {"teacher": "teacher", "hard": "hard labels", "kd": "KD", "at": "AT", "sp
 CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
 
 
-def _points(axes, at, values, colour, face=None) -> None:
+def _points(axes, at, values, colour) -> None:
     """Seeds as dots and their mean with its 95 % interval, along a horizontal line."""
     mean, low, high = t_interval(values)
     axes.plot([low, high], [at, at], color=colour, lw=1.5)
     axes.scatter(values, np.full(len(values), at), s=10, color=colour, alpha=0.4)
-    axes.scatter([mean], [at], s=42, color=colour, facecolor=face or colour, zorder=3)
+    axes.scatter([mean], [at], s=42, color=colour, zorder=3)
 
 
 @figure("knowledge_types", chapter="04")

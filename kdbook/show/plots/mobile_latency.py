@@ -4,8 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kdbook.experiments.mobile_latency import BATCH_SIZES
-from kdbook.lab import t_interval
-from kdbook.show.drawing import seeds_and_interval, yours
+from kdbook.show.drawing import log_axis, means_and_intervals, seeds_and_interval, yours
 from kdbook.show.figures import figure
 from kdbook.show.plots.mobile_vision import NETS
 from kdbook.show.style import CONTROL, SOFT, SOFT_SHIFTED
@@ -42,21 +41,17 @@ def by_batch(reference, mine=None) -> Figure:
     for axes, (arm, colour) in zip(panels, OTHERS.items(), strict=True):
         fewer = [times_as(reference, arm, n, "multiply_adds").iloc[0] for n in BATCH_SIZES]
         axes.plot(BATCH_SIZES, fewer, "--", color="#999999", label="multiply-adds, times fewer")
-        found = [t_interval(times_as(reference, arm, n)) for n in BATCH_SIZES]
-        axes.plot(BATCH_SIZES, [mean for mean, _, _ in found], "o-", ms=4, color=colour, label="times as fast")
-        for n, (_, low, high) in zip(BATCH_SIZES, found, strict=True):
-            axes.plot([n, n], [low, high], color=colour, lw=1.2)
+        found = {n: times_as(reference, arm, n) for n in BATCH_SIZES}
+        means_and_intervals(axes, found, colour, label="times as fast")
         if mine is not None:
             own = [(n, value) for n in BATCH_SIZES for value in times_as(mine, arm, n)]
             axes.scatter(*zip(*own, strict=True), marker="D", s=26, facecolors="none", edgecolors=colour, label="yours")
         axes.axhline(1, color="#999999", lw=0.8)
-        axes.set_xscale("log")
-        axes.set_xticks(BATCH_SIZES, [str(n) for n in BATCH_SIZES])
-        axes.minorticks_off()
+        log_axis(axes, BATCH_SIZES, "images at once")
         axes.set_yscale("log")
         axes.set_yticks([0.5, 1, 2, 5, 10], ["0.5", "1", "2", "5", "10"])
         axes.minorticks_off()
-        axes.set(title=NETS[arm], xlabel="images at once")
+        axes.set_title(NETS[arm])
     panels[0].set_ylabel("the ResNet = 1")
     panels[0].legend(fontsize=8, loc="upper right")
     return fig

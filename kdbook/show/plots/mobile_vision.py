@@ -1,15 +1,15 @@
 """Figures of mobile_vision: how near students come, what share of the gap they close, and what accuracy costs."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from kdbook.experiments.mobile_vision import PUBLISHED, SIZES, TEACHERS
 from kdbook.lab import load, t_interval
+from kdbook.show.drawing import log_axis, yours
 from kdbook.show.figures import figure
-from kdbook.show.style import HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
+from kdbook.show.style import HARD, SOFT, SOFT_SHIFTED, TEACHER
 from kdbook.show.style import PUBLISHED as BLACK
 
 TAUGHT = {"resnet": ("taught by ResNet", SOFT), "efficientnet": ("taught by EfficientNet", SOFT_SHIFTED)}
@@ -64,11 +64,9 @@ def gap(reference, mine=None) -> Figure:
                 if mine is not None:
                     ratio, *own = against_teacher(mine, size, taught)
                     first = size == SIZES[0] and taught == "resnet"
-                    _own(axes, ratio, own[column], "yours (quick: smaller nets)" if first else None)
-        axes.set_xscale("log")
-        axes.set_xticks([2, 4, 10, 20, 40], ["2", "4", "10", "20", "40"])
-        axes.minorticks_off()
-        axes.set(xlim=(2, 80), xlabel="times smaller than the teacher")
+                    yours(axes, ratio, own[column], "yours (quick: smaller nets)" if first else None, beside=0)
+        log_axis(axes, (2, 4, 10, 20, 40), "times smaller than the teacher")
+        axes.set_xlim(2, 80)
     left.axhline(0, color="#999999", lw=1)
     right.axhspan(100, 105, color="#999999", alpha=0.2, lw=0)
     left.set(title="How near to the teacher?", ylabel="points of accuracy below it")
@@ -90,12 +88,6 @@ def _interval(axes: Axes, x: float, values, colour: str, label: str | None) -> N
     mean, low, high = t_interval(values)
     axes.plot([x, x], [low, high], color=colour, lw=1.5)
     axes.scatter([x], [mean], s=45, color=colour, zorder=3, label=label)
-
-
-def _own(axes: Axes, x: float, values, label: str | None) -> None:
-    axes.scatter(
-        np.full(len(values), x), values, marker="D", s=30, facecolors="none", edgecolors=YOURS, lw=1.6, label=label
-    )
 
 
 @figure("mobile_accuracy", chapter="07")
@@ -122,7 +114,7 @@ def accuracy(reference, mine=None) -> Figure:
                 )  # fmt: skip
             if mine is not None and column:
                 own = mine[mine.arm == arm]
-                _own(axes, own[column].iloc[0] / unit, 100 - own.test_errors / 100, None)
+                yours(axes, own[column].iloc[0] / unit, 100 - own.test_errors / 100, None, beside=0)
         axes.set_xscale("log")
         axes.margins(x=0.2, y=0.2)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -131,7 +123,7 @@ def accuracy(reference, mine=None) -> Figure:
     for colour, label in ((TEACHER, "teachers"), (HARD, "hard labels"), *((c, n) for n, c in TAUGHT.values())):
         panels[0].scatter([], [], s=45, color=colour, label=label)
     if mine is not None:
-        _own(panels[0], 0, [], "yours (quick)")
+        yours(panels[0], 0, [], "yours (quick)", beside=0)
     panels[0].legend(fontsize=8, loc="lower right")
     panels[0].set(ylabel="right answers, %", xlabel="thousands of parameters", title="Weights")
     panels[1].set(xlabel="millions of multiply-adds for one image", title="Operations")

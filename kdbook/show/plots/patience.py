@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from kdbook.data import load_images
 from kdbook.experiments.patience import ARMS, DATA, PUBLISHED, PUBLISHED_TEACHER, TIMES, WEIGHTS, mixtures
-from kdbook.show.drawing import curve, log_scale, published
+from kdbook.show.drawing import curve, log_axis, log_scale, published
 from kdbook.show.figures import figure
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
 
@@ -35,7 +35,7 @@ def patience(reference, mine=None) -> Figure:
     left.plot(list(PUBLISHED), list(PUBLISHED.values()), "-", color="#999999", lw=1)
     published(left, list(PUBLISHED), list(PUBLISHED.values()), "published, the full recipe")
     left.axhline(PUBLISHED_TEACHER, color=TEACHER, ls="--", label="teacher")
-    epochs = {"full": sorted(reference.epochs[reference.arm != "teacher"].unique())}
+    epochs = sorted(reference.epochs[reference.arm != "teacher"].unique())
     for axes, column in ((middle, "right"), (right, "mean_kl")):
         for arm in ARMS:
             label, colour, mark = LABELS[arm]
@@ -46,16 +46,11 @@ def patience(reference, mine=None) -> Figure:
                 own = own.assign(right=100 - own.test_errors / 100)
                 told = "yours (quick)" if arm == "mixup" else None
                 curve(axes, own, "times", column, YOURS, f"{mark[0]}:", told, interval=False)
-        axes.set_xscale("log")
-        axes.set_xticks(TIMES, [f"{e:g}" for e in epochs["full"]])
-        axes.minorticks_off()
-        axes.set_xlabel("epochs")
+        log_axis(axes, TIMES, "epochs", [f"{e:g}" for e in epochs])
     teacher = reference[reference.arm == "teacher"]
     middle.axhline(100 - teacher.test_errors.mean() / 100, color=TEACHER, ls="--", label="teacher")
-    left.set_xscale("log")
-    left.set_xticks(list(PUBLISHED), [str(e) for e in PUBLISHED])
-    left.minorticks_off()
-    left.set(title="Published: ResNet-50, ImageNet", xlabel="epochs", ylabel="right answers, %")
+    log_axis(left, list(PUBLISHED), "epochs")
+    left.set(title="Published: ResNet-50, ImageNet", ylabel="right answers, %")
     middle.set(title="Here: a tenth of the teacher, Fashion-MNIST", ylabel="right answers, %")
     right.set(title="Distance from the teacher", ylabel="KL(teacher || student), nats")
     log_scale(right)

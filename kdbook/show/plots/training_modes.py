@@ -14,7 +14,7 @@ from kdbook.data.images import Split
 from kdbook.experiments.training_modes import ARMS, SIZES
 from kdbook.lab.intervals import t_interval
 from kdbook.models import MLP, EarlyExits
-from kdbook.show.drawing import seeds_and_interval, yours
+from kdbook.show.drawing import log_axis, seeds_and_interval, yours
 from kdbook.show.figures import figure
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
 from kdbook.training import Batch, CachedTeacher, modes
@@ -206,10 +206,9 @@ def compute(reference, mine=None) -> Figure:
             crowded = means.total.between(1.05 * total, 1.3 * total).any()
             look = {"xytext": (-7, -3), "ha": "right"} if crowded else {"xytext": (7, -3)}
             axes.annotate(name, (min(total, edge), height), textcoords="offset points", fontsize=8, **look)
-    axes.set(xscale="log", xlim=(0.62, 2.1 * edge), xlabel="all multiply-adds / those of the student alone (log scale)")
-    axes.set_xticks([1, 2, 4, 8], ["1", "2", "4", "8"])
-    axes.minorticks_off()
+    log_axis(axes, (1, 2, 4, 8), "all multiply-adds / those of the student alone (log scale)")
     axes.set(title="Errors by all the compute that was needed", ylabel="test errors of 10,000, mean of seeds")
+    axes.set_xlim(0.62, 2.1 * edge)
     axes.legend(fontsize=8)
     return fig
 
