@@ -199,9 +199,10 @@ show_figure("vocabulary_true_share", vocabulary, my_vocabulary)
 
 # %% [markdown]
 # With one vocabulary, soft targets halve what labels leave to be learned. Across two, the bytes keep a part of that for byte pairs, and
-# nothing that could be seen for letters, perhaps because most letters of a word are certain anyhow. Sorted probabilities do neither good nor harm here. Validation sentences gave them a small weight, 0.03 where labels have 1, since more made
-# them worse: they pull the student towards how *sure* the teacher is at a place which, in other tokens, is another place. And the teacher's
-# texts instead of true ones cost bits a byte, since its mistakes are learned as well; who spells writes a little more truth from them.
+# nothing that could be seen for letters, perhaps because most letters of a word are certain anyhow. Sorted probabilities do neither good
+# nor harm here. Validation sentences gave them a small weight, 0.03 where labels have 1, since more made them worse: they pull the
+# student towards how *sure* the teacher is at a place which, in other tokens, is another place. And the teacher's texts instead of true
+# ones cost bits a byte, since its mistakes are learned as well; who spells writes a little more truth from them.
 #
 # This is a second run. In a first one, on the same test sentences, all weights were 1 and students trained half as long: there sorted
 # probabilities did harm, and letters were hardly learned at all.
@@ -858,7 +859,8 @@ show_ledger("09", output_folder(PROFILE))
 # %% [markdown]
 # ## What surprised us
 #
-# - Another vocabulary does not rule a teacher out, and is hard to profit from: probabilities aligned by bytes kept a part of the gain, for byte pairs only.
+# - Another vocabulary does not rule a teacher out, and is hard to profit from: probabilities aligned by bytes kept a part of the gain,
+#   for byte pairs only.
 # - What an API shows matters while calls are few. From some hundreds of calls on, five log-probabilities a token are hardly better than
 #   none, and to take what is not told as zero is worse than to ask for less.
 # - The likeliest texts make a student that is right when it is greedy and poor as a model of the language: the published pattern.
