@@ -34,7 +34,7 @@ RERUN = False
 from kdbook.lab import describe_run, load, output_folder, run
 from kdbook.show import picture_slider, show_figure, show_ledger
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 100})
+describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 104})
 
 # %% [markdown]
 # ## Speech

@@ -32,7 +32,7 @@ RERUN = False
 from kdbook.lab import describe_run, load, output_folder, run
 from kdbook.show import picture_slider, show_figure, show_ledger
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 166})
+describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 74})
 
 # %% [markdown]
 # In 2019 two papers made BERT small enough for a phone. DistilBERT (Sanh et al.) went from 110 to 66 million parameters by

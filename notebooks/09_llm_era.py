@@ -33,7 +33,7 @@ RERUN = False
 from kdbook.lab import describe_run, load, output_folder, run
 from kdbook.show import picture_slider, show_figure, show_ledger
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 117})
+describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 118})
 
 # %% [markdown]
 # So far the student was asked for a class, or for a hidden word. A large language model writes, one token after another, and its
@@ -585,9 +585,8 @@ print(f"the teacher's fifty likeliest tokens hold {real_teacher.told.max():.1f} 
 said.style.format("{:.2f}", na_rep="").format("{:,.0f}", subset="parameters")
 
 # %% [markdown]
-# From so few sentences neither student learns to write; told the probabilities, it comes clearly nearer. There are only two seeds, and speeds
-# were taken on a busy machine: read the ratio of teacher and student, not the level. The teacher's loss is a lower bound, since a token that is
-# not among its fifty counts as the fiftieth.
+# From so few sentences neither student learns to write; told the probabilities, it comes clearly nearer. There are only three seeds. The
+# teacher's loss is a lower bound, since a token that is not among its fifty counts as the fiftieth.
 
 # %% [markdown]
 # ## Drafts: distilled models for speculative decoding

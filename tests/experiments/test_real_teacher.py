@@ -105,7 +105,7 @@ def test_things_are_asked_in_batches_of_equal_length(monkeypatch):
 
 def test_both_students_of_a_seed_begin_alike_and_read_the_same():
     pairs = [t for t in trials("full") if t.needs]
-    assert [(t.arm, t.seed) for t in pairs] == [(arm, s) for s in range(2) for arm in ("sequence", "logits")]
+    assert [(t.arm, t.seed) for t in pairs] == [(arm, s) for s in range(3) for arm in ("sequence", "logits")]
     assert len({t.needs[0].id for t in pairs}) == 1
 
 
