@@ -137,8 +137,8 @@ BOUNDS = {"text": 800, "generation": 600, "speech": 320, "vision": 100}
 OWN = {f"kdbook.{name}" for names in MEDIA.values() for name in names}
 
 
-def test_what_all_chapters_share_has_fewer_than_3550_lines_of_code():
-    assert 1000 < sum(code_lines(MODULES[name]) for name in MODULES.keys() - CONTENT - OWN) < 3550
+def test_what_all_chapters_share_has_fewer_than_3560_lines_of_code():
+    assert 1000 < sum(code_lines(MODULES[name]) for name in MODULES.keys() - CONTENT - OWN) < 3560
 
 
 @pytest.mark.parametrize("medium", MEDIA)

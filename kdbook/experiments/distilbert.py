@@ -22,9 +22,8 @@ from kdbook.experiments.language import (
     seeded_bert,
     stored_bert,
     task_split,
-    train_stage,
-    weights,
 )
+from kdbook.experiments.nets import train_stage, weights
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.models import count_parameters
 from kdbook.training import CachedTeacher, Distillation, HardLabels

@@ -24,7 +24,7 @@ from kdbook.experiments.generation import (
     true_share,
     world,
 )
-from kdbook.experiments.language import weights
+from kdbook.experiments.nets import weights
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.gpt import GPT
 from kdbook.losses.checks import kl_rows

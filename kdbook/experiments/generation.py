@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from kdbook.data.wordpiece import Tokens
 from kdbook.data.world import BOS, DEAD, EOS, World, make_world
-from kdbook.experiments.language import train_stage
+from kdbook.experiments.nets import train_stage
 from kdbook.experiments.trial import Tools, Trial
 from kdbook.gpt import GPT
 from kdbook.training.generation import TeacherForced, labels, log_probs, sample

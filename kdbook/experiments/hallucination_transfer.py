@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kdbook.data.world import EOS, World, make_world
 from kdbook.experiments.generation import seeded_gpt, starts, stored_gpt, train_students
-from kdbook.experiments.language import weights
+from kdbook.experiments.nets import weights
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.gpt import GPT
 from kdbook.losses.sequence import token_kd

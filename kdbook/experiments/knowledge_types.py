@@ -233,8 +233,8 @@ def train_student(trial: Trial, tools: Tools) -> nn.Module:
         train(trial, split, objective, tools, model)
     else:
         hints = replace(objective, alone=True)
-        train(trial, split, hints, tools, model, epochs=s["hint_epochs"], stage="hints")
-        train(trial, split, response, tools, model, epochs=s["epochs"] - s["hint_epochs"])
+        train(trial, split, hints, tools, model, settings={**s, "epochs": s["hint_epochs"]}, stage="hints")
+        train(trial, split, response, tools, model, settings={**s, "epochs": s["epochs"] - s["hint_epochs"]})
     return model.student.eval()
 
 

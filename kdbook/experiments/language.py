@@ -1,17 +1,16 @@
-"""Steps that the experiments with language models share: build, store, train and score them."""
+"""Steps that the experiments with language models share: build, read and score them."""
 
-import time
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from kdbook.bert import Bert
 from kdbook.data import tasks
-from kdbook.data.images import Split
 from kdbook.data.wordpiece import Tokens, encode, load_corpus
+from kdbook.experiments.nets import matmul_limit
 from kdbook.experiments.trial import Tools, Trial
-from kdbook.training import History, adam, fit, predict
+from kdbook.training import History, predict
 from kdbook.training.language import mask_tokens, masked_rows
 
 NET = ("kind", "layers", "width", "heads")
@@ -27,11 +26,6 @@ def seeded_bert(trial: Trial, task: tasks.Task | None = None, **changes) -> Bert
         return Bert(**{key: trial.settings[key] for key in NET if key in trial.settings} | changes, **asked)
 
 
-def weights(model: nn.Module) -> dict[str, Tensor]:
-    """A model's tensors, each with memory of its own: BERT's word predictor shares its embeddings."""
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
 def stored_bert(trial: Trial, tools: Tools, task: tasks.Task | None = None, prefix: str = "") -> Bert:
     """A needed trial's model; for a task a classifier, whose head is fresh unless it was stored."""
     model = seeded_bert(trial, task)
@@ -40,26 +34,6 @@ def stored_bert(trial: Trial, tools: Tools, task: tasks.Task | None = None, pref
     if unexpected or set(missing) - {"head.weight", "head.bias"}:
         raise ValueError(f"{trial.name} holds another model: {[*missing, *unexpected][:3]}")
     return model.to(tools.device).eval()
-
-
-def train_stage(
-    model: nn.Module, objective, split: Split, stage: str, settings: Mapping, trial: Trial, tools: Tools
-) -> History:
-    """Train with a stage's own `epochs`, `batch_size` and `lr` (Adam); last epoch, never the best."""
-    history = fit(
-        model,
-        objective,
-        split,
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        optimizer=adam(settings["lr"]),
-        seed=trial.seed,
-        device=tools.device,
-        checkpoint=tools.checkpoint(trial).with_stem(stage),
-        progress=tools.progress(trial),
-    )
-    model.eval()
-    return history
 
 
 def corpus(settings: Mapping, tools: Tools) -> Tokens:
@@ -108,17 +82,6 @@ def accuracy(model: nn.Module, split: Tokens) -> float:
 def score_rows(scores: Mapping[str, float]) -> list[dict]:
     """A row a task, and one for the macro average."""
     return [{"task": t, "score": s} for t, s in {**scores, "macro": tasks.macro(scores)}.items()]
-
-
-def matmul_limit(size: int = 768, seconds: float = 0.2) -> float:
-    """Multiply-adds a second of a square matrix product in this process: what training is to be measured by."""
-    a, count = torch.randn(size, size), 0
-    a @ a
-    began = time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        a @ a
-        count += 1
-    return count * size**3 / (time.perf_counter() - began)
 
 
 def pace(model: Bert, split: Tokens, history: History, share: float) -> dict:

@@ -1,6 +1,8 @@
 """Steps that many experiments share: build a trial's network, train it, read a stored one, score it on a test set."""
 
 import copy
+import time
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +99,8 @@ def train(
     model: nn.Module | None = None,
     watch=None,
     *,
-    epochs: int | None = None,
+    settings: Mapping | None = None,
+    optimizer=None,
     stage: str = "checkpoint",
     seed: int | None = None,
 ) -> tuple[nn.Module, History]:
@@ -106,7 +109,7 @@ def train(
     Parameters
     ----------
     trial : Trial
-        Its settings hold `epochs`, `batch_size` and `lr`; SGD, or Adam for ``optimizer: adam``.
+        Its settings hold `epochs`, `batch_size` and `lr`.
     split : Split
         Training samples.
     objective : callable
@@ -117,8 +120,10 @@ def train(
         Default: the trial's own network, fresh. Nets of one list step together, and with SGD each as it would alone.
     watch : callable, optional
         Called with the model after every epoch; such a training is not checkpointed, as what `watch` saw would be lost.
-    epochs : int, optional
-        Of one of several stages; default: all that the trial's settings allow.
+    settings : mapping, optional
+        `epochs`, `batch_size` and `lr` of one of several stages; default: the trial's.
+    optimizer : callable, optional
+        As for `fit`; default: SGD, or Adam for ``optimizer: adam``.
     stage : str
         Name of the checkpoint, another for each stage.
     seed : int, optional
@@ -130,9 +135,10 @@ def train(
     history : History
     """
     model = seeded_network(trial) if model is None else model
-    show, s = tools.progress(trial), trial.settings
-    adaptive = s.get("optimizer") == "adam"
-    optimizer = adam(s["lr"]) if adaptive else sgd(s["lr"], weight_decay=s.get("weight_decay", 0.0))
+    show, s = tools.progress(trial), settings or trial.settings
+    if optimizer is None:
+        adaptive = s.get("optimizer") == "adam"
+        optimizer = adam(s["lr"]) if adaptive else sgd(s["lr"], weight_decay=s.get("weight_decay", 0.0))
 
     def progress(epoch: int, epochs: int) -> None:
         if watch:
@@ -143,7 +149,7 @@ def train(
         model,
         objective,
         split,
-        epochs=epochs or s["epochs"],
+        epochs=s["epochs"],
         batch_size=s["batch_size"],
         optimizer=optimizer,
         seed=trial.seed if seed is None else seed,
@@ -152,6 +158,19 @@ def train(
         progress=progress,
     )
     return model.eval(), history
+
+
+def train_stage(
+    model: nn.Module, objective, split: Split, stage: str, settings: Mapping, trial: Trial, tools: Tools
+) -> History:
+    """Train a language model with a stage's own `epochs`, `batch_size` and `lr` (Adam), by `train`."""
+    given = {"settings": settings, "optimizer": adam(settings["lr"]), "stage": stage}
+    return train(trial, split, objective, tools, model, **given)[1]
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """A model's tensors, each with memory of its own: BERT's word predictor shares its embeddings."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
 def one_view_each(split: Split) -> Tensor:
@@ -199,3 +218,14 @@ class BestEpoch:
         self.curve.append(self.score(model))
         if self.curve[-1] == max(self.curve):
             self.model, self.epoch = copy.deepcopy(model), len(self.curve)
+
+
+def matmul_limit(size: int = 768, seconds: float = 0.2) -> float:
+    """Multiply-adds a second of a square matrix product in this process: what training is to be measured by."""
+    a, count = torch.randn(size, size), 0
+    a @ a
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        a @ a
+        count += 1
+    return count * size**3 / (time.perf_counter() - began)

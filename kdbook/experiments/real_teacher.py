@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from kdbook.experiments.generation import as_split, seeded_gpt
-from kdbook.experiments.language import train_stage
+from kdbook.experiments.nets import train_stage
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.losses import hard_loss
 from kdbook.losses.sequence import sparse_kl, token_mean

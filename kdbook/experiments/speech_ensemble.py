@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from kdbook.data.speech import CONTEXT, MEL, SILENCE, STATES, Frames, Utterances, load_digits
-from kdbook.experiments.language import matmul_limit
-from kdbook.experiments.nets import network, stored_network, train
+from kdbook.experiments.nets import matmul_limit, network, stored_network, train
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.experiments.word_loop import WordLoop, word_errors
 from kdbook.models import MLP, count_parameters

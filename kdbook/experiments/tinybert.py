@@ -16,16 +16,8 @@ from kdbook.data import tasks
 from kdbook.data.wordpiece import MASK, Tokens, load_corpus
 from kdbook.experiments import distilbert
 from kdbook.experiments.distilbert import MASKED
-from kdbook.experiments.language import (
-    TEST,
-    accuracy,
-    corpus,
-    score_rows,
-    seeded_bert,
-    stored_bert,
-    task_split,
-    train_stage,
-)
+from kdbook.experiments.language import TEST, accuracy, corpus, score_rows, seeded_bert, stored_bert, task_split
+from kdbook.experiments.nets import train_stage
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.losses.transformer import layer_map
 from kdbook.models import count_parameters

@@ -18,7 +18,7 @@ from kdbook.data.glosses import padded
 from kdbook.data.vocabularies import Vocabulary, byte_pairs, characters
 from kdbook.data.world import DEAD, World
 from kdbook.experiments.generation import TEST, seeded_gpt, starts, stored_gpt, train_students, world
-from kdbook.experiments.language import weights
+from kdbook.experiments.nets import weights
 from kdbook.experiments.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.gpt import GPT
 from kdbook.losses.sequence import token_kd, token_mean, universal_logit_distillation

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from kdbook.bert import Bert
 from kdbook.data import tasks
 from kdbook.data.wordpiece import MASK, Tokens, load_corpus, tokenizer
-from kdbook.experiments import distilbert, language, tinybert
+from kdbook.experiments import distilbert, language, nets, tinybert
 from kdbook.experiments.distilbert import STUDENTS, TASKS, blanks, trials
 from kdbook.experiments.tinybert import ARMS, AUGMENTED, augmented, recipe
 from kdbook.lab import Store
@@ -101,7 +101,7 @@ def test_accuracy_does_not_depend_on_the_order_of_texts(tools):
 
 def test_a_stored_model_of_another_shape_is_named(tools, small):
     first = distilbert.teacher("quick", 0)
-    Store.write(tools.store, first, {}, {"seconds": 0}, tensors=language.weights(Bert(layers=1, **NET)))
+    Store.write(tools.store, first, {}, {"seconds": 0}, tensors=nets.weights(Bert(layers=1, **NET)))
     with pytest.raises(ValueError, match="distilbert/teacher-0-.* holds another model: \\['net.bert"):
         language.stored_bert(first, tools)
 
