@@ -115,8 +115,9 @@ class Bert(nn.Module):
     def pooled(self, x: Tensor, last: Tensor) -> Tensor:
         """What the classifier reads of the last hidden states (B, N, D): the mean over all tokens (B, D).
 
-        Of a pair it reads (B, 4 D): the means u and v over each text's words, |u - v| and u v, as Conneau et al. (2017,
-        InferSent, section 3.1) do for two sentences. So it is told to compare, which a few thousand pairs do not teach.
+        Of a pair it reads (B, 4 D): the means u and v over each text's words, ``|u - v|`` and u v, as Conneau et al.
+        (2017, InferSent, section 3.1) do for two sentences. So it is told to compare, which a few thousand pairs do not
+        teach.
         """
         if not self.pair:
             return _mean(last, x > 0)

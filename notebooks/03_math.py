@@ -78,10 +78,11 @@ show_picture(
     f"{rising} of the others are higher at T = 100 than at T = {temperatures[20]:.1f}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "-"}
 # Look at the lines below: **most probabilities rise** with $T$. They sum to 1 at every temperature. Keep this picture in mind
 # for equation 2.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Equation 2: the soft loss
 #
 # $$ L_\text{soft} = T^2\, \mathrm{KL}(p \,\|\, q) = T^2 \sum_i p_i \log\frac{p_i}{q_i} $$
@@ -112,13 +113,14 @@ show_picture(
 )
 print(f"T^2 KL = {float(soft_loss(z[at], v[at], T)):.3f} nats")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "-"}
 # A class counts by the teacher's $p_i$ times by how much the student differs. Single classes may count negative; the sum
 # never does, and it is 0 only for $q = p$.
 #
 # Three mistakes hide in this one line in code that is in use: the mean over rows *and classes* in place of rows (ten times
 # too small for ten classes), the two arguments of KL exchanged, and the factor $T^2$ left out. Exercise 1 finds them.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Equation 3: the mixture
 #
 # $$ L = \alpha\, L_\text{soft} + (1 - \alpha)\, \mathrm{CE}(y, z) $$
@@ -156,9 +158,10 @@ def alpha_alt(alpha):
 
 picture_slider("alpha", list(ALPHAS), draw_alpha, alt=alpha_alt, start=4)
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # Chapter 02 draws the same for fewer labels, with intervals.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The gradient, and why T squared
 #
 # For one row, $\partial\, \mathrm{KL}(p\,\|\,q) / \partial z_i = (q_i - p_i)/T$. The derivation is three lines:
