@@ -663,7 +663,7 @@ Markdown(f"""
   {min(grid["MobileBERT"]):.1f} to {max(grid["MobileBERT"]):.1f} times.
 - **Two models of one size differ in speed**: MobileBERT and MiniLM-L6 have about as many parameters; for one text of 128 tokens
   MobileBERT is {speed_up("MobileBERT", 1, 128):.1f} times as fast as BERT-base and MiniLM-L6 {speed_up("MiniLM-L6", 1, 128):.1f} times.
-- **The clock was not ours alone**: while timing, the processors were ours for {bert_sizes.cpu_share.median():.0f} % of the time (median).
+- **Was the clock ours alone?** While timing, the processors were ours for {bert_sizes.cpu_share.median():.0f} % of the time (median).
 """)
 
 # %% [markdown]
