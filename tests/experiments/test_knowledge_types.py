@@ -12,7 +12,7 @@ from kdbook.lab import load
 from kdbook.models import MLP, ConvNet, count_parameters
 from kdbook.training import Batch, CachedTeacher
 
-SMALL = {"samples": 100, "batch_size": 50, "epochs": 2}
+SMALL = {"samples": 100, "batch_size": 50, "epochs": 3}  # one more than the longest first stage
 
 
 @pytest.fixture
