@@ -83,7 +83,7 @@ def test_the_live_temperature_slider_shows_the_entropy_that_python_computes(lab,
     shutil.copy(NOTEBOOKS / "02_temperature.ipynb", folder)
     page, watch = open_page(address("02_temperature.ipynb"))
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60 * SECONDS)
-    await_idle(page, 90)
+    await_idle(page, 180)
     run_all(page)
     explorer = page.locator(".jp-OutputArea .widget-vbox", has=page.locator(".widget-text"))
     explorer.locator(".noUi-handle").wait_for(state="attached", timeout=600 * SECONDS)
@@ -112,11 +112,11 @@ def test_a_wrong_answer_gets_its_hint_and_a_right_one_passes(lab, open_page):
     nbformat.write(chapter, folder / "exercise.ipynb")
     page, watch = open_page(address("exercise.ipynb"))
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60 * SECONDS)
-    await_idle(page, 90)
+    await_idle(page, 180)
     for value, told in (("1.5", "count them"), ("2_395_210 / 1_276_810", "Right.")):
         page.click(".jp-Cell .cm-content")
         page.keyboard.press("Control+A")
         page.keyboard.insert_text(exercise.source.replace("my_ratio = ...", f"my_ratio = {value}"))
         page.keyboard.press("Control+Enter")
-        page.locator(".jp-OutputArea-output", has_text=told).wait_for(timeout=60 * SECONDS)
+        page.locator(".jp-OutputArea-output", has_text=told).wait_for(timeout=150 * SECONDS)
     assert watch.outside == []
