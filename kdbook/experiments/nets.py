@@ -71,13 +71,19 @@ def test_split(trial: Trial, tools: Tools) -> Split:
 
 def cached_teacher(teacher: Trial, split: Split, tools: Tools, layers: tuple[int, ...] = ()) -> CachedTeacher:
     """The stored teacher's logits for a split (and its orbit when the split is shifted), computed once a process."""
-    key = ("cached_teacher", teacher.id, split.views, len(split), int(split.index.sum()), layers)
+    key = ("cached_teacher", layers, *_asked(teacher, split))
     return tools.remember(key, lambda: CachedTeacher.of(stored_network(teacher, tools), split, layers))
 
 
 def teacher_answers(teacher: Trial, split: Split, tools: Tools) -> Tensor:
     """The stored teacher's logits for a test split, computed once a process for all its students."""
-    return tools.remember(("answers", teacher.id), lambda: predict(stored_network(teacher, tools), split).logits)
+    key = ("answers", *_asked(teacher, split))
+    return tools.remember(key, lambda: predict(stored_network(teacher, tools), split).logits)
+
+
+def _asked(teacher: Trial, split: Split) -> tuple:
+    """Who is asked about which images: what tells remembered answers apart."""
+    return teacher.id, split.views, len(split), int(split.index.sum())
 
 
 def objective_for(trial: Trial, split: Split, tools: Tools):
@@ -136,9 +142,7 @@ def train(
     """
     model = seeded_network(trial) if model is None else model
     show, s = tools.progress(trial), settings or trial.settings
-    if optimizer is None:
-        adaptive = s.get("optimizer") == "adam"
-        optimizer = adam(s["lr"]) if adaptive else sgd(s["lr"], weight_decay=s.get("weight_decay", 0.0))
+    own = adam(s["lr"]) if s.get("optimizer") == "adam" else sgd(s["lr"], weight_decay=s.get("weight_decay", 0.0))
 
     def progress(epoch: int, epochs: int) -> None:
         if watch:
@@ -151,7 +155,7 @@ def train(
         split,
         epochs=s["epochs"],
         batch_size=s["batch_size"],
-        optimizer=optimizer,
+        optimizer=optimizer or own,
         seed=trial.seed if seed is None else seed,
         device=tools.device,
         checkpoint=None if watch else tools.checkpoint(trial).with_stem(stage),
@@ -164,8 +168,8 @@ def train_stage(
     model: nn.Module, objective, split: Split, stage: str, settings: Mapping, trial: Trial, tools: Tools
 ) -> History:
     """Train a language model with a stage's own `epochs`, `batch_size` and `lr` (Adam), by `train`."""
-    given = {"settings": settings, "optimizer": adam(settings["lr"]), "stage": stage}
-    return train(trial, split, objective, tools, model, **given)[1]
+    optimizer = adam(settings["lr"])
+    return train(trial, split, objective, tools, model, settings=settings, optimizer=optimizer, stage=stage)[1]
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:

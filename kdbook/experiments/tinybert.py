@@ -3,9 +3,9 @@
 Jiao et al. 2020: a thin student matches its teacher's embeddings, attention scores and hidden states, first on general
 texts, then on augmented texts of a task, and last of all its predictions; it keeps 96.8 % of BERT's score on GLUE.
 Here a student of four layers, half as wide, learns from the BERT of four layers that `distilbert` pre-trains and
-fine-tunes; a student of two layers tries the layer maps, since only there have they a choice. All
-students of a seed see the same texts. The controls that the paper lacks: as many steps for every arm, with augmented
-texts or without, and for the same student trained without a teacher.
+fine-tunes; a student of two layers tries the layer maps, since only there have they a choice. All students of a seed
+see the same texts. The controls that the paper lacks: as many steps for every arm, with augmented texts or without, and
+for the same student trained without a teacher.
 """
 
 import torch

@@ -66,9 +66,9 @@ def await_server(server, address, log):
     pytest.fail(f"JupyterLab does not answer: {log.read_text()[-2000:]}")
 
 
-def await_idle(page, seconds):
+def await_idle(page):
     """Wait for the status bar: the notebook's own mark is idle before there is a kernel; a cell run then is lost."""
-    page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=seconds * SECONDS)
+    page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=180 * SECONDS)
 
 
 def run_all(page):
@@ -83,7 +83,7 @@ def test_the_live_temperature_slider_shows_the_entropy_that_python_computes(lab,
     shutil.copy(NOTEBOOKS / "02_temperature.ipynb", folder)
     page, watch = open_page(address("02_temperature.ipynb"))
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60 * SECONDS)
-    await_idle(page, 180)
+    await_idle(page)
     run_all(page)
     explorer = page.locator(".jp-OutputArea .widget-vbox", has=page.locator(".widget-text"))
     explorer.locator(".noUi-handle").wait_for(state="attached", timeout=600 * SECONDS)
@@ -112,7 +112,7 @@ def test_a_wrong_answer_gets_its_hint_and_a_right_one_passes(lab, open_page):
     nbformat.write(chapter, folder / "exercise.ipynb")
     page, watch = open_page(address("exercise.ipynb"))
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60 * SECONDS)
-    await_idle(page, 180)
+    await_idle(page)
     for value, told in (("1.5", "count them"), ("2_395_210 / 1_276_810", "Right.")):
         page.click(".jp-Cell .cm-content")
         page.keyboard.press("Control+A")

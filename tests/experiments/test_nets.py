@@ -89,6 +89,14 @@ def test_a_teacher_is_asked_once_for_each_split_and_its_shifts():
     assert tools.made == 3 and not torch.equal(other.logits, first.logits)
 
 
+def test_a_teacher_is_asked_again_about_other_images_only():
+    trial, tools = Trial("x", "teacher", 0, SETTINGS), Tools(nets.network(SETTINGS).state_dict())
+    test = load_images(part="test")
+    first, second = (nets.teacher_answers(trial, test.rows(slice(at, at + 20)), tools) for at in (0, 20))
+    assert nets.teacher_answers(trial, test.rows(slice(20)), tools) is first and tools.made == 2
+    assert not torch.equal(first, second)
+
+
 def test_a_temperature_among_the_settings_means_distillation():
     trial = Trial(
         "tuning", "a", 0, {**SETTINGS, "temperature": 3.0, "alpha": 0.7}, needs=(Trial("t", "b", 0, SETTINGS),)
