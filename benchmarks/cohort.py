@@ -8,7 +8,7 @@ import statistics
 import torch
 
 from kdbook.data import load_images
-from kdbook.models import MLP
+from kdbook.nets.vision import MLP
 from kdbook.training import CachedTeacher, Distillation, fit, sgd, stack
 
 SIZES = [784, 30, 30, 10]

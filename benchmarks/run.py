@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from kdbook.data import load_images
-from kdbook.models import MLP
+from kdbook.nets.vision import MLP
 from kdbook.training import CachedTeacher, Distillation, HardLabels, fit, sgd
 
 README = Path(__file__).parent / "README.md"

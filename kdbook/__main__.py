@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from kdbook.experiments import EXPERIMENTS, module
-from kdbook.experiments.trial import PROFILES
+from kdbook.lab import arms
+from kdbook.lab.trial import PROFILES
 
 profile_option = click.option("--profile", type=click.Choice(PROFILES), default="quick", show_default=True)
 
@@ -19,14 +19,14 @@ def cli():
 @cli.command("list")
 def list_():
     """The experiments, with the question that each answers and its number of trials."""
-    for name in EXPERIMENTS:
-        found = module(name)
+    for name in arms.names():
+        found = arms.question(name)
         counts = ", ".join(f"{profile} {len(found.trials(profile))}" for profile in PROFILES)
         click.echo(f"{name:26}{found.__doc__.splitlines()[0]}\n{'':26}trials: {counts}")
 
 
 @cli.command()
-@click.argument("experiment", type=click.Choice(EXPERIMENTS))
+@click.argument("experiment", type=click.Choice(arms.names()))
 @profile_option
 @click.option("--seeds", type=int, default=0, help="Number of seeds; 0 = the profile's own.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")

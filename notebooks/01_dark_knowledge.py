@@ -154,7 +154,7 @@ show_figure("missing_three_bias", missing, my_missing)
 import matplotlib.pyplot as plt
 import numpy as np
 
-from kdbook.experiments.missing_digit import BIASES
+from kdbook.book.missing_digit import BIASES
 from kdbook.show import picture_slider
 from kdbook.show.style import HARD, SOFT, TEACHER
 

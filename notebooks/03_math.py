@@ -129,7 +129,7 @@ print(f"T^2 KL = {float(soft_loss(z[at], v[at], T)):.3f} nats")
 # we checked uses it. Slide over what was measured at $T = 4$:
 
 # %% slideshow={"slide_type": "-"}
-from kdbook.experiments.alpha_sweep import ALPHAS
+from kdbook.book.alpha_sweep import ALPHAS
 
 alphas = load("alpha_sweep")
 every_label = alphas[alphas.labelled_share == 1].groupby(["width", "alpha"]).test_errors.mean().unstack(0)

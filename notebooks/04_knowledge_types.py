@@ -46,7 +46,7 @@ import numpy as np
 import torch
 
 from kdbook.data import load_images
-from kdbook.models import ConvNet, count_parameters
+from kdbook.nets.vision import ConvNet, count_parameters
 
 torch.manual_seed(0)
 teacher, student = ConvNet((32, 64, 128), depth=2).eval(), ConvNet((8, 16, 32)).eval()
@@ -200,8 +200,8 @@ show_figure("knowledge_types", types_full, my_types)
 # holds 0 means that five seeds cannot tell.
 
 # %%
-from kdbook.experiments.knowledge_types import METHODS as COMPARED
-from kdbook.experiments.knowledge_types import NEEDS_MAPS
+from kdbook.book.knowledge_types import METHODS as COMPARED
+from kdbook.book.knowledge_types import NEEDS_MAPS
 from kdbook.lab import t_interval
 
 errors = types_full.pivot_table(index="seed", columns="arm", values="test_errors")
@@ -254,7 +254,7 @@ show_figure("transfer_weights", weights, my_weights)
 # The natural size is the weight at which the term is as large as the cross-entropy at the start.
 
 # %% slideshow={"slide_type": "-"}
-from kdbook.experiments.transfer_weights import FACTORS, UNITS
+from kdbook.book.transfer_weights import FACTORS, UNITS
 
 
 def at_factor(arm, factor):
@@ -359,7 +359,7 @@ show_figure("transfer_cost", costs, my_costs)
 
 # %%
 from kdbook.losses.feature import attention_transfer
-from kdbook.models import MLP
+from kdbook.nets.vision import MLP
 from kdbook.training import ApiTeacher, Batch, LiveTeacher
 from kdbook.training.transfer import Pairwise, Transfer
 

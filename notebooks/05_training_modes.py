@@ -203,7 +203,7 @@ show_figure("training_modes_curriculum", modes, my_modes)
 # %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
 
-from kdbook.show.plots.training_modes import CURVES, LABELS
+from kdbook.book.plots.training_modes import CURVES, LABELS
 
 entropy = {arm: modes.stack(arm, "entropy").mean(0) for arm in CURVES}
 agreement = {arm: 100 * modes.stack(arm, "agreement").mean(0) for arm in CURVES}
@@ -299,8 +299,8 @@ show_figure("early_exits_leaving", exits, my_exits)
 # %%
 import numpy as np
 
-from kdbook.experiments.early_exits import CONFIDENCES
-from kdbook.show.plots.early_exits import leaving_at
+from kdbook.book.early_exits import CONFIDENCES
+from kdbook.book.plots.early_exits import leaving_at
 
 curve = exits.stack("deep_teaches", "leaving").mean(0)
 
@@ -328,7 +328,7 @@ picture_slider(
 # labels, and of the teacher before it. Seconds are wall time on a busy two-core machine: take the bill.
 
 # %%
-from kdbook.experiments.training_modes import ARMS
+from kdbook.book.training_modes import ARMS
 
 unit = modes[modes.arm == "hard"].gigamacs.mean()
 

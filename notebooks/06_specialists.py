@@ -76,9 +76,9 @@ pd.DataFrame(
 # %%
 import numpy as np
 
-from kdbook.experiments.specialist_clusters import generalist
+from kdbook.book.specialist_clusters import generalist
 from kdbook.lab import Store
-from kdbook.models import BagOfWords
+from kdbook.nets.vision import BagOfWords
 from kdbook.training import predict
 
 clusters = load("specialist_clusters")
@@ -187,7 +187,7 @@ print([round(x, 4) for x in z.softmax(-1).tolist()])
 # converges (it is an EM algorithm: the dustbin hides which of its classes was meant).
 
 # %%
-from kdbook.training.specialists import Opinion, combine
+from kdbook.training.opinions import Opinion, combine
 
 active = torch.ones(1, 1, dtype=torch.bool)
 q = combine(p_g.log()[None], [Opinion(known, p_m.log()[None])], active, steps=1)
@@ -207,8 +207,8 @@ show_figure("specialist_says", reference)
 # %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
 
+from kdbook.book.plots.specialists import draw_definition
 from kdbook.show import picture_slider
-from kdbook.show.plots.specialists import draw_definition
 
 count = len(reference.array("specialists", "example_index"))
 
@@ -242,7 +242,7 @@ picture_slider("definition", list(range(1, count + 1)), draw, alt=told)
 show_figure("specialists_gain", reference, mine)
 
 # %%
-from kdbook.show.plots.specialists import by_correction, whole
+from kdbook.book.plots.specialists import by_correction, whole
 
 arms = whole(by_correction(reference))
 base = arms[arms.arm == "specialists"].assign(arm="generalist", visits=1.0, multiply_adds=1.0)

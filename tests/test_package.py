@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import kdbook
-from kdbook.experiments import EXPERIMENTS
+from kdbook.lab import arms
 
 ROOT = Path(kdbook.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -105,7 +105,7 @@ def test_no_modules_import_each_other_in_a_circle():
 
 def test_the_readers_of_imports_see_imports():
     assert "kdbook.data.images" in IMPORTS["kdbook.training.loop"]
-    assert "kdbook.experiments" in IMPORTS["kdbook.lab.engines"]
+    assert "kdbook.book" in IMPORTS["kdbook.lab.engines"]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -114,11 +114,11 @@ def test_no_file_is_longer_than_four_hundred_lines(name):
 
 
 # What grows with the book: a module a question, its figures, and the checks of a chapter's exercises.
-SHARED = {"kdbook.experiments.trial", "kdbook.experiments.nets", "kdbook.teach.feedback"}
+SHARED = {"kdbook.lab.trial", "kdbook.lab.steps", "kdbook.teach.feedback"}
 CONTENT = {
     name
     for name, path in MODULES.items()
-    if name.startswith(("kdbook.experiments.", "kdbook.show.plots.", "kdbook.teach.")) and name not in SHARED
+    if name.startswith(("kdbook.book.", "kdbook.book.plots.", "kdbook.teach.")) and name not in SHARED
 }
 
 
@@ -152,7 +152,7 @@ def test_a_question_with_its_figures_and_exercises_has_fewer_than_500_lines_of_c
 
 
 def test_a_question_takes_fewer_than_220_lines_of_code_on_average():
-    assert sum(code_lines(MODULES[name]) for name in CONTENT) < 220 * len(EXPERIMENTS)
+    assert sum(code_lines(MODULES[name]) for name in CONTENT) < 220 * len(arms.names())
 
 
 def test_lines_of_code_are_counted_without_docstrings_comments_and_blanks(tmp_path):
@@ -176,7 +176,7 @@ def test_every_module_says_what_it_is_for(name):
 def test_public_functions_and_classes_have_docstrings(name):
     # methods that fulfil a documented protocol need not repeat it
     fulfilled = {"soft_targets", "state_dict", "load_state_dict", "start_epoch"}
-    fulfilled |= {inner.name for full, inner in public("kdbook.experiments.trial") if full.count(".") == 4}
+    fulfilled |= {inner.name for full, inner in public("kdbook.lab.trial") if full.count(".") == 4}
     missing = {
         full
         for full, node in public(name)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from kdbook import experiments
 from kdbook.data.files import write_atomically
+from kdbook.lab import arms
 from kdbook.lab.room import quick_minutes
 from kdbook.lab.store import Store
 
@@ -28,7 +28,7 @@ def runs(script: Path) -> Iterator[tuple[str, str]]:
 
 def seconds(experiment: str, store: Store) -> float | None:
     """What the quick trials of an experiment took, or None when the store lacks one."""
-    stored = [store.read(trial) for trial in experiments.module(experiment).trials("quick")]
+    stored = [store.read(trial) for trial in arms.trials(experiment, "quick")]
     return None if None in stored else sum(trial.provenance["seconds"] for trial in stored)
 
 

@@ -8,7 +8,7 @@ all parts, as labels are. WordNet's file names one kind for each meaning: a seco
 Both tasks on pairs were chosen so that a BERT which trains in minutes learns them. Tried with a student of chapter 08
 and 6,000 pairs, on validation pairs, where guessing gives 50 %: "do both texts define one word, in two of its meanings"
 52.2 %, false names of cousins (kinds of the same) 63.8 %, and what is here 66.7 and 65.8 %. A classifier that reads the
-mean of all tokens, instead of `kdbook.bert.Bert.pooled`, learned `kind_of` from 2,000 pairs not at all.
+mean of all tokens, instead of `kdbook.nets.bert.Bert.pooled`, learned `kind_of` from 2,000 pairs not at all.
 """
 
 from collections import defaultdict

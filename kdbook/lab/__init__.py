@@ -1,7 +1,7 @@
 """Where experiments run and are kept: `run`, `load`, the trial store, engines, and the claims ledger.
 
 `run` trains what the store lacks; `load` reads committed results; both return `Results`, a DataFrame with arrays.
-Nothing is drawn here (`kdbook.show`), and no experiment is defined here (`kdbook.experiments`).
+Nothing is drawn here (`kdbook.show`), and no experiment is defined here (`kdbook.book`).
 """
 
 from kdbook.lab.intervals import t_interval

@@ -13,10 +13,10 @@ from typing import Literal, get_args
 
 from pydantic.dataclasses import dataclass
 
-from kdbook import experiments
 from kdbook.data.files import write_atomically
-from kdbook.experiments.trial import Trial
+from kdbook.lab import arms
 from kdbook.lab.entries import ONLY_KNOWN_FIELDS, Text, read_entries
+from kdbook.lab.trial import Trial
 
 PATH = Path(__file__).with_name("cards.yaml")
 Use = Literal["research", "commercial", "train a competing model"]
@@ -78,7 +78,7 @@ def cards_of(trials: Iterable[Trial]) -> list[str]:
     """
     found = set()
     for trial in _with_needs(trials):
-        found |= set(getattr(experiments.module(trial.experiment), "CARDS", (trial.data,)))
+        found |= set(getattr(arms.question(trial.experiment), "CARDS", (trial.data,)))
         if trial.needs:
             found.add("own-teacher")
     return sorted(with_origins(found))
@@ -143,11 +143,11 @@ def write_into(folder: Path) -> list[str]:
         Names of the experiments.
     """
     done = []
-    for name in experiments.EXPERIMENTS:
+    for name in arms.names():
         path = Path(folder) / f"{name}.json"
         if path.exists():
             about = json.loads(path.read_text())
-            about["cards"] = cards_of(experiments.module(name).trials(about["profile"]))
+            about["cards"] = cards_of(arms.trials(name, about["profile"]))
             write_atomically(path, (json.dumps(about, indent=1, sort_keys=True) + "\n").encode())
             done.append(name)
     return done

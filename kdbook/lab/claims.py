@@ -42,6 +42,18 @@ class NoRowsError(ValueError):
     """A table has none of the rows that a check asks for: a quick run may leave settings out."""
 
 
+def published(claim: str, check: str) -> float:
+    """A published number as the ledger has it, by the claim's id and the check's label, for a figure to show.
+
+    Raises
+    ------
+    KeyError
+        When there is no such check.
+    """
+    found = {(c.id, one.label): one.published for c in load_claims() for one in c.checks}
+    return found[claim, check]
+
+
 @dataclass(frozen=True)
 class Estimate:
     """Mean over `n` seeds with its 95 % t interval; for a single seed all three are equal."""

@@ -13,9 +13,9 @@ from importlib.metadata import version
 import torch
 from tqdm import tqdm
 
-from kdbook import experiments
-from kdbook.experiments.trial import Trial
+from kdbook.lab import arms
 from kdbook.lab.store import Store
+from kdbook.lab.trial import Trial
 
 
 class LocalTools:
@@ -94,7 +94,7 @@ def run_group(group: list[Trial], store: Store, tools) -> None:
         if not group:
             return
         began = time.perf_counter()
-        rows = experiments.module(group[0].experiment).measure(group, tools)
+        rows = arms.question(group[0].experiment).measure(group, tools)
         about = provenance(tools.device, (time.perf_counter() - began) / len(group))
         for trial, row in zip(group, rows, strict=True):
             store.write(trial, row, about, **tools.kept.pop(trial.id, {}))

@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from jupyter_client.manager import KernelManager
 
-from kdbook import experiments
-from kdbook.experiments.latency import median_milliseconds
-from kdbook.experiments.nets import seeded_network
+from kdbook.book.latency import median_milliseconds
+from kdbook.lab import arms
 from kdbook.lab.doctor import examine
 from kdbook.lab.engines import in_order
 from kdbook.lab.results import REPOSITORY
 from kdbook.lab.runs import load
+from kdbook.lab.steps import seeded_network
 from kdbook.lab.store import Store
 
 PORTS = range(8888, 8939)  # those that JupyterLab tries
@@ -37,7 +37,7 @@ def examine_room() -> list[tuple[str, str, str]]:
 def stored_trials(store: Store | None = None) -> tuple[int, int]:
     """How many of the trials that the quick book needs are in the store, and how many it needs."""
     store = store or Store()
-    trials = {t.name: t for e in experiments.EXPERIMENTS for t in in_order(experiments.module(e).trials("quick"))}
+    trials = {t.name: t for e in arms.names() for t in in_order(arms.trials(e, "quick"))}
     return sum(store.folder(trial).exists() for trial in trials.values()), len(trials)
 
 
@@ -58,7 +58,7 @@ def slowness() -> float:
     table = load("latency")
     arm, size = "784-1200-1200-10", 64
     there = table[(table.arm == arm) & (table.batch_size == size)].milliseconds.median()
-    trial = next(t for t in experiments.module("latency").trials("quick") if t.arm == arm)
+    trial = next(t for t in arms.trials("latency", "quick") if t.arm == arm)
     model, images = seeded_network(trial).eval(), torch.rand(size, 28, 28)
     return min(median_milliseconds(model, images, passes=5, warm_up=2) for _ in range(20)) / there
 

@@ -6,13 +6,13 @@ import pandas as pd
 import torch
 
 import kdbook
-from kdbook import experiments
-from kdbook.experiments.trial import check_profile
+from kdbook.lab import arms
 from kdbook.lab.cards import cards_of, check_use
 from kdbook.lab.engines import in_order, local
 from kdbook.lab.ray_engine import ray_cluster
 from kdbook.lab.results import REFERENCE, Results, output_folder, read_results, save_results
 from kdbook.lab.store import Store
+from kdbook.lab.trial import check_profile
 
 ENGINES = {"local": local, "ray": ray_cluster}
 
@@ -54,7 +54,7 @@ def run(
     Parameters
     ----------
     name : str
-        A module of `kdbook.experiments`.
+        A module of `kdbook.book`.
     profile : {"quick", "full"}
         How much: settings for live use, or for the reference numbers.
     seeds : int, optional
@@ -88,7 +88,7 @@ def run(
         For an unknown experiment, profile, device or engine, a negative number of seeds, or a use that is forbidden
         (`ForbiddenUseError`).
     """
-    module = experiments.module(name)
+    module = arms.question(name)
     check_profile(profile)
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
@@ -136,7 +136,7 @@ def prepare(profile: str, device: str = "auto", *, store: Store | None = None, q
         Their number.
     """
     check_profile(profile)
-    trials = [t for name in experiments.EXPERIMENTS for t in experiments.module(name).trials(profile)]
+    trials = [t for name in arms.names() for t in arms.trials(name, profile)]
     shared = {need for t in trials for need in t.needs if need.experiment != t.experiment}
     shared = sorted(shared, key=lambda t: (t.seed, t.arm != "teacher", t.name))
     local(shared, store or Store(), pick_device(device), quiet)
@@ -155,12 +155,12 @@ def collect(name: str, trials: list, profile: str, store: Store) -> Results:
         rows += [{"arm": trial.arm, "seed": trial.seed, **settings, **row} for row in measured]
         arrays |= {f"{trial.arm}.{trial.seed}.{key}": value for key, value in stored.pictures.items()}
         seconds, about = seconds + stored.provenance["seconds"], stored.provenance
-    columns = experiments.module(name).COLUMNS
+    columns = arms.question(name).COLUMNS
     table = pd.DataFrame(rows)
     table = table[[*(c for c in columns if c in table), *(c for c in table if c not in columns)]]
     info = {**about, "seconds": round(seconds, 1), "profile": profile, "trials": len(trials)}
     info["cards"] = cards_of(trials)
-    return Results(table, arrays, {**info, "VERSION": experiments.module(name).VERSION})
+    return Results(table, arrays, {**info, "VERSION": arms.question(name).VERSION})
 
 
 def load(name: str, folder: Path = REFERENCE) -> Results:
@@ -173,5 +173,5 @@ def load(name: str, folder: Path = REFERENCE) -> Results:
     FileNotFoundError
         When there are no results yet, saying how to make them.
     """
-    experiments.module(name)
+    arms.question(name)
     return read_results(name, Path(folder))

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from kdbook import experiments
+from kdbook.lab import arms
 from kdbook.lab.entries import ONLY_KNOWN_FIELDS, Number, Text, read_entries
 
 PATH = Path(__file__).with_name("claims.yaml")
@@ -42,14 +42,14 @@ class Check:
     @field_validator("experiment")
     @classmethod
     def _exists(cls, name: str) -> str:
-        experiments.module(name)
+        arms.question(name)
         return name
 
     @field_validator("column", "versus_column", "where", "versus", "goal")
     @classmethod
     def _is_measured(cls, names, info: ValidationInfo):
         if experiment := info.data.get("experiment"):
-            columns = experiments.module(experiment).COLUMNS
+            columns = arms.question(experiment).COLUMNS
             for name in [names] if isinstance(names, str) else names or ():
                 _need(name in columns, f"{name!r} is no column of {experiment}; there are {', '.join(columns)}")
         return names

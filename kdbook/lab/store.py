@@ -22,7 +22,7 @@ import safetensors.torch
 from torch import Tensor
 
 from kdbook.data.files import home
-from kdbook.experiments.trial import Trial
+from kdbook.lab.trial import Trial
 
 CHECKPOINT = "checkpoint.pt"
 

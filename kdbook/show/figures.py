@@ -1,4 +1,4 @@
-"""Figures by name: registered where they are drawn (`show/plots`), saved with alt text and the arrays behind them."""
+"""Figures by name: registered where their question is (`kdbook.book`), saved with alt text and the arrays behind them."""
 
 import base64
 import inspect
@@ -21,9 +21,9 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from kdbook.data.files import write_atomically
-from kdbook.lab import load
+from kdbook.lab import arms, load
 from kdbook.lab.results import REPOSITORY
-from kdbook.show import plots
+from kdbook.show.grammar import Both
 from kdbook.show.style import style
 
 COMMITTED = REPOSITORY / "figures"
@@ -42,11 +42,20 @@ class Registered:
     draw: Callable
 
 
-def figure(name: str, *, chapter: str) -> Callable:
-    """Register `plot(reference, mine=None) -> Figure` under a name; the module's name is the experiment's.
+def figure(
+    name: str,
+    *,
+    chapter: str,
+    size: tuple[float, float] = (7, 4),
+    grid: tuple[int, int] | None = (1, 1),
+    legend: int | str | None = 0,
+    **subplots,
+) -> Callable:
+    """Register `draw(*panels, both)` under a name; the module's name is the question's.
 
     The first line of its docstring gives the source or the question. The paragraph after it is the alt text: what a
-    reader who cannot see the figure should know. Numbers stay out of it: they belong to the results.
+    reader who cannot see the figure should know. Numbers stay out of it: they belong to the results. It draws on as
+    many panels as it has parameters before `both`; one parameter for a grid of many is the array of panels.
 
     Parameters
     ----------
@@ -54,26 +63,67 @@ def figure(name: str, *, chapter: str) -> Callable:
         File name of the figure.
     chapter : str
         Two digits.
+    size : (width, height)
+        Inches.
+    grid : (rows, columns), optional
+        Panels; None hands over the empty Figure.
+    legend : int, str, optional
+        Number of the panel that has the legend, if there is anything to explain; ``all``: each has its own; ``below``:
+        that of the first panel, under the figure; None: there is none, or `draw` makes it.
+    **subplots
+        Shared axes, ratios and the like, as for `matplotlib.pyplot.subplots`.
+
+    Returns
+    -------
+    callable
+        `(reference, mine=None) -> Figure`, whatever the decorated function takes.
     """
 
     def register(draw: Callable) -> Callable:
         _, _, alt = inspect.getdoc(draw).partition("\n\n")
+        parameters = [*inspect.signature(draw).parameters]
 
-        def styled(reference, mine=None) -> Figure:
+        def drawn(reference, mine=None) -> Figure:
             with style():
-                return draw(reference, mine)
+                if parameters[-1] == "mine":  # bridge while figures move one by one
+                    return draw(reference, mine)
+                if grid is None:
+                    fig = plt.figure(figsize=size)
+                    draw(fig, Both(reference, mine))
+                    return fig
+                fig, panels = plt.subplots(*grid, figsize=size, squeeze=False, **subplots)
+                draw(
+                    *([panels.squeeze()] if len(parameters) == 2 and panels.size > 1 else panels.flat),
+                    Both(reference, mine),
+                )
+                _legends(fig, panels.flat, legend)
+                return fig
 
-        styled.__doc__, styled.__name__ = draw.__doc__, draw.__name__
-        _REGISTRY[name] = Registered(name, chapter, draw.__module__.rsplit(".", 1)[-1], " ".join(alt.split()), styled)
-        return styled
+        drawn.__doc__, drawn.__name__ = draw.__doc__, draw.__name__
+        _REGISTRY[name] = Registered(name, chapter, draw.__module__.rsplit(".", 1)[-1], " ".join(alt.split()), drawn)
+        return drawn
 
     return register
 
 
+def _legends(fig: Figure, panels, legend: int | str | None) -> None:
+    """Explain what has a label, where the figure says so."""
+    panels = [*panels]
+    if legend == "below":
+        handles, labels = panels[0].get_legend_handles_labels()
+        fig.legend(handles, labels, loc="outside lower center", ncols=min(6, max(1, len(labels))))
+        return
+    for axes in panels if legend == "all" else [] if legend is None else [panels[legend]]:
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
+
+
 def registered() -> dict[str, Registered]:
     """All figures of the book by name."""
-    for module in iter_modules(plots.__path__):
-        import_module(f"{plots.__name__}.{module.name}")
+    for name in arms.names():
+        arms.question(name)
+    for module in iter_modules(import_module("kdbook.book.plots").__path__):  # bridge while figures move one by one
+        import_module(f"kdbook.book.plots.{module.name}")
     return dict(sorted(_REGISTRY.items()))
 
 
@@ -83,7 +133,7 @@ def show_figure(name: str, reference, mine=None) -> None:
     Parameters
     ----------
     name : str
-        As registered in `show/plots`.
+        As registered in its question.
     reference : Results
         What `load` returned.
     mine : Results, optional

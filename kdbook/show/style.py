@@ -1,26 +1,23 @@
 """One look for every figure: the colour-blind-safe palette of Okabe and Ito, and one meaning for each colour."""
 
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
 import matplotlib as mpl
 
 PUBLISHED, TEACHER, HARD, SOFT, SOFT_SHIFTED, CONTROL, YOURS = (
     "#000000", "#D55E00", "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9",
 )  # fmt: skip
+PLAIN = "#999999"
 
-ARM_COLOURS = {
+# role of an arm -> its colour
+ROLES = {
     "teacher": TEACHER,
     "hard": HARD,
-    "hard_regularized": CONTROL,
-    "distilled": SOFT,
-    "distilled_shifted": SOFT_SHIFTED,
-    "untrained": "#999999",
-}
-ARM_LABELS = {
-    "teacher": "teacher",
-    "hard": "student, hard labels",
-    "hard_regularized": "student, hard labels,\nteacher's regularisers",
-    "distilled": "student, soft targets",
-    "distilled_shifted": "student, soft targets,\nall 25 shifts",
-    "untrained": "untrained student",
+    "soft": SOFT,
+    "shifted": SOFT_SHIFTED,
+    "control": CONTROL,
+    "plain": PLAIN,
 }
 
 RC = {
@@ -30,6 +27,8 @@ RC = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 11,
+    "legend.fontsize": 9,
+    "xtick.labelsize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -45,3 +44,38 @@ RC = {
 def style() -> mpl.rc_context:
     """Context in which a figure of the book is drawn."""
     return mpl.rc_context(RC)
+
+
+class Look(NamedTuple):
+    """How an arm is shown."""
+
+    label: str
+    colour: str = SOFT
+
+
+def looks(arms: Mapping, only: Iterable[str] = (), **labels: str) -> dict[str, Look]:
+    """How arms are shown: label and colour as they stand in the table of arms.
+
+    Parameters
+    ----------
+    arms : dict of str to Arm
+        What `arms("full")` of a question returned.
+    only : arms, optional
+        Which, in this order; default: all.
+    **labels
+        Other words for some, where a figure has less room.
+    """
+    chosen = [*only] or [*arms]
+    return {name: Look(labels.get(name, arms[name].label), ROLES[arms[name].role]) for name in chosen}
+
+
+ARM_COLOURS = {"teacher": TEACHER, "hard": HARD, "hard_regularized": CONTROL, "distilled": SOFT,
+               "distilled_shifted": SOFT_SHIFTED, "untrained": PLAIN}  # fmt: skip
+ARM_LABELS = {
+    "teacher": "teacher",
+    "hard": "student, hard labels",
+    "hard_regularized": "student, hard labels,\nteacher's regularisers",
+    "distilled": "student, soft targets",
+    "distilled_shifted": "student, soft targets,\nall 25 shifts",
+    "untrained": "untrained student",
+}

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdbook.experiments.distilbert import GLUE
+from kdbook.book.distilbert import GLUE
 from kdbook.losses import kd_loss
 from kdbook.losses.transformer import cosine_hidden_loss, layer_map
 from kdbook.teach.feedback import Feedback, number, repaired, tensor

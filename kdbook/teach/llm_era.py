@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kdbook.experiments.distilled_models import published
+from kdbook.book.tables.distilled_models import published
 from kdbook.lab.cards import USES, load_cards, with_origins
 from kdbook.losses.sequence import generalized_jsd, sparse_kl
 from kdbook.teach.feedback import NOT_YET, Feedback, number, tensor, unanswered

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kdbook.experiments.mobile_vision import PUBLISHED as PUBLISHED_PAIRS
-from kdbook.experiments.speech_ensemble import PUBLISHED
+from kdbook.book.mobile_vision import PUBLISHED as PUBLISHED_PAIRS
+from kdbook.book.speech_ensemble import PUBLISHED
 from kdbook.teach.feedback import Feedback, call, number, tensor
 
 

@@ -1,7 +1,7 @@
 """How students learn: where soft targets come from, what is minimised, and the one loop that minimises it.
 
 `teachers` answer with soft targets, `objectives` turn a batch into a loss a row, `loop.fit` trains one student or a
-`cohort` of them. What is measured about the result lives in `kdbook.experiments`.
+`cohort` of them. What is measured about the result lives in `kdbook.book`.
 """
 
 from kdbook.training.cohort import OwnRates, StackedMLP, stack, unstack

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from kdbook.models import MLP, Outputs
+from kdbook.nets.vision import MLP, Outputs
 
 
 class StackedMLP(nn.Module):

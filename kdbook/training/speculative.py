@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdbook.gpt import GPT
-from kdbook.training.generation import check_prompts
+from kdbook.nets.gpt import GPT
+from kdbook.training.sequences import check_prompts
 
 
 @dataclass

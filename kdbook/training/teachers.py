@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kdbook.data.images import CENTRE_VIEW, VIEWS, Split
-from kdbook.models import Outputs
+from kdbook.nets.vision import Outputs
 
 
 class SoftTargets(NamedTuple):

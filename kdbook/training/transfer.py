@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from kdbook.losses import kd_loss
 from kdbook.losses.relation import ContrastiveMemory, contrastive_distillation
-from kdbook.models import Outputs
+from kdbook.nets.vision import Outputs
 from kdbook.training.objectives import Batch
 
 

@@ -6,7 +6,7 @@ import torch
 
 from kdbook.data import checksum, load_glosses, read_glosses
 from kdbook.data.glosses import PARTS, SMALLEST, VOCABULARY, definition_of
-from kdbook.experiments.trial import Trial
+from kdbook.lab.trial import Trial
 
 
 def test_every_class_has_sixty_definitions_or_more_and_there_are_over_two_hundred():

@@ -4,21 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from kdbook import experiments
-
 TOY = Path(__file__).parent / "toy.py"
 
 
 @pytest.fixture
 def toy(monkeypatch, tmp_path):
     """The toy experiment, known to the lab; `toy.measured()` lists what was measured, in all processes."""
-    spec = importlib.util.spec_from_file_location("kdbook.experiments.toy", TOY)
+    spec = importlib.util.spec_from_file_location("kdbook.book.toy", TOY)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     names = ("toy", "toy_teacher")
     monkeypatch.setattr(experiments, "EXPERIMENTS", names)
     for name in names:
-        monkeypatch.setitem(sys.modules, f"kdbook.experiments.{name}", module)
+        monkeypatch.setitem(sys.modules, f"kdbook.book.{name}", module)
     log = tmp_path / "measured.log"
     monkeypatch.setenv("TOY_LOG", str(log))
     module.measured = lambda: log.read_text().splitlines() if log.exists() else []

@@ -4,26 +4,25 @@ import json
 
 import pytest
 
-from kdbook import experiments
-from kdbook.experiments.trial import Trial
-from kdbook.lab import Store, cards, run
+from kdbook.lab import Store, arms, cards, run
 from kdbook.lab.cards import Card, ForbiddenUseError, cards_of, check_use, load_cards, with_origins, write_into
 from kdbook.lab.results import REFERENCE
 from kdbook.lab.runs import load
+from kdbook.lab.trial import Trial
 
-COMMITTED = sorted(name for name in experiments.EXPERIMENTS if (REFERENCE / f"{name}.json").exists())
+COMMITTED = sorted(name for name in arms.names() if (REFERENCE / f"{name}.json").exists())
 
 
 @pytest.mark.parametrize("name", COMMITTED)
 def test_each_committed_result_names_the_cards_of_all_that_it_learned_from(name):
     about = load(name).info
-    assert about["cards"] == cards_of(experiments.module(name).trials(about["profile"]))
+    assert about["cards"] == cards_of(arms.trials(name, about["profile"]))
     assert set(about["cards"]) <= load_cards().keys()
 
 
 def test_a_distilled_student_names_its_data_and_its_teacher():
-    assert cards_of(experiments.module("distilbert").trials("quick")) == ["own-teacher", "wordnet"]
-    assert cards_of(experiments.module("latency").trials("quick")) == []
+    assert cards_of(arms.trials("distilbert", "quick")) == ["own-teacher", "wordnet"]
+    assert cards_of(arms.trials("latency", "quick")) == []
 
 
 def test_the_teachers_data_are_named_though_the_student_never_saw_them():

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from kdbook import experiments
-from kdbook.lab import claims, load
+from kdbook.lab import arms, claims, load
 from kdbook.lab.claims import evaluate, number, outcome, print_table, rows, values, write_markdown
 from kdbook.lab.statements import load_claims
 
@@ -279,7 +278,7 @@ def test_every_arm_that_the_shipped_ledger_names_is_measured_by_the_full_profile
     checks = [check for c in load_claims() for check in c.checks]
     names = {c.experiment for c in checks}
     # a trial may measure rows of other arms besides, such as a sum over comparisons
-    arms = {name: {t.arm for t in experiments.module(name).trials("full")} | set(load(name).arm) for name in names}
+    arms = {name: {t.arm for t in arms.trials(name, "full")} | set(load(name).arm) for name in names}
     for check in checks:
         for where in (check.where, check.versus, check.goal):
             assert where is None or where["arm"] in arms[check.experiment], check.label

@@ -5,10 +5,9 @@ import filelock
 import pytest
 import torch
 
-from kdbook import experiments
-from kdbook.experiments.trial import Trial
 from kdbook.lab import Store, engines
 from kdbook.lab.engines import LocalTools, Progress, grouped, in_order, local, provenance, run_group
+from kdbook.lab.trial import Trial
 
 CPU = torch.device("cpu")
 TEACHER = Trial("t", "teacher", 0, {})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kdbook.experiments import EXPERIMENTS, module
+from kdbook.lab import arms
 
 IDENTITIES = json.loads(Path(__file__).with_name("identities.json").read_text())
 
@@ -21,14 +21,14 @@ def digest(name: str) -> str:
     def told(trial):
         return [trial.name, trial.cohort, [told(need) for need in trial.needs]]
 
-    lists = [[told(t) for t in module(name).trials(p, seeds)] for p in ("quick", "full") for seeds in (None, 3)]
+    lists = [[told(t) for t in arms.trials(name, p, seeds)] for p in ("quick", "full") for seeds in (None, 3)]
     return hashlib.sha256(json.dumps([sorted(trials) for trials in lists]).encode()).hexdigest()[:16]
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", arms.names())
 def test_the_trials_of_a_question_are_those_of_its_committed_results(name):
     assert digest(name) == IDENTITIES[name]
 
 
 def test_every_digest_belongs_to_a_question():
-    assert set(IDENTITIES) == set(EXPERIMENTS)
+    assert set(IDENTITIES) == set(arms.names())

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 import torch
 
-from kdbook.experiments import hinton_mnist
-from kdbook.experiments.trial import Trial
+from kdbook.book import hinton_mnist
 from kdbook.lab import Store, run, runs
 from kdbook.lab.ray_engine import measure_away
+from kdbook.lab.trial import Trial
 
 SMALL = {"sizes": [784, 12, 12, 10], "samples": 300, "batch_size": 50, "epochs": 2}
 

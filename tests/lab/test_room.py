@@ -4,8 +4,7 @@ import socket
 
 import pytest
 
-from kdbook.experiments import EXPERIMENTS, module
-from kdbook.lab import room
+from kdbook.lab import arms, room
 from kdbook.lab.engines import in_order
 from kdbook.lab.store import Store
 
@@ -41,7 +40,7 @@ def test_a_cold_room_is_told_what_to_do_and_no_network_is_asked(no_network, monk
 
 
 def test_stored_trials_are_counted_once_each():
-    wanted = {t.name: t for name in EXPERIMENTS for t in in_order(module(name).trials("quick"))}
+    wanted = {t.name: t for name in arms.names() for t in in_order(arms.trials(name, "quick"))}
     store = Store()
     for trial in list(wanted.values())[:3]:
         store.write(trial, {"x": 1}, {"seconds": 1.0})

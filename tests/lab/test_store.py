@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from kdbook.experiments.trial import Trial
 from kdbook.lab import Store
 from kdbook.lab.store import Stored
+from kdbook.lab.trial import Trial
 
 MEASURED = {"test_errors": 74, "rows": [{"t": 1.0}, {"t": None}]}
 PROVENANCE = {"seconds": 1.5, "device": "cpu"}

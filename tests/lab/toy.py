@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from kdbook import experiments
-from kdbook.experiments.nets import errors, objective_for, predict, train, training_split
-from kdbook.experiments.trial import Trial, check_profile, seeds_of
+from kdbook.lab import arms
+from kdbook.lab.steps import errors, objective_for, predict, train, training_split
+from kdbook.lab.trial import Trial, check_profile, seeds_of
 
 VERSION = 1
 COLUMNS = {"arm": "who", "seed": "seed", "train_errors": "wrong answers on the images trained on"}
@@ -76,9 +76,9 @@ if __name__ == "__main__":
     from kdbook.training import loop
 
     loop.CHECKPOINT_SECONDS = 0.0
-    experiments.EXPERIMENTS = ("toy", "toy_teacher")
-    for name in experiments.EXPERIMENTS:
-        sys.modules[f"kdbook.experiments.{name}"] = sys.modules["__main__"]
+    arms.names() = ("toy", "toy_teacher")
+    for name in arms.names():
+        sys.modules[f"kdbook.book.{name}"] = sys.modules["__main__"]
     from kdbook.__main__ import main
 
     if os.environ.get("TOY_MEET"):

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from kdbook.experiments import EXPERIMENTS
+from kdbook.lab import arms
 from kdbook.lab.results import REFERENCE
 from kdbook.show import figures
 from kdbook.show.compare import compare_figures
@@ -69,7 +69,7 @@ def test_every_figure_belongs_to_an_experiment_and_a_chapter_and_has_alt_text():
     found = registered()
     assert len(found) >= 10
     for entry in found.values():
-        assert entry.experiment in EXPERIMENTS
+        assert entry.experiment in arms.names()
         assert entry.chapter.isdigit() and len(entry.chapter) == 2
         assert 40 < len(entry.alt) < 400
 

@@ -57,7 +57,7 @@ def test_every_figure_stands_in_the_gallery_under_its_chapter():
     for figure in registered().values():
         before = page[: page.index(f"figures/{figure.name}.png")]
         assert before.rpartition("\n## ")[2].startswith(f"[{figure.chapter} · ")
-        assert f"`~kdbook.experiments.{figure.experiment}`" in page
+        assert f"`~kdbook.book.{figure.experiment}`" in page
 
 
 def test_every_chapter_has_a_card_with_a_picture_and_the_question_of_the_readme():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from kdbook.models import MLP
+from kdbook.nets.vision import MLP
 from kdbook.training import (
     Batch,
     CachedTeacher,

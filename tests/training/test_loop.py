@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from kdbook.models import MLP
+from kdbook.nets.vision import MLP
 from kdbook.training import CachedTeacher, Distillation, HardLabels, LiveTeacher, fit, loop, predict, sgd
 
 EPOCHS = 6
@@ -332,7 +332,7 @@ import sys, time
 from pathlib import Path
 import torch
 from kdbook.data import Split
-from kdbook.models import MLP
+from kdbook.nets.vision import MLP
 from kdbook.training import HardLabels, fit, loop, sgd
 
 checkpoint, target, stall = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from kdbook.models import MLP, ConvNet, EarlyExits
-from kdbook.show.plots.training_modes import scenes
+from kdbook.book.plots.training_modes import scenes
+from kdbook.nets.vision import MLP, ConvNet, EarlyExits
 from kdbook.training import Batch, CachedTeacher, HardLabels, fit, loop, predict, sgd
 from kdbook.training.modes import (
     BornAgain,

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kdbook.models import MLP
+from kdbook.nets.vision import MLP
 from kdbook.training import Batch, CachedTeacher, Distillation, HardLabels, LiveTeacher, stack
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from kdbook.data.images import CENTRE_VIEW, VIEWS
-from kdbook.models import MLP
+from kdbook.nets.vision import MLP
 from kdbook.training import Batch, CachedTeacher, Distillation, LiveTeacher
 from kdbook.training.patience import Looking, Mixup, mixed
 

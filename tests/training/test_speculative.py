@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from kdbook.gpt import GPT
-from kdbook.training.generation import sample
+from kdbook.nets.gpt import GPT
+from kdbook.training.sequences import sample
 from kdbook.training.speculative import expected_speedup, speculate, verify
 
 

@@ -4,7 +4,7 @@ import torch
 from scipy.special import log_softmax, logsumexp, softmax
 
 from kdbook.data import CENTRE_VIEW, VIEWS, load_images
-from kdbook.models import MLP
+from kdbook.nets.vision import MLP
 from kdbook.training import ApiTeacher, CachedTeacher, EnsembleTeacher, LiveTeacher, SoftTargets, predict, stack
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from kdbook.losses import kd_loss
 from kdbook.losses.feature import attention_transfer, hint_loss
 from kdbook.losses.relation import flow_of_solution, similarity_preserving
-from kdbook.models import MLP, ConvNet
+from kdbook.nets.vision import MLP, ConvNet
 from kdbook.training import ApiTeacher, Batch, CachedTeacher, LiveTeacher, fit, sgd
 from kdbook.training.transfer import Contrastive, Flow, Pairwise, Regressed, Transfer
 

@@ -1,0 +1,246 @@
+"""What does a real language model tell a student of a tenth of its size, word by word or by its texts?
+
+SmolLM2-135M-Instruct (Allal et al. 2025) writes one sentence about each of many things. Students with random weights
+learn to do the same: from the texts alone (sequence-level distillation, Kim & Rush 2016), or from the fifty likeliest
+next tokens of the teacher at every place, which hold most of the probability. Needs the extra `llm`.
+"""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from kdbook.book.shared.small_world import as_split, seeded_gpt
+from kdbook.lab.steps import train_stage
+from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.losses import hard_loss
+from kdbook.losses.sequence import sparse_kl, token_mean
+from kdbook.nets.pretrained import load_language_model
+from kdbook.nets.vision import count_parameters
+from kdbook.training.objectives import Batch
+
+VERSION = 1
+CARDS = ("smollm2-135m-instruct", "own-teacher")
+COLUMNS = {
+    "arm": "teacher; sequence: the student of its texts, logits: of its next-token probabilities as well",
+    "seed": "seed of the student's weights and order; the teacher's texts are the same for all",
+    "loss": "cross entropy of the teacher's held-out texts, nats a token; the teacher's own is a lower bound, since a "
+    "token that is not among its fifty counts as the fiftieth",
+    "kl": "mean KL(teacher || student) on them over the teacher's fifty likeliest tokens and the rest, nats a token",
+    "agreement": "tokens of these texts after which both have the same likeliest next token, %",
+    "told": "probability of the teacher's fifty likeliest tokens together, mean, %",
+    "entropy": "mean entropy of the teacher's next token, bits, by those tokens",
+    "parameters": "trainable parameters",
+    "tokens_per_second": "tokens written a second, one text at a time",
+    "tokens_per_second_batch": "the same, 32 texts at a time",
+}
+THINGS = tuple(
+    """
+    apple bear boat bread bridge camel candle castle cat cloud coffee coral crow desert dog dolphin door dragon
+    drum eagle egg elephant engine farm feather fire fish flag flower forest fox frog garden glass goat gold
+    guitar hammer harbour hat hill honey horse house island jacket key kite knife lake lamp leaf lemon letter
+    lion market milk mirror moon mountain mouse needle nest night ocean orange owl paper pear pen piano pig
+    pillow pond potato rabbit rain ring river road robin rope rose salt sand school sea shell shoe snow soap
+    spider spoon star storm street sugar sun table tea tiger tower train tree violin wall water whale wheel wind
+    window wolf wood ).split(
+    """.split()  # noqa: SIM905
+)
+HELD_OUT = 16  # things, the last of a shuffle, that no student reads about
+ASK = "Write one short sentence about a {}."
+PROMPTS = (
+    "The capital of France is", "A bird that cannot fly is the", "Two plus two is", "My favourite colour is",
+    "The opposite of hot is", "She opened the door and saw a",
+)  # fmt: skip
+TOP = 50
+# Round numbers, not tuned: one try of this size is what there was time for. The same for both students.
+NET = {"kind": "llama", "layers": 3, "width": 208, "heads": 4, "length": 32}
+SETTINGS = {
+    "full": {
+        "teacher": {"things": len(THINGS), "times": 2, "tokens": 20},
+        "student": {**NET, "epochs": 6, "batch_size": 16, "lr": 3e-3},
+    },
+    "quick": {
+        "teacher": {"things": HELD_OUT + 16, "times": 1, "tokens": 8},
+        "student": {**NET, "layers": 1, "width": 64, "epochs": 2, "batch_size": 16, "lr": 5e-3},
+    },
+}
+SEEDS = {"full": 3, "quick": 1}  # fewer than elsewhere: a student takes minutes
+ARMS = ("sequence", "logits")
+END = 2  # SmolLM2's <|im_end|>; 0 is free for filling, 1 begins a student's text
+_VOCABULARY = 49_152
+
+
+def teacher(profile: str) -> Trial:
+    """SmolLM2, its texts and what it tells about each token."""
+    return Trial("real_teacher", "teacher", 0, SETTINGS[profile]["teacher"], data="world", version=VERSION)
+
+
+def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
+    """The teacher, and two students a seed."""
+    check_profile(profile)
+    settings = {**SETTINGS[profile]["student"], "vocabulary": _VOCABULARY}
+    return [teacher(profile)] + [
+        Trial("real_teacher", arm, seed, settings, (teacher(profile),), "world", VERSION)
+        for seed in seeds_of(seeds, SEEDS[profile])
+        for arm in ARMS
+    ]
+
+
+def measure(trials: list[Trial], tools: Tools) -> list[dict]:
+    """Let the teacher write and tell, or train a student on what it wrote."""
+    (trial,) = trials
+    return [measure_student(trial, tools) if trial.needs else measure_teacher(trial, tools)]
+
+
+def measure_teacher(trial: Trial, tools: Tools) -> dict:
+    """Texts about every thing, the likeliest next tokens at every place, and how fast they were written."""
+    net, tokenizer = load_language_model()
+    s, told = trial.settings, []
+    order = torch.randperm(len(THINGS), generator=torch.Generator().manual_seed(9))[: s["things"]].tolist()
+    things = [THINGS[i] for i in order] * s["times"]
+    for batch in alike(tokenizer, things):
+        prompts = torch.tensor([asked(tokenizer, thing) for thing in batch])
+        own = [tokenizer(f" {thing}")["input_ids"] for thing in batch]
+        told += zip(batch, written(net, prompts, own, s["tokens"]), strict=True)
+    width = max(len(text) for _, (text, _, _) in told)
+    x = torch.stack([pad(text, (0, width - len(text))) for _, (text, _, _) in told])
+    index, values = (torch.stack([pad(t[k], (0, 0, 0, width - 1 - len(t[k]))) for _, t in told]) for k in (1, 2))
+    held = torch.tensor([thing in things[s["things"] - HELD_OUT : s["things"]] for thing, _ in told])
+    kept = {"x": x, "index": index.int(), "values": values, "held": held}
+    texts = [
+        tokenizer.decode(text[1:], skip_special_tokens=True) for _, (text, _, _) in told[:: max(1, len(told) // 8)]
+    ]
+    tools.keep(trial, tensors=kept, pictures={**next_tokens(net, tokenizer), "texts": np.array(texts)})
+    p = values[held][places(x[held], values[held])].double().exp()
+    rest = (1 - p.sum(-1)).clamp_min(1e-9)
+    own = log_prob_of(x[held], index[held], values[held])[places(x[held], values[held])]
+    return {
+        "loss": -float(own.mean()),
+        "told": 100 * float(p.sum(-1).mean()),
+        "entropy": -float((p * p.log()).sum(-1).mean() + (rest * rest.log()).mean()) / np.log(2),
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "tokens_per_second": pace(net, 1),
+        "tokens_per_second_batch": pace(net, 32),
+    }
+
+
+def asked(tokenizer, thing: str) -> list[int]:
+    """The tokens of the teacher's prompt, in the form of a chat."""
+    chat = [{"role": "user", "content": ASK.format(thing)}]
+    return tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
+
+
+def alike(tokenizer, things: list[str], size: int = 32) -> Iterator[list[str]]:
+    """Batches of things whose prompts have as many tokens, so that no filling is needed."""
+    groups = {}
+    for thing in things:
+        groups.setdefault(len(asked(tokenizer, thing)), []).append(thing)
+    for group in groups.values():
+        yield from (group[at : at + size] for at in range(0, len(group), size))
+
+
+@torch.no_grad()
+def written(net: nn.Module, prompts: Tensor, own: list[list[int]], tokens: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """For every prompt a student's text (N,), and the teacher's likeliest next tokens with their log-probabilities.
+
+    A text is a 1, the thing, and what the teacher wrote. Before that nothing is told: ones, as no log-probability is.
+    """
+    look = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "max_new_tokens": tokens}
+    look |= {"pad_token_id": 0, "eos_token_id": END, "output_logits": True, "return_dict_in_generate": True}
+    torch.manual_seed(9)
+    out = net.generate(prompts, attention_mask=torch.ones_like(prompts), **look)
+    top = torch.stack(out.logits, 1).float().log_softmax(-1).topk(TOP)  # (B, tokens, TOP) each
+    texts = []
+    for thing, row, index, values in zip(own, out.sequences[:, prompts.shape[1] :], *top[::-1], strict=True):
+        count, silent = int((row != 0).sum()), torch.ones(len(thing), TOP)
+        text = torch.cat([torch.tensor([1, *thing]), row[:count]])
+        texts.append((text, torch.cat([silent.long(), index[:count]]), torch.cat([silent, values[:count]])))
+    return texts
+
+
+def places(x: Tensor, values: Tensor) -> Tensor:
+    """Where the teacher told what comes next (B, N - 1)."""
+    return (values[..., 0] <= 0) & (x[:, 1:] > 0)
+
+
+def log_prob_of(x: Tensor, index: Tensor, values: Tensor) -> Tensor:
+    """The teacher's log-probability of the tokens that stand there; of its 50th for those that are less likely."""
+    hit = index == x[:, 1:, None]
+    return torch.where(hit.any(-1), (values * hit).sum(-1), values[..., -1])
+
+
+@torch.no_grad()
+def next_tokens(net: nn.Module, tokenizer, count: int = 20) -> dict:
+    """For every prompt the likeliest next tokens (count,), as text, and their logits over the mean of all logits."""
+    rows = [net(tokenizer(p, return_tensors="pt")["input_ids"]).logits[0, -1] for p in PROMPTS]
+    top = [row.topk(count) for row in rows]
+    words = [[tokenizer.decode([int(i)]) for i in t.indices] for t in top]
+    return {
+        "words": np.array(words),
+        "logits": torch.stack([t.values for t in top]).numpy(),
+        "rest": np.array([[float((row / t).logsumexp(0)) for t in TEMPERATURES] for row in rows]),
+    }
+
+
+TEMPERATURES = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)  # of the slider; `rest` holds the exact normalisers
+
+
+@torch.no_grad()
+def pace(model: nn.Module, batch: int, tokens: int = 16) -> float:
+    """Tokens written a second, greedily, with the cache of keys and values."""
+    net = getattr(model, "net", model)
+    x = torch.full((batch, 4), 5)
+    look = {"do_sample": False, "min_new_tokens": tokens, "max_new_tokens": tokens, "pad_token_id": 0}
+    began = time.perf_counter()
+    net.generate(x, attention_mask=torch.ones_like(x), **look)
+    return batch * tokens / (time.perf_counter() - began)
+
+
+class Told:
+    """Objective of one student on its teacher's texts: their tokens, or the likeliest next tokens with the rest."""
+
+    def __init__(self, index: Tensor, values: Tensor, soft: bool):
+        self.index, self.values, self.soft = index, values, soft
+
+    def __call__(self, model, batch: Batch) -> tuple[Tensor, dict]:
+        width = batch.x.shape[1] - 1
+        index, values = (t[batch.index][:, :width] for t in (self.index, self.values))
+        logits, mask = model(batch.x[:, :-1]).logits, places(batch.x, values)
+        if not self.soft:
+            return token_mean(hard_loss(logits, batch.x[:, 1:], reduction="none", check=batch.check), mask), {}
+        return token_mean(sparse_kl(logits, values, index, missing="rest", reduction="none", check=False), mask), {}
+
+
+def measure_student(trial: Trial, tools: Tools) -> dict:
+    """Train on the texts about most things, and score on those about the others."""
+    kept = tools.tensors(trial.needs[0])
+    x, index, values, held = kept["x"], kept["index"].long(), kept["values"], kept["held"]
+    model = seeded_gpt(trial)
+    objective = Told(index[~held], values[~held], trial.arm == "logits")
+    train_stage(
+        model, objective, as_split(x[~held], trial.settings["batch_size"]), "checkpoint", trial.settings, trial, tools
+    )
+    row = scored(model, x[held], index[held], values[held])
+    return row | {
+        "parameters": count_parameters(model),
+        "tokens_per_second": pace(model, 1),
+        "tokens_per_second_batch": pace(model, 32),
+    }
+
+
+@torch.no_grad()
+def scored(model: nn.Module, x: Tensor, index: Tensor, values: Tensor) -> dict:
+    """Loss, divergence and agreement on held-out texts of the teacher."""
+    mask = places(x, values)
+    log_q = model.eval()(x[:, :-1]).logits.log_softmax(-1)
+    own = log_q.gather(-1, x[:, 1:, None])[..., 0]
+    kl = sparse_kl(log_q, values, index, missing="rest", reduction="none", check=False)
+    same = log_q.argmax(-1) == index[..., 0]
+    return {
+        "loss": -float(own[mask].mean()),
+        "kl": float(kl[mask].mean()),
+        "agreement": 100 * float(same[mask].double().mean()),
+    }

@@ -1,0 +1,245 @@
+"""Is the pattern consistent: do distilled students beat students of hard labels, and match teachers of 3 to 10 times?
+
+Every experiment of this book that has a distilled student, one of the same size with hard labels, and a teacher, read
+from the committed results: nothing is trained. Per comparison the gain over hard labels, paired by seed, and the share
+of the gap to the teacher that it closes. In RepDistiller's benchmark (Tian et al. 2020) soft targets help in all of its
+13 pairs, other forms not always; they close 12 to 85 % of the gap.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from kdbook.data.files import REFERENCE
+from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+
+VERSION = 1
+CARDS = ()  # numbers of this book alone; the cards of each are beside its own table
+OVER = "over comparisons"  # arm of the rows that sum up a comparison each; their seed is its number
+COLUMNS = {
+    "arm": f"comparison, or `{OVER}`: one row a comparison, numbered by `seed`",
+    "seed": "seed of the student, or number of the comparison",
+    "comparison": "which distilled student, of which experiment",
+    "experiment": "where its numbers come from",
+    "form": "soft targets; other forms of knowledge; no trained teacher; distilled against a harder control",
+    "gain": "distilled minus hard labels, % of the hard labels' errors (or of its score), positive where better",
+    "gap": "teacher minus hard labels in the same unit; empty without a teacher",
+    "closed": "share of the gap that is closed, %; empty where the teacher is not reliably better than hard labels",
+    "size_ratio": "the teacher's parameters / the student's, where both were counted",
+    "helps": "1 where the 95 % interval of the gain over seeds lies above 0",
+    "harms": "1 where it lies below 0",
+    "has_gap": "1 where the teacher is reliably better than hard labels",
+    "matches": "1 where nine tenths of the gap are closed, or more; empty without a gap",
+    "seeds": "number of seeds",
+}
+SOFT, OTHER, ALONE, CONTROL = "soft targets", "other forms", "without a trained teacher", "a harder control"
+NEARLY_ALL = 90.0  # % of the gap
+
+
+class Comparison(NamedTuple):
+    """Rows to compare: arms of one experiment (`where` narrows all), a column, and which way is better.
+
+    `teacher` is an arm, `experiment/arm`, the name of a column of the student's own row, or empty.
+    """
+
+    label: str
+    experiment: str
+    distilled: str
+    hard: str
+    teacher: str = "teacher"
+    form: str = SOFT
+    column: str = "test_errors"
+    higher: bool = False
+    where: Mapping = {}
+
+
+def _knowledge(label: str, arm: str, form: str = OTHER, hard: str = "hard") -> Comparison:
+    return Comparison(label, "knowledge_types", arm, hard, "teacher", form)
+
+
+def _words(label: str, experiment: str, arm: str, hard: str, teacher: str, form: str = OTHER) -> Comparison:
+    return Comparison(label, experiment, arm, hard, teacher, form, "score", True, {"task": "macro"})
+
+
+def _alpha(width: int) -> Comparison:
+    soft, hard = (f"{width}:labelled=1:alpha={alpha}" for alpha in ("0.9", "0"))
+    return Comparison(f"MNIST, {width} units", "alpha_sweep", soft, hard, "hinton_mnist/teacher")
+
+
+def _treated(data: str, label: str) -> Comparison:
+    return Comparison(label, "ablations", f"{data}:kd_4", f"{data}:hard", f"{data}:teacher")
+
+
+def _modes(label: str, arm: str, teacher: str = "partner_errors", form: str = SOFT) -> Comparison:
+    return Comparison(label, "training_modes", arm, "hard", teacher, form)
+
+
+def _definitions(label: str, arm: str) -> Comparison:
+    table = "specialists_distilled"
+    return Comparison(label, table, arm, "hard_accuracy", "teacher_accuracy", SOFT, "accuracy", True)
+
+
+def _gap(label: str, arm: str, teacher: str, form: str = SOFT) -> Comparison:
+    return Comparison(f"30 units, {label}", "capacity_gap", arm, "hard", teacher, form)
+
+
+def _spoken(label: str, experiment: str, soft: str, hard: str, teacher: str) -> Comparison:
+    return Comparison(f"spoken digits, {label}", experiment, soft, hard, teacher, SOFT, "frame_accuracy", True)
+
+
+def _mobile(size: str, teacher: str) -> Comparison:
+    return Comparison(f"MobileNet, a {size}, {teacher}", "mobile_vision", f"{size}_{teacher}", f"{size}_hard", teacher)
+
+
+def _patient(label: str, arm: str) -> Comparison:
+    return Comparison(f"long schedule, {label}", "patience", arm, "labels", "patience/teacher", where={"times": 16})
+
+
+COMPARISONS = (
+    Comparison("MNIST, 800 units", "hinton_mnist", "distilled", "hard"),
+    Comparison("MNIST, 800 units, regularised", "hinton_mnist", "distilled", "hard_regularized", form=CONTROL),
+    _alpha(30),
+    _alpha(300),
+    _treated("mnist", "MNIST, same size"),
+    _treated("fashion-mnist", "Fashion-MNIST, same size"),
+    Comparison("MNIST, 3 % of the labels", "soft_target_regularizer", "soft", "hard", "", SOFT, "test_accuracy", True),
+    Comparison("thin and deep", "fitnets", "kd", "hard"),
+    Comparison("thin and deep, hints first", "fitnets", "hints", "hard", form=OTHER),
+    _knowledge("conv, soft targets", "kd", SOFT),
+    _knowledge("MLP, soft targets", "mlp_kd", SOFT, "mlp_hard"),
+    _knowledge("conv, FitNet", "fitnet"),
+    _knowledge("conv, attention", "at"),
+    _knowledge("conv, FSP", "fsp"),
+    _knowledge("conv, distances", "rkd_d"),
+    _knowledge("conv, angles", "rkd_a"),
+    _knowledge("conv, similarity", "sp"),
+    _knowledge("conv, correlation", "cc"),
+    _knowledge("conv, PKT", "pkt"),
+    _knowledge("conv, CRD", "crd"),
+    _modes("teacher with 8 times the images", "offline_large"),
+    _modes("stronger teacher", "offline_stronger"),
+    _modes("equal teacher", "offline_equal"),
+    _modes("weaker teacher", "offline_weaker"),
+    _modes("mutual learning", "dml_equal", "", ALONE),
+    _modes("born again", "born_again", "", ALONE),
+    _modes("own last epoch", "ps_kd", "", ALONE),
+    _definitions("definitions, specialists", "of_specialists"),
+    _definitions("definitions, ensemble", "of_ensemble"),
+    _words("DistilBERT", "distilbert", "tasks_triple", "tasks_alone", "tasks_teacher"),
+    _words("DistilBERT, fine-tuning only", "distilbert", "tasks_alone_kd", "tasks_alone", "tasks_teacher", SOFT),
+    _words("DistilBERT, layers alone", "distilbert", "tasks_triple", "tasks_masked_only", "tasks_teacher", CONTROL),
+    _words("TinyBERT", "tinybert", "full", "plain", "teacher"),
+    _spoken("ten nets", "speech_ensemble", "T=2", "baseline", "ensemble"),
+    _spoken("3 % of the utterances", "speech_soft_targets", "soft", "hard", "all"),
+    *(_mobile(size, teacher) for size in ("quarter", "tenth") for teacher in ("resnet", "efficientnet")),
+    _patient("same view", "consistent"),
+    _patient("mixtures", "mixup"),
+    Comparison("small world, word by word", "vocabulary_mismatch", "own_kd", "own_labels", column="excess_bits"),
+    Comparison("small world, all logits", "api_teacher", "full", "data", "", column="kl", where={"calls": 512}),
+    _gap("same size", "from_30", "teacher_30"),
+    _gap("teacher of 100", "from_100", "teacher_100"),
+    _gap("teacher of 300", "from_300", "teacher_300"),
+    _gap("teacher of 1200", "from_1200", "teacher_1200"),
+    _gap("assistant of 100", "via_100", "teacher_1200", OTHER),
+)
+
+
+def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
+    """One a comparison whose results are committed; its identity holds their checksum."""
+    check_profile(profile)
+    seeds_of(seeds, 1)  # refuses a negative number; nothing is trained
+    found = []
+    for number, c in enumerate(COMPARISONS):
+        names = [c.experiment, *([c.teacher.split("/")[0]] if "/" in c.teacher else [])]
+        paths = [REFERENCE / f"{name}.csv" for name in names]
+        if all(path.exists() for path in paths):
+            digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
+            settings = {"number": number, "digest": digest, "compared": list(map(str, c))}
+            found.append(Trial("consistent_pattern", c.label, 0, settings, data="published", version=VERSION))
+    return found
+
+
+def measure(trials: list[Trial], tools: Tools) -> list[dict]:
+    """Compare two arms of committed results."""
+    (trial,) = trials
+    number = trial.settings["number"]
+    return [{"rows": compare(COMPARISONS[number], read, number)}]
+
+
+def read(name: str) -> pd.DataFrame:
+    """A committed table."""
+    return pd.read_csv(REFERENCE / f"{name}.csv")
+
+
+def compare(c: Comparison, read, number: int = 0) -> list[dict]:
+    """A row a seed, and one that sums them up.
+
+    Parameters
+    ----------
+    c : Comparison
+        What is compared.
+    read : callable
+        Name of an experiment -> its table.
+    number : int
+        Of the comparison.
+    """
+    table = read(c.experiment)
+    for key, value in c.where.items():
+        table = table[table[key] == value]
+    ours = table[table.arm == c.distilled].set_index("seed")
+    hard = ours[c.hard] if c.hard in ours else table[table.arm == c.hard].set_index("seed")[c.column]
+    sign = 1 if c.higher else -1
+    unit = hard.mean() / 100
+    gain = sign * (ours[c.column] - hard.loc[ours.index]) / unit
+    theirs, size_ratio = _teacher(c, table, ours, read)
+    gap = None if theirs is None else sign * (theirs - hard.loc[ours.index]) / unit
+    sure = gap is not None and len(gap) > 1 and gap.mean() - half_width(gap) > 0
+    closed = 100 * gain / gap.mean() if sure else None
+    shared = {"comparison": c.label, "experiment": c.experiment, "form": c.form, "size_ratio": size_ratio}
+    rows = [
+        {**shared, "arm": c.label, "seed": int(seed), "gain": float(gain[seed]),
+         "gap": None if gap is None else float(gap[seed]), "closed": None if closed is None else float(closed[seed])}
+        for seed in gain.index
+    ]  # fmt: skip
+    summary = {"gain": float(gain.mean()), "gap": None if gap is None else float(gap.mean()), "seeds": len(gain)}
+    summary["closed"] = None if closed is None else float(closed.mean())
+    half = half_width(gain)
+    summary |= {"helps": int(gain.mean() - half > 0), "harms": int(gain.mean() + half < 0)}
+    summary["has_gap"] = int(sure)
+    summary["matches"] = None if closed is None else int(closed.mean() >= NEARLY_ALL)
+    return [*rows, {**shared, **summary, "arm": OVER, "seed": number}]
+
+
+def _teacher(c: Comparison, table: pd.DataFrame, ours: pd.DataFrame, read) -> tuple[pd.Series | None, float | None]:
+    """The teacher's value for every student, and how many times larger it is."""
+    if not c.teacher:
+        return None, None
+    if c.teacher in ours:
+        return ours[c.teacher], None
+    other, _, arm = c.teacher.rpartition("/")
+    teachers = (read(other) if other else table).pipe(lambda t: t[t.arm == arm]).sort_values("seed")
+    values = teachers[c.column].to_numpy()
+    seeds = teachers.seed.to_numpy()
+    told = ours.get("teacher_seed")
+    at = [
+        int(np.flatnonzero(seeds == told[s])[0]) if told is not None and not pd.isna(told[s]) else s % len(values)
+        for s in ours.index
+    ]
+    counted = "parameters" in teachers and "parameters" in ours and teachers.parameters.notna().all()
+    ratio = (
+        float(teachers.parameters.mean() / ours.parameters.mean())
+        if counted and ours.parameters.notna().all()
+        else None
+    )
+    return pd.Series(values[at], ours.index), ratio
+
+
+def half_width(values) -> float:
+    """Half of the 95 % t interval of a mean."""
+    n = len(values)
+    return float(stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / math.sqrt(n)) if n > 1 else math.inf

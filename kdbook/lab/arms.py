@@ -1,0 +1,146 @@
+"""A question as a table of arms: what each is called, what it learns with, and from whom; its trials are derived.
+
+A module of `kdbook.book` with `arms(profile)`, `SEEDS`, `COLUMNS`, `VERSION` and `measure(trials, tools)` is a question.
+The lab finds questions by their file names and imports one only when it is asked for.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from kdbook.lab.trial import Trial, check_profile, seeds_of
+
+BOOK = Path(__file__).parents[1] / "book"
+FOLDERS = {"": "kdbook.book", "tables": "kdbook.book.tables"}  # folder of files -> package
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A condition of a question.
+
+    Parameters
+    ----------
+    label : str
+        What figures, sliders and the ledger call it.
+    role : str
+        What it is in the comparison, which gives its colour: a key of `kdbook.show.style.ROLES`.
+    settings : mapping
+        Everything that the result depends on; values that JSON can hold.
+    needs : tuple of str
+        Arms whose artifacts it uses: ``arm`` of this question, or ``question/arm``.
+    teaches : bool
+        Whether it is trained once a teacher: student seed i meets its seed i mod the number of teachers.
+    cohort : str
+        Arms of one cohort and seed are trained as one model.
+    listed : bool
+        False for one that is only needed, and has no row of its own.
+    named : str
+        Its name in the table, where several arms (of other settings) share one; default: its key in `arms`.
+    seeds : int, optional
+        The most seeds that it is given, where it has fewer than the others.
+    facts : mapping
+        Columns that are known beforehand.
+    """
+
+    label: str
+    role: str = "soft"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    teaches: bool = False
+    cohort: str = ""
+    listed: bool = True
+    named: str = ""
+    seeds: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _files() -> dict[str, str]:
+    """Module of every question by its name."""
+    return {
+        path.stem: f"{package}.{path.stem}"
+        for folder, package in FOLDERS.items()
+        for path in (BOOK / folder).glob("*.py")
+        if path.stem != "__init__"
+    }
+
+
+def names() -> list[str]:
+    """All questions of the book, by the names of their files; nothing is imported."""
+    return sorted(_files())
+
+
+def question(name: str) -> ModuleType:
+    """The module of a question.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, listing those there are.
+    """
+    found = _files()
+    if name not in found:
+        raise ValueError(f"unknown question {name!r}; there are {', '.join(sorted(found))}")
+    return importlib.import_module(found[name])
+
+
+def trial(name: str, profile: str, arm: str, seed: int) -> Trial:
+    """One arm of a question and seed, with all that it needs.
+
+    Parameters
+    ----------
+    name : str
+        Question.
+    profile : {"quick", "full"}
+        Whose settings.
+    arm : str
+        A key of the question's `arms`.
+    seed : int
+        Of the student that is asked for; an arm that teaches has the seed of that student's teacher.
+    """
+    module = question(name)
+    if hasattr(module, "trials"):  # bridge while questions move one by one
+        return module.teacher(profile, seed) if arm == "teacher" else module.student(arm, profile, seed)
+    chosen = module.arms(profile)[arm]
+    if chosen.teaches:
+        seed = getattr(module, "FIRST_TEACHER", 0) + seed % module.SEEDS[profile][1]
+    needs = []
+    for need in chosen.needs:
+        where, _, other = need.rpartition("/")
+        needs.append(trial(where or name, profile, other, seed))
+    data, version = chosen.settings.get("data", getattr(module, "DATA", "mnist")), module.VERSION
+    settings = {key: value for key, value in chosen.settings.items() if key != "data"}
+    return Trial(name, chosen.named or arm, seed, settings, tuple(needs), data, version, chosen.cohort)
+
+
+def trials(name: str, profile: str = "quick", seeds: int | None = None) -> list[Trial]:
+    """The trials of a question: its teachers of the chosen seeds, then every other arm of every seed.
+
+    Parameters
+    ----------
+    name : str
+        Question.
+    profile : {"quick", "full"}
+        Whose settings, and how many seeds.
+    seeds : int, optional
+        Number of seeds; None or 0 = the profile's own.
+
+    Raises
+    ------
+    ValueError
+        For an unknown question or profile, or a negative number of seeds.
+    """
+    module = question(name)
+    check_profile(profile)
+    if hasattr(module, "trials"):  # bridge while questions move one by one
+        return module.trials(profile, seeds)
+    students, teachers = module.SEEDS[profile]
+    chosen = seeds_of(seeds, students)
+    listed = {arm: found for arm, found in module.arms(profile).items() if found.listed}
+    order = [(s, n) for s in range(min(teachers, len(chosen))) for n, arm in listed.items() if arm.teaches]
+    order += [
+        (s, n) for s in chosen for n, arm in listed.items() if not arm.teaches and (arm.seeds is None or s < arm.seeds)
+    ]
+    return [trial(name, profile, arm, seed) for seed, arm in order]

