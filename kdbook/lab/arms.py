@@ -1,7 +1,7 @@
 """A question as a table of arms: what each is called, what it learns with, and from whom; its trials are derived.
 
-A module of `kdbook.book` with `arms(profile)`, `SEEDS`, `COLUMNS`, `VERSION` and `measure(trials, tools)` is a question.
-The lab finds questions by their file names and imports one only when it is asked for.
+A module of `kdbook.book` with `arms(profile)`, `SEEDS`, `COLUMNS`, `VERSION` and `measure(trials, tools)` is a
+question. The lab finds questions by their file names and imports one only when it is asked for.
 """
 
 import importlib

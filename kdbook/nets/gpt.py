@@ -63,7 +63,7 @@ class GPT(nn.Module):
 
 
 def _network(kind: str, layers: int, width: int, heads: int, vocabulary: int, length: int) -> nn.Module:
-    """The class of `transformers` without dropout; the weights' spread fits the width, as `kdbook.nets.bert` explains."""
+    """The class of `transformers` without dropout; the weights' spread fits the width, as `nets.bert` explains."""
     spread = 0.02 * (768 / width) ** 0.5
     shape = {"vocab_size": vocabulary, "initializer_range": spread, "bos_token_id": None, "eos_token_id": None}
     if kind == "gpt2":

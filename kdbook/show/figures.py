@@ -1,4 +1,4 @@
-"""Figures by name: registered where their question is (`kdbook.book`), saved with alt text and the arrays behind them."""
+"""Figures by name: registered beside their question (`kdbook.book`), saved with alt text and the arrays drawn."""
 
 import base64
 import inspect

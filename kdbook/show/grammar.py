@@ -179,10 +179,11 @@ def curve(
 def epochs(axes: Axes, both: Both, array: str, looks: Mapping[str, Look], scale: float = 1.0) -> None:
     """Stored arrays (epochs,) of each arm: mean of the seeds by epoch, the reader's own dashed in the same colour."""
     for arm, look in looks.items():
-        for table, mark, label in ((both.reference, {"marker": "o", "ms": 3}, look.label), (both.mine, {"ls": "--", "lw": 1}, None)):  # fmt: skip
+        whole, own = {"marker": "o", "ms": 3, "label": look.label}, {"ls": "--", "lw": 1}
+        for table, mark in ((both.reference, whole), (both.mine, own)):
             if table is not None:
                 mean = scale * table.stack(arm, array).mean(0)
-                axes.plot(np.arange(1, len(mean) + 1), mean, color=look.colour, label=label, **mark)
+                axes.plot(np.arange(1, len(mean) + 1), mean, color=look.colour, **mark)
     axes.set_xlabel("epoch")
 
 
