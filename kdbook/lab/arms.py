@@ -5,7 +5,7 @@ question. The lab finds questions by their file names and imports one only when 
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -41,6 +41,8 @@ class Arm:
         Its name in the table, where several arms (of other settings) share one; default: its key in `arms`.
     seeds : int, optional
         The most seeds that it is given, where it has fewer than the others.
+    at : sequence of int, optional
+        Its own seeds, where they are not those of whoever needs it: whoever has seed i needs the one of ``at[i]``.
     facts : mapping
         Columns that are known beforehand.
     """
@@ -54,6 +56,7 @@ class Arm:
     listed: bool = True
     named: str = ""
     seeds: int | None = None
+    at: Sequence[int] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -106,6 +109,8 @@ def trial(name: str, profile: str, arm: str, seed: int) -> Trial:
     chosen = module.arms(profile)[arm]
     if chosen.teaches:
         seed = getattr(module, "FIRST_TEACHER", 0) + seed % module.SEEDS[profile][1]
+    if chosen.at:
+        seed = chosen.at[seed]
     needs = []
     for need in chosen.needs:
         where, _, other = need.rpartition("/")

@@ -187,6 +187,11 @@ def errors(logits: Tensor, y: Tensor) -> int:
     return int((logits.argmax(-1) != y).sum())
 
 
+def percent_right(logits: Tensor, y: Tensor) -> float:
+    """Top-1 accuracy in %."""
+    return 100 * float((logits.argmax(-1) == y).float().mean())
+
+
 def fidelity(student_logits: Tensor, teacher_logits: Tensor) -> dict:
     """Top-1 agreement (share) and mean KL(teacher || student) at T = 1 (nats); Stanton et al. 2021, section 3."""
     log_p, log_q = teacher_logits.log_softmax(-1), student_logits.log_softmax(-1)
