@@ -1,10 +1,12 @@
 """The command line: `python -m kdbook COMMAND`."""
 
+import json
 import sys
 from pathlib import Path
 
 import click
 
+from kdbook.data.files import REFERENCE
 from kdbook.lab import arms
 from kdbook.lab.trial import PROFILES
 
@@ -18,11 +20,11 @@ def cli():
 
 @cli.command("list")
 def list_():
-    """The experiments, with the question that each answers and its number of trials."""
+    """The questions of the book, and what the committed results of each took."""
     for name in arms.names():
-        found = arms.question(name)
-        counts = ", ".join(f"{profile} {len(found.trials(profile))}" for profile in PROFILES)
-        click.echo(f"{name:26}{found.__doc__.splitlines()[0]}\n{'':26}trials: {counts}")
+        about = REFERENCE / f"{name}.json"
+        told = json.loads(about.read_text()) if about.exists() else {"trials": 0, "seconds": 0}
+        click.echo(f"{name:26}{arms.asked(name)}\n{'':26}full: {told['trials']} trials, {told['seconds'] / 60:.0f} min")
 
 
 @cli.command()
@@ -106,18 +108,11 @@ def cards(write):
 
 
 @cli.command()
-@click.option("--workshop", is_flag=True, help="Also what a class would wait for: kernel, port, stored trials, speed.")
-def doctor(workshop):
+def doctor():
     """Check this machine: versions, device, data, disk; what is missing and how to get it. No network is asked."""
-    if workshop:
-        from kdbook.lab.room import examine_room as examine
-    else:
-        from kdbook.lab.doctor import examine
+    from kdbook.lab.doctor import examine, print_lines
 
-    found = examine()
-    for what, state, remedy in found:
-        click.echo(f"{'ok  ' if not remedy else 'MEND'} {what:16} {state}" + (f"\n     -> {remedy}" if remedy else ""))
-    if any(remedy for _, _, remedy in found):
+    if print_lines(examine()):
         raise SystemExit(1)
 
 

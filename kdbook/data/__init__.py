@@ -4,5 +4,12 @@
 No model, loss or training code lives here.
 """
 
-from kdbook.data.glosses import Glosses, Texts, load_glosses, read_glosses
-from kdbook.data.images import CENTRE_VIEW, IMAGE_SETS, VIEWS, Split, checksum, load_images
+from kdbook import on_demand
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "glosses": "Glosses Texts load_glosses read_glosses",
+        "images": "CENTRE_VIEW IMAGE_SETS VIEWS Split checksum load_images",
+    },
+)

@@ -1,10 +1,18 @@
-"""Where experiments run and are kept: `run`, `load`, the trial store, engines, and the claims ledger.
+"""Where questions are run and kept: `run`, `load`, arms and trials, the store, engines, and the claims ledger.
 
 `run` trains what the store lacks; `load` reads committed results; both return `Results`, a DataFrame with arrays.
-Nothing is drawn here (`kdbook.show`), and no experiment is defined here (`kdbook.book`).
+Nothing is drawn here (`kdbook.show`), and no question is asked here (`kdbook.book`).
 """
 
-from kdbook.lab.intervals import t_interval
-from kdbook.lab.results import Results, output_folder
-from kdbook.lab.runs import describe_run, load, pick_device, run
-from kdbook.lab.store import Store
+from kdbook import on_demand
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "runs": "run load describe_run",
+        "devices": "pick_device",
+        "results": "Results output_folder",
+        "store": "Store",
+        "intervals": "t_interval",
+    },
+)

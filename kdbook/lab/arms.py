@@ -4,6 +4,7 @@ A module of `kdbook.book` with `arms(profile)`, `SEEDS`, `COLUMNS`, `VERSION` an
 question. The lab finds questions by their file names and imports one only when it is asked for.
 """
 
+import ast
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class Arm:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _files() -> dict[str, str]:
+def files() -> dict[str, str]:
     """Module of every question by its name."""
     return {
         path.stem: f"{package}.{path.stem}"
@@ -72,7 +73,13 @@ def _files() -> dict[str, str]:
 
 def names() -> list[str]:
     """All questions of the book, by the names of their files; nothing is imported."""
-    return sorted(_files())
+    return sorted(files())
+
+
+def asked(name: str) -> str:
+    """What a question asks: the first line of its docstring, read without importing it."""
+    path = BOOK.parents[1].joinpath(*files()[name].split("."))
+    return ast.get_docstring(ast.parse(path.with_suffix(".py").read_text(encoding="utf-8"))).splitlines()[0]
 
 
 def question(name: str) -> ModuleType:
@@ -83,7 +90,7 @@ def question(name: str) -> ModuleType:
     ValueError
         For an unknown name, listing those there are.
     """
-    found = _files()
+    found = files()
     if name not in found:
         raise ValueError(f"unknown question {name!r}; there are {', '.join(sorted(found))}")
     return importlib.import_module(found[name])

@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from kdbook.data.files import write_atomically
 from kdbook.lab import arms
 from kdbook.lab.entries import ONLY_KNOWN_FIELDS, Text, read_entries
-from kdbook.lab.trial import Trial
+from kdbook.lab.trial import Trial, in_order
 
 PATH = Path(__file__).with_name("cards.yaml")
 Use = Literal["research", "commercial", "train a competing model"]
@@ -77,21 +77,11 @@ def cards_of(trials: Iterable[Trial]) -> list[str]:
     That is a trial's data, or what its experiment names in `CARDS`: a published model besides, or nothing at all.
     """
     found = set()
-    for trial in _with_needs(trials):
+    for trial in in_order(trials):
         found |= set(getattr(arms.question(trial.experiment), "CARDS", (trial.data,)))
         if trial.needs:
             found.add("own-teacher")
     return sorted(with_origins(found))
-
-
-def _with_needs(trials: Iterable[Trial]) -> set[Trial]:
-    found, waiting = set(), list(trials)
-    while waiting:
-        trial = waiting.pop()
-        if trial not in found:
-            found.add(trial)
-            waiting += trial.needs
-    return found
 
 
 def with_origins(names: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ import torch
 from jupyter_client.kernelspec import KernelSpecManager
 
 from kdbook.data.files import SHA256, DamagedFileError, home, verified_bytes
-from kdbook.lab.runs import pick_device
+from kdbook.lab.devices import pick_device
 
 PACKAGES = (
     "torch",
@@ -39,6 +39,13 @@ def examine() -> list[tuple[str, str, str]]:
         The remedy is empty where all is well.
     """
     return [*_packages(), *_extras(), _device(), _kernel(), _data(), _disk()]
+
+
+def print_lines(found: list[tuple[str, str, str]]) -> bool:
+    """Print what was found, a line each, and under what is to be mended its remedy; tells whether there was any."""
+    for what, state, remedy in found:
+        print(f"{'MEND' if remedy else 'ok  '} {what:16} {state}" + (f"\n     -> {remedy}" if remedy else ""))
+    return any(remedy for _, _, remedy in found)
 
 
 def _packages():

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from kdbook.lab import arms
 from kdbook.lab.store import Store
-from kdbook.lab.trial import Trial
+from kdbook.lab.trial import Trial, in_order
 
 
 class LocalTools:
@@ -98,21 +98,6 @@ def run_group(group: list[Trial], store: Store, tools) -> None:
         about = provenance(tools.device, (time.perf_counter() - began) / len(group))
         for trial, row in zip(group, rows, strict=True):
             store.write(trial, row, about, **tools.kept.pop(trial.id, {}))
-
-
-def in_order(trials: Iterable[Trial]) -> list[Trial]:
-    """The trials and all they need, each once, needs first."""
-    ordered: dict[str, Trial] = {}
-
-    def visit(trial):
-        if trial.id not in ordered:
-            for need in trial.needs:
-                visit(need)
-            ordered[trial.id] = trial
-
-    for trial in trials:
-        visit(trial)
-    return list(ordered.values())
 
 
 def grouped(trials: Iterable[Trial]) -> list[list[Trial]]:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from kdbook.lab.engines import LocalTools, Progress, grouped, in_order, run_group
+from kdbook.lab.engines import LocalTools, Progress, grouped, run_group
 from kdbook.lab.store import Store
-from kdbook.lab.trial import Trial
+from kdbook.lab.trial import Trial, in_order
 
 RETRIES = 3  # times that a trial is run again when its worker died
 

@@ -8,31 +8,14 @@ import torch
 import kdbook
 from kdbook.lab import arms
 from kdbook.lab.cards import cards_of, check_use
-from kdbook.lab.engines import in_order, local
+from kdbook.lab.devices import pick_device
+from kdbook.lab.engines import local
 from kdbook.lab.ray_engine import ray_cluster
 from kdbook.lab.results import REFERENCE, Results, output_folder, read_results, save_results
 from kdbook.lab.store import Store
-from kdbook.lab.trial import check_profile
+from kdbook.lab.trial import check_profile, in_order
 
 ENGINES = {"local": local, "ray": ray_cluster}
-
-
-def pick_device(device: str = "auto") -> torch.device:
-    """`auto` takes cuda, then mps, then cpu.
-
-    Raises
-    ------
-    ValueError
-        For a device that this machine lacks.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if device == "auto":
-        device = next(name for name, present in there.items() if present)
-    if not there.get(str(device).split(":")[0], False):
-        raise ValueError(f"device {device!r} is not available here; there are {[n for n, p in there.items() if p]}")
-    if str(device).startswith("cuda"):
-        torch.set_float32_matmul_precision("high")  # TF32
-    return torch.device(device)
 
 
 def run(

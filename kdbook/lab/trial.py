@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
-from torch import Tensor
-
-from kdbook.data.images import checksum
+if TYPE_CHECKING:  # a table of arms can be read before torch is there
+    import torch
+    from torch import Tensor
 
 PROFILES = ("quick", "full")
 
@@ -55,6 +54,8 @@ class Trial:
     @cached_property
     def id(self) -> str:
         """Twelve hexadecimal digits of the identity: settings, needs, data checksum and version."""
+        from kdbook.data.images import checksum
+
         identity = {
             "experiment": self.experiment,
             "arm": self.arm,
@@ -84,12 +85,24 @@ class Trial:
         return hash(self.id)
 
 
+def in_order(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials and all they need, each once, needs first.
+
+    Depth first, so that a teacher's students follow it: `graphlib` would give all teachers before the first student,
+    and tear the arms of a cohort apart.
+    """
+    ordered: dict[Trial, None] = {}
+    for trial in trials:
+        ordered |= dict.fromkeys([*in_order(trial.needs), trial])
+    return list(ordered)
+
+
 class Tools(Protocol):
     """What an experiment may use while it measures; the lab supplies it."""
 
-    device: torch.device
+    device: "torch.device"
 
-    def tensors(self, trial: Trial) -> dict[str, Tensor]:
+    def tensors(self, trial: Trial) -> "dict[str, Tensor]":
         """Stored artifact of a needed trial."""
 
     def checkpoint(self, trial: Trial):

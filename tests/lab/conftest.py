@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from kdbook.lab import arms
+
 TOY = Path(__file__).parent / "toy.py"
 
 
@@ -13,10 +15,8 @@ def toy(monkeypatch, tmp_path):
     spec = importlib.util.spec_from_file_location("kdbook.book.toy", TOY)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    names = ("toy", "toy_teacher")
-    monkeypatch.setattr(experiments, "EXPERIMENTS", names)
-    for name in names:
-        monkeypatch.setitem(sys.modules, f"kdbook.book.{name}", module)
+    monkeypatch.setattr(arms, "files", lambda: module.FILES)
+    monkeypatch.setitem(sys.modules, "kdbook.book.toy", module)
     log = tmp_path / "measured.log"
     monkeypatch.setenv("TOY_LOG", str(log))
     module.measured = lambda: log.read_text().splitlines() if log.exists() else []

@@ -208,7 +208,7 @@ def test_a_table_that_cannot_answer_is_refused_by_the_claims_name(tmp_path, chec
 @pytest.mark.parametrize(
     ("check", "message"),
     [
-        ({"experiment": "hintom"}, "field experiment: unknown experiment 'hintom'"),
+        ({"experiment": "hintom"}, "field experiment: unknown question 'hintom'"),
         ({"column": "errors"}, "field column: 'errors' is no column of hinton_mnist"),
         ({"versus_column": "errors"}, "field versus_column: 'errors' is no column"),
         ({"where": {"arms": "hard"}}, "field where: 'arms' is no column"),

@@ -5,9 +5,9 @@ import filelock
 import pytest
 import torch
 
-from kdbook.lab import Store, engines
-from kdbook.lab.engines import LocalTools, Progress, grouped, in_order, local, provenance, run_group
-from kdbook.lab.trial import Trial
+from kdbook.lab import Store, arms, engines
+from kdbook.lab.engines import LocalTools, Progress, grouped, local, provenance, run_group
+from kdbook.lab.trial import Trial, in_order
 
 CPU = torch.device("cpu")
 TEACHER = Trial("t", "teacher", 0, {})
@@ -37,7 +37,7 @@ class Module:
 @pytest.fixture
 def module(monkeypatch):
     found = Module()
-    monkeypatch.setattr(experiments, "module", lambda name: found)
+    monkeypatch.setattr(arms, "question", lambda name: found)
     return found
 
 

@@ -59,7 +59,7 @@ def assert_equal_weights(first, second):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("mnist",), "unknown experiment 'mnist'; there are hinton_mnist, "),
+        (("mnist",), "unknown question 'mnist'; there are ablations, "),
         (("tuning", "fast"), "profile must be one of quick, full, got 'fast'"),
         (("tuning", "quick", -1), "seeds must be 0 .* or more, got -1"),
         (("tuning", "quick", 1, "tpu"), r"device 'tpu' is not available here; there are \[.*'cpu'\]"),

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from kdbook.data import files
 from kdbook.lab import arms
 from kdbook.lab.trial import Trial, check_profile, seeds_of
 
@@ -48,7 +49,7 @@ def test_the_identity_changes_when_what_the_teacher_needs_changes(trial, teacher
 
 def test_the_identity_changes_with_the_data_files(trial, monkeypatch):
     before = trial.id
-    monkeypatch.setitem(experiments.trial.checksum.__globals__["SHA256"], "mnist/extra", "0" * 64)
+    monkeypatch.setitem(files.SHA256, "mnist/extra", "0" * 64)
     assert dataclasses.replace(trial).id != before
 
 
@@ -101,7 +102,7 @@ def test_a_negative_number_of_seeds_is_refused():
 
 
 def test_an_unknown_experiment_is_named_with_those_there_are():
-    with pytest.raises(ValueError, match="unknown experiment 'hinton'; there are hinton_mnist, "):
+    with pytest.raises(ValueError, match="unknown question 'hinton'; there are ablations, "):
         arms.question("hinton")
 
 

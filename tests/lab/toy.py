@@ -11,11 +11,13 @@ import sys
 import time
 from pathlib import Path
 
-from kdbook.lab import arms
+from kdbook.lab import arms as registry
+from kdbook.lab.arms import Arm
 from kdbook.lab.steps import errors, objective_for, predict, train, training_split
-from kdbook.lab.trial import Trial, check_profile, seeds_of
 
 VERSION = 1
+SEEDS = {"quick": (2, 1), "full": (2, 1)}
+FILES = dict.fromkeys(("toy", "toy_teacher"), "kdbook.book.toy")  # one module for both
 COLUMNS = {"arm": "who", "seed": "seed", "train_errors": "wrong answers on the images trained on"}
 SETTINGS = {
     "sizes": [784, 8, 10],
@@ -28,11 +30,11 @@ SETTINGS = {
 }
 
 
-def trials(profile="quick", seeds=None):
-    check_profile(profile)
-    teacher = Trial("toy_teacher", "teacher", 0, SETTINGS, version=VERSION)
-    settings = {**SETTINGS, "temperature": 2.0, "alpha": 1.0}
-    return [Trial("toy", "student", s, settings, needs=(teacher,), version=VERSION) for s in seeds_of(seeds, 2)]
+def arms(profile):
+    return {
+        "teacher": Arm("teacher", "teacher", SETTINGS, teaches=True, listed=False),
+        "student": Arm("student", "soft", {**SETTINGS, "temperature": 2.0, "alpha": 1.0}, ("toy_teacher/teacher",)),
+    }
 
 
 class Stalling:
@@ -76,9 +78,8 @@ if __name__ == "__main__":
     from kdbook.training import loop
 
     loop.CHECKPOINT_SECONDS = 0.0
-    arms.names() = ("toy", "toy_teacher")
-    for name in arms.names():
-        sys.modules[f"kdbook.book.{name}"] = sys.modules["__main__"]
+    registry.files = lambda: FILES
+    sys.modules["kdbook.book.toy"] = sys.modules["__main__"]
     from kdbook.__main__ import main
 
     if os.environ.get("TOY_MEET"):

@@ -1,22 +1,25 @@
-"""Is the room ready for a workshop? What `doctor` looks at, and what a class would wait for; no network is asked."""
+"""Is the room ready for a workshop? What `doctor` looks at, and what a class would wait for; no network is asked.
 
-import re
+python workshop/check_room.py
+"""
+
 import socket
+import sys
 import tempfile
 import time
-from pathlib import Path
 
 import torch
 from jupyter_client.manager import KernelManager
+from schedule import quick_minutes
 
 from kdbook.book.latency import median_milliseconds
 from kdbook.lab import arms
-from kdbook.lab.doctor import examine
-from kdbook.lab.engines import in_order
+from kdbook.lab.doctor import examine, print_lines
 from kdbook.lab.results import REPOSITORY
 from kdbook.lab.runs import load
 from kdbook.lab.steps import seeded_network
 from kdbook.lab.store import Store
+from kdbook.lab.trial import in_order
 
 PORTS = range(8888, 8939)  # those that JupyterLab tries
 SLOW = 3  # times the reference machine: then a workshop needs stored trials, or a shorter schedule
@@ -39,15 +42,6 @@ def stored_trials(store: Store | None = None) -> tuple[int, int]:
     store = store or Store()
     trials = {t.name: t for e in arms.names() for t in in_order(arms.trials(e, "quick"))}
     return sum(store.folder(trial).exists() for trial in trials.values()), len(trials)
-
-
-def quick_minutes(notebooks: Path = REPOSITORY / "notebooks") -> dict[str, float]:
-    """Minutes that the quick run of each chapter takes on two cores with an empty store, as the chapters say."""
-    found = {}
-    for script in sorted(notebooks.glob("[0-9][0-9]_*.py")):
-        told = re.search(r'describe_run\(.*minutes=\{"quick": ([\d.]+)', script.read_text())
-        found[script.stem] = float(told[1])
-    return found
 
 
 def slowness() -> float:
@@ -108,3 +102,12 @@ def _speed(cold: bool):
 def _kit():
     built = REPOSITORY / "build" / "workshop" / "slides" / "index.html"
     return "workshop kit", "built" if built.exists() else "not built", "" if built.exists() else "run `make workshop`"
+
+
+def main() -> None:
+    """Print what was found, a line each; a remedy below what is to be mended, and a failure when there is any."""
+    sys.exit(print_lines(examine_room()))
+
+
+if __name__ == "__main__":
+    main()

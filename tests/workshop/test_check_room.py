@@ -4,9 +4,13 @@ import socket
 
 import pytest
 
-from kdbook.lab import arms, room
-from kdbook.lab.engines import in_order
+from kdbook.lab import arms
 from kdbook.lab.store import Store
+from kdbook.lab.trial import in_order
+
+from ..scripts import load_script
+
+room, schedule = load_script("workshop/check_room.py"), load_script("workshop/schedule.py")
 
 
 @pytest.fixture
@@ -80,7 +84,7 @@ def test_a_kernel_that_cannot_start_is_one_line_with_a_remedy(monkeypatch):
 def test_the_minutes_are_those_that_the_chapters_print(tmp_path):
     (tmp_path / "03_math.py").write_text('describe_run(PROFILE, DEVICE, minutes={"quick": 1.5, "full": 12})\n')
     (tmp_path / "notes.py").write_text("")
-    assert room.quick_minutes(tmp_path) == {"03_math": 1.5}
+    assert schedule.quick_minutes(tmp_path) == {"03_math": 1.5}
 
 
 def test_the_speed_is_a_positive_ratio():
