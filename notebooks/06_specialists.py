@@ -85,7 +85,7 @@ clusters = load("specialist_clusters")
 my_clusters = run("specialist_clusters", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 
 trial = generalist(PROFILE, 0)
-model = BagOfWords(*trial.settings["sizes"])
+model = BagOfWords(trial.settings["sizes"])
 model.load_state_dict(Store().tensors(trial))
 p = predict(model, texts["validation"]).logits.softmax(-1).double().numpy()  # (N, C)
 covariance = np.cov(p.T)  # (C, C)

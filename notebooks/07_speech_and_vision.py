@@ -449,7 +449,7 @@ check_ensemble(lambda logits: logits.log_softmax(-1).logsumexp(0))
 
 # %%
 from kdbook.book import mobile_vision as vision_question
-from kdbook.lab.steps import network
+from kdbook.nets import network
 from kdbook.nets.vision import count_multiply_adds, count_parameters
 
 chosen = {name: network(net) for name, net in vision_question.NETS["full"].items()}

@@ -1,4 +1,4 @@
-"""Steps that many experiments share: build a trial's network, train it, read a stored one, score it on a test set."""
+"""Steps that many questions share: build a trial's network, train it, read a stored one, score it on a test set."""
 
 import copy
 import time
@@ -9,36 +9,9 @@ from torch import Tensor, nn
 
 from kdbook.data.images import VIEWS, Split, load_images
 from kdbook.lab.trial import Tools, Trial
-from kdbook.nets.vision import MLP, BagOfWords, ConvNet, LeNet5, ResNet, count_parameters
+from kdbook.nets import network
+from kdbook.nets.vision import count_parameters
 from kdbook.training import CachedTeacher, Distillation, HardLabels, History, adam, fit, predict, sgd
-
-
-def network(settings) -> nn.Module:
-    """Fresh network of a trial: what `net` names (lenet5, conv, mobilenet...), else an MLP with regularisers."""
-    if settings.get("net") == "lenet5":
-        return LeNet5()
-    if settings.get("net") == "conv":
-        return ConvNet(settings["widths"], settings.get("depth", 1))
-    if settings.get("net") == "resnet":
-        return ResNet(settings["widths"], settings.get("blocks", 1), **_images_and_classes(settings))
-    if settings.get("net") in ("mobilenet", "efficientnet"):
-        from kdbook.nets.mobile import EfficientNet, MobileNet  # torchvision takes a second to import
-
-        made = MobileNet if settings["net"] == "mobilenet" else EfficientNet
-        return made(settings["rows"], last=settings["last"], **_images_and_classes(settings))
-    if settings.get("net") == "bag_of_words":
-        return BagOfWords(*settings["sizes"], input_dropout=settings.get("input_dropout", 0.0))
-    return MLP(
-        settings["sizes"],
-        input_dropout=settings.get("input_dropout", 0.0),
-        hidden_dropout=settings.get("hidden_dropout", 0.0),
-        max_norm=settings.get("max_norm"),
-    )
-
-
-def _images_and_classes(settings) -> dict:
-    """Of colour images, and of data sets with more classes than ten."""
-    return {key: settings[key] for key in ("channels", "classes") if key in settings}
 
 
 def seeded_network(trial: Trial) -> nn.Module:

@@ -2,3 +2,40 @@
 
 `network(settings)` builds one by its registered name. No loss, no training and no data live here.
 """
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from torch import nn
+
+# name -> file, class, and the settings that are its arguments; imported when asked for (torchvision takes a second)
+REGISTRY = {
+    "mlp": ("vision", "MLP", "sizes input_dropout hidden_dropout max_norm"),
+    "bag_of_words": ("vision", "BagOfWords", "sizes input_dropout"),
+    "lenet5": ("vision", "LeNet5", ""),
+    "conv": ("vision", "ConvNet", "widths depth"),
+    "resnet": ("vision", "ResNet", "widths blocks channels classes"),
+    "mobilenet": ("mobile", "MobileNet", "rows last channels classes"),
+    "efficientnet": ("mobile", "EfficientNet", "rows last channels classes"),
+}
+
+
+def network(settings: Mapping) -> nn.Module:
+    """A fresh network.
+
+    Parameters
+    ----------
+    settings : mapping
+        `net`, a name of `REGISTRY` (default: mlp), and that network's arguments; other settings are left alone.
+
+    Raises
+    ------
+    ValueError
+        For a name that nothing is registered under, listing those there are.
+    """
+    name = settings.get("net", "mlp")
+    if name not in REGISTRY:
+        raise ValueError(f"net must be one of {', '.join(REGISTRY)}, got {name!r}")
+    file, made, arguments = REGISTRY[name]
+    made = getattr(import_module(f"kdbook.nets.{file}"), made)
+    return made(**{key: settings[key] for key in arguments.split() if key in settings})

@@ -15,7 +15,7 @@ class MobileNet(Staged):
 
     Parameters
     ----------
-    blocks : sequence of [kernel, expanded, out, squeeze, activation, stride]
+    rows : sequence of [kernel, expanded, out, squeeze, activation, stride]
         Inverted residuals as in the paper's table: size of the depthwise kernel, channels inside and after the block,
         whether channels are weighed (squeeze-and-excite), ``RE`` (ReLU) or ``HS`` (hard swish), stride.
     stem, last : int
@@ -24,10 +24,10 @@ class MobileNet(Staged):
         Length of the logits; 1 for grey images, 3 for colour.
     """
 
-    def __init__(self, blocks: Sequence[Sequence], *, stem: int = 16, last: int, classes: int = 10, channels: int = 1):
-        _check(blocks, 6, "[kernel, expanded, out, squeeze, activation, stride]", stem=stem, last=last)
+    def __init__(self, rows: Sequence[Sequence], *, stem: int = 16, last: int, classes: int = 10, channels: int = 1):
+        _check(rows, 6, "[kernel, expanded, out, squeeze, activation, stride]", stem=stem, last=last)
         stages, before = [], stem
-        for kernel, expanded, out, squeeze, activation, stride in blocks:
+        for kernel, expanded, out, squeeze, activation, stride in rows:
             config = InvertedResidualConfig(before, kernel, expanded, out, squeeze, activation, stride, 1, 1.0)
             stages.append(InvertedResidual(config, nn.BatchNorm2d))
             before = out
@@ -41,7 +41,7 @@ class EfficientNet(Staged):
 
     Parameters
     ----------
-    stages : sequence of [expansion, kernel, stride, channels, layers]
+    rows : sequence of [expansion, kernel, stride, channels, layers]
         Rows of the paper's table: how many times wider a block is inside, size of the depthwise kernel, stride of the
         first block, channels after it, number of blocks.
     stem, last : int
@@ -50,10 +50,10 @@ class EfficientNet(Staged):
         Length of the logits; 1 for grey images, 3 for colour.
     """
 
-    def __init__(self, stages: Sequence[Sequence], *, stem: int = 16, last: int, classes: int = 10, channels: int = 1):
-        _check(stages, 5, "[expansion, kernel, stride, channels, layers]", stem=stem, last=last)
+    def __init__(self, rows: Sequence[Sequence], *, stem: int = 16, last: int, classes: int = 10, channels: int = 1):
+        _check(rows, 5, "[expansion, kernel, stride, channels, layers]", stem=stem, last=last)
         made, before = [], stem
-        for expansion, kernel, stride, out, layers in stages:
+        for expansion, kernel, stride, out, layers in rows:
             blocks = []
             for layer in range(layers):
                 config = MBConvConfig(expansion, kernel, 1 if layer else stride, before, out, layers)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 class Outputs(NamedTuple):
@@ -98,14 +99,15 @@ class BagOfWords(nn.Module):
 
     Parameters
     ----------
-    vocabulary, hidden, classes : int
+    sizes : (vocabulary, hidden, classes)
         Word numbers (0 = filling), hidden units, classes.
     input_dropout : float
         Probability of dropping a word while training.
     """
 
-    def __init__(self, vocabulary: int, hidden: int, classes: int, *, input_dropout: float = 0.0):
+    def __init__(self, sizes: Sequence[int], *, input_dropout: float = 0.0):
         super().__init__()
+        vocabulary, hidden, classes = sizes
         self.words = nn.EmbeddingBag(vocabulary, hidden, mode="sum", padding_idx=0)
         nn.init.normal_(self.words.weight, std=0.1)
         self.bias = nn.Parameter(torch.zeros(hidden))
@@ -306,21 +308,7 @@ def count_bytes(model: nn.Module) -> int:
 
 def count_multiply_adds(model: nn.Module, image_size: Sequence[int] = (28, 28)) -> int:
     """Multiply-adds of linear and convolution layers for one input, measured by running it through."""
-    total = 0
-
-    def add(module, inputs, output):
-        nonlocal total
-        if isinstance(module, nn.Linear):
-            total += output.numel() * module.in_features
-        else:
-            total += (
-                output.numel() * module.in_channels // module.groups * module.kernel_size[0] * module.kernel_size[1]
-            )
-
     probe = copy.deepcopy(model).eval()
-    for module in probe.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            module.register_forward_hook(add)
-    with torch.no_grad():
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
         probe(torch.zeros(1, *image_size, device=next(probe.parameters()).device))
-    return total
+    return counter.get_total_flops() // 2  # a multiply-add is counted as two operations

@@ -135,7 +135,7 @@ def test_the_checksums_are_torchvisions():
 
 def test_a_net_takes_what_the_loader_gives(small, tmp_path):
     from kdbook.book.mobile_vision import COLOUR, NETS
-    from kdbook.lab.steps import network
+    from kdbook.nets import network
 
     name, kind, files = small
     put(tmp_path, kind, files)

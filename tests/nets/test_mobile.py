@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from kdbook.book.mobile_vision import NETS
-from kdbook.lab.steps import network
+from kdbook.nets import network
 from kdbook.nets.mobile import EfficientNet, MobileNet
 from kdbook.nets.vision import ResNet, count_multiply_adds, count_parameters
 

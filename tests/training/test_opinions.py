@@ -10,10 +10,10 @@ from kdbook.data.glosses import Texts
 from kdbook.losses import hard_loss, soft_cross_entropy
 from kdbook.nets.vision import BagOfWords
 from kdbook.training import Batch, CachedTeacher, HardLabels, adam, fit
+from kdbook.training.objectives import RegularisedSpecialist
 from kdbook.training.opinions import (
     HalfSpecial,
     Opinion,
-    RegularisedSpecialist,
     active_specialists,
     combine,
     combine_by_descent,
@@ -68,7 +68,7 @@ def test_a_specialist_of_one_class_is_a_detector_of_it():
     split = HalfSpecial.of(texts(70), torch.tensor([3]))
     assert split.y.unique().tolist() == [0, 1] and split.visits == 20
     torch.manual_seed(0)
-    model = BagOfWords(30, 8, 2)
+    model = BagOfWords([30, 8, 2])
     fit(model, HardLabels(), split, epochs=60, batch_size=10, optimizer=adam(0.05), seed=0, progress=False)
     assert torch.equal(model(split.x).logits.argmax(-1), split.y)
 
@@ -98,7 +98,7 @@ def test_the_regularised_specialist_takes_labels_for_its_own_and_soft_targets_fo
     split = HalfSpecial.of(texts(14), classes)
     teacher = CachedTeacher(answers(14).float()[None], split.index)
     torch.manual_seed(0)
-    model = BagOfWords(30, 4, C)
+    model = BagOfWords([30, 4, C])
     rows, _ = RegularisedSpecialist(teacher, classes)(model, Batch(split.x, split.y, split.index, 12))
     logits, own = model(split.x).logits, split.y < 2
     hard = hard_loss(logits[own], texts(14).y[own], reduction="none")
