@@ -361,7 +361,7 @@ show_figure("transfer_cost", costs, my_costs)
 from kdbook.losses.feature import attention_transfer
 from kdbook.nets.vision import MLP
 from kdbook.training import ApiTeacher, Batch, LiveTeacher
-from kdbook.training.transfer import Pairwise, Transfer
+from kdbook.training.objectives import Pairwise, Transfer
 
 batch = Batch(x, torch.zeros(8, dtype=torch.long), torch.arange(8), 12)
 term = Pairwise(attention_transfer, (1,))

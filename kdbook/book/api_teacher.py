@@ -23,7 +23,8 @@ from kdbook.data.world import DEAD, EOS
 from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.losses.sequence import token_kd
 from kdbook.nets.gpt import GPT
-from kdbook.training.sequences import TeacherForced, beam, greedy, labels, log_probs, sample, soft, top_k
+from kdbook.training.objectives import TeacherForced, labels, soft, top_k
+from kdbook.training.sequences import beam, greedy, log_probs, sample
 
 VERSION = 2
 COLUMNS = {

@@ -22,7 +22,7 @@ from kdbook.lab.steps import (
 )
 from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.nets.vision import count_multiply_adds
-from kdbook.training.modes import BornAgain, Labels
+from kdbook.training import Distillation, HardLabels
 
 VERSION = 1
 GENERATIONS = 4
@@ -118,7 +118,7 @@ def cost(trial: Trial) -> float:
 def train_member(trial: Trial, tools: Tools) -> nn.Module:
     """One net, on labels or on the answers of the generation before; its weights are kept."""
     split, own = training_split(trial, tools), trial.seed + 1000 * trial.settings["generation"]
-    objective = BornAgain(cached_teacher(trial.needs[0], split, tools)) if trial.needs else Labels()
+    objective = Distillation(cached_teacher(trial.needs[0], split, tools), 1.0) if trial.needs else HardLabels()
     with torch.random.fork_rng():
         torch.manual_seed(own)
         nets = nn.ModuleList([network(trial.settings)])

@@ -27,7 +27,7 @@ from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.nets.bert import Bert, start_from_teacher
 from kdbook.nets.vision import count_parameters
 from kdbook.training import CachedTeacher, Distillation, HardLabels
-from kdbook.training.masked import MaskedLM, TripleDistillation, TripleRecipe
+from kdbook.training.objectives import MaskedLM, TripleDistillation, TripleRecipe
 
 VERSION = 2
 COLUMNS = {

@@ -15,7 +15,7 @@ from kdbook.lab.steps import errors, predict, test_split, train, training_split
 from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.losses import hard_loss
 from kdbook.nets.vision import EarlyExits, count_multiply_adds
-from kdbook.training.modes import SelfExits
+from kdbook.training.objectives import SelfExits
 
 VERSION = 1
 COLUMNS = {

@@ -30,8 +30,8 @@ from kdbook.losses.checks import kl_rows
 from kdbook.losses.sequence import reverse_kl, token_kd, token_mean
 from kdbook.nets.gpt import GPT
 from kdbook.nets.vision import count_parameters
-from kdbook.training.objectives import Batch
-from kdbook.training.sequences import OnPolicy, TeacherForced, answers, labels, log_probs, sample, shifted, soft
+from kdbook.training.objectives import Batch, OnPolicy, TeacherForced, answers, labels, shifted, soft
+from kdbook.training.sequences import log_probs, sample
 
 VERSION = 1
 COLUMNS = {

@@ -18,7 +18,8 @@ from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.losses.sequence import token_kd
 from kdbook.nets.gpt import GPT
 from kdbook.nets.vision import count_parameters
-from kdbook.training.sequences import TeacherForced, labels, log_probs, sample, soft
+from kdbook.training.objectives import TeacherForced, labels, soft
+from kdbook.training.sequences import log_probs, sample
 
 VERSION = 1
 COLUMNS = {

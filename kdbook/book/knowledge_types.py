@@ -35,7 +35,7 @@ from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.losses import feature, relation
 from kdbook.nets.vision import MLP, count_parameters
 from kdbook.training import ApiTeacher, CachedTeacher, Distillation, HardLabels, predict
-from kdbook.training.transfer import Contrastive, Flow, Pairwise, Regressed, Transfer
+from kdbook.training.objectives import Contrastive, Flow, Pairwise, Regressed, Transfer
 
 VERSION = 1
 DATA = "fashion-mnist"

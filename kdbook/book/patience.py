@@ -18,8 +18,8 @@ from kdbook.lab.steps import (
     training_split,
 )
 from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.training import Distillation, HardLabels, LiveTeacher
-from kdbook.training.patience import Looking, Mixup
+from kdbook.training import Distillation, HardLabels, LiveTeacher, Looking
+from kdbook.training.objectives import Mixup
 
 VERSION = 1
 DATA = "fashion-mnist"

@@ -21,8 +21,8 @@ from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.losses.transformer import layer_map
 from kdbook.nets.bert import Bert
 from kdbook.nets.vision import count_parameters
-from kdbook.training import CachedTeacher
-from kdbook.training.masked import ClassDistillation, LayerDistillation, LayerRecipe, MaskedLM, Projected
+from kdbook.training import CachedTeacher, Distillation, HardLabels
+from kdbook.training.objectives import LayerDistillation, LayerRecipe, MaskedLM, Projected
 
 VERSION = 2
 COLUMNS = {
@@ -205,9 +205,10 @@ def task_stage(
     for arms, split, often in ((AUGMENTED, more, 1), (("no_augmentation",), plain, times)):
         layers = LayerDistillation(theirs, [recipe(arm, *depth) for arm in arms])
         train(arms, split, layers, f"layers-{often}", often * task["layers"])
-        told = ClassDistillation(CachedTeacher.of(theirs, split), [0.0 if arm in LABELLED else 1.0 for arm in arms])
+        alpha = torch.tensor([[float(arm not in LABELLED)] for arm in arms])
+        told = Distillation(CachedTeacher.of(theirs, split), 1.0, alpha)
         train(arms, split, told, f"prediction-{often}", often * task["prediction"])
-    alone = ClassDistillation(CachedTeacher.of(theirs, plain), [0.0, 0.0])
+    alone = HardLabels()
     train(("no_task", "plain"), plain, alone, "labels", times * (task["layers"] + task["prediction"]))
     return {arm: model.student for arm, model in students.items()}
 

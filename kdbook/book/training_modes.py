@@ -26,7 +26,7 @@ from kdbook.lab.steps import (
 )
 from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.nets.vision import count_multiply_adds
-from kdbook.training import modes
+from kdbook.training import objectives
 
 VERSION = 1
 DATA = "fashion-mnist"
@@ -146,18 +146,18 @@ def seeded_nets(trial: Trial) -> nn.ModuleList:
     return nets
 
 
-def objective_for(trial: Trial, split: Split, tools: Tools) -> modes.TrainingMode:
+def objective_for(trial: Trial, split: Split, tools: Tools) -> objectives.TrainingMode:
     """What an arm minimises; a trial without an objective, such as a teacher, learns labels."""
     s = trial.settings
     teacher = cached_teacher(trial.needs[0], split, tools) if trial.needs else None
     made = {
-        "labels": lambda: modes.Labels(s.get("label_smoothing", 0.0)),
-        "offline": lambda: modes.Offline(teacher, s["temperature"], s["alpha"]),
-        "born_again": lambda: modes.BornAgain(teacher),
-        "dml": modes.MutualLearning,
-        "kdcl": lambda: modes.Collaborative(s["temperature"], s["weight"]),
-        "cotrained": lambda: modes.CoTrained(s["temperature"], s["alpha"], s["feedback"]),
-        "ps_kd": lambda: modes.ProgressiveSelf(split, epochs=s["epochs"], final=s["final"]),
+        "labels": lambda: objectives.Logged(objectives.HardLabels(s.get("label_smoothing", 0.0))),
+        "offline": lambda: objectives.Logged(objectives.Distillation(teacher, s["temperature"], s["alpha"])),
+        "born_again": lambda: objectives.Logged(objectives.Distillation(teacher, 1.0)),
+        "dml": objectives.MutualLearning,
+        "kdcl": lambda: objectives.Collaborative(s["temperature"], s["weight"]),
+        "cotrained": lambda: objectives.CoTrained(s["temperature"], s["alpha"], s["feedback"]),
+        "ps_kd": lambda: objectives.ProgressiveSelf(split, epochs=s["epochs"], final=s["final"]),
     }
     name = s.get("objective", "labels")
     if name not in made:

@@ -22,8 +22,8 @@ from kdbook.lab.steps import weights
 from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.losses.sequence import token_kd, token_mean, universal_logit_distillation
 from kdbook.nets.gpt import GPT
-from kdbook.training.objectives import Batch
-from kdbook.training.sequences import TeacherForced, labels, log_probs, sample, shifted
+from kdbook.training.objectives import Batch, TeacherForced, labels, shifted
+from kdbook.training.sequences import log_probs, sample
 
 VERSION = 1
 COLUMNS = {

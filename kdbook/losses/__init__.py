@@ -6,6 +6,7 @@ from kdbook.losses.response import (
     born_again_loss,
     deep_to_shallow_loss,
     dkd_loss,
+    entropy_bits,
     hard_loss,
     kd_loss,
     logit_matching,

@@ -4,7 +4,16 @@
 `cohort` of them. What is measured about the result lives in `kdbook.book`.
 """
 
-from kdbook.training.cohort import OwnRates, StackedMLP, stack, unstack
+from kdbook.training.cohort import StackedMLP, stack, unstack
 from kdbook.training.loop import History, adam, fit, one_cycle, sgd
-from kdbook.training.objectives import Batch, Distillation, HardLabels
-from kdbook.training.teachers import ApiTeacher, CachedTeacher, EnsembleTeacher, LiveTeacher, SoftTargets, predict
+from kdbook.training.objectives import Batch, Distillation, HardLabels, OwnRates
+from kdbook.training.teachers import (
+    ApiTeacher,
+    CachedTeacher,
+    CohortTeacher,
+    EnsembleTeacher,
+    LiveTeacher,
+    Looking,
+    SoftTargets,
+    predict,
+)

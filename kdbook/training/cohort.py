@@ -71,23 +71,3 @@ def unstack(cohort: StackedMLP) -> list[MLP]:
                 layer.weight.copy_(weight[s].t())
                 layer.bias.copy_(bias[s, 0])
     return students
-
-
-class OwnRates:
-    """An objective that gives each student of a cohort its own learning rate.
-
-    Parameters
-    ----------
-    objective : callable
-        As for `fit`; its rows are (S, B).
-    rates : list of float
-        One a student; `fit` is given the first. With SGD and no weight decay, c times the loss is c times the rate.
-    """
-
-    def __init__(self, objective, rates: list[float]):
-        self.objective = objective
-        self.factor = torch.tensor([[rate / rates[0]] for rate in rates])  # (S, 1)
-
-    def __call__(self, model, batch) -> tuple[Tensor, dict]:
-        rows, parts = self.objective(model, batch)
-        return rows * self.factor.to(rows.device, non_blocking=True), parts

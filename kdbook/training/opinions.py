@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from kdbook.data.glosses import Texts
-from kdbook.losses import hard_loss, soft_cross_entropy
 
 
 class Opinion(NamedTuple):
@@ -78,39 +77,12 @@ class HalfSpecial(Texts):
         return torch.stack([special, drawn], dim=1).flatten()
 
 
-@dataclass
-class RegularisedSpecialist:
-    """Section 6.1: a specialist keeps the softmax over all classes, and the generalist's soft targets for other texts.
-
-    Its own texts have hard labels.
-
-    Parameters
-    ----------
-    teacher
-        The generalist; anything with `soft_targets`.
-    classes : Tensor (K,)
-        The special ones; a batch's y counts them, K is the dustbin.
-    """
-
-    teacher: object
-    classes: Tensor
-
-    def __call__(self, model, batch) -> tuple[Tensor, dict[str, Tensor]]:
-        logits = model(batch.x).logits
-        special = batch.y < len(self.classes)
-        labels = self.classes[batch.y.clamp_max(len(self.classes) - 1)]
-        target = self.teacher.soft_targets(batch.x, batch.index, batch.view)
-        soft = soft_cross_entropy(logits, target.logits, temperature=1.0, reduction="none", check=batch.check)
-        hard = hard_loss(logits, labels, reduction="none", check=batch.check)
-        return torch.where(special, hard, soft), {}
-
-
 def corrected(logits: Tensor, log_oversampling: float) -> Tensor:
     """Logits (N, K + 1) whose dustbin, the last one, is raised by the log of the oversampling of the special texts."""
     return torch.cat([logits[:, :-1], logits[:, -1:] + log_oversampling], dim=1)
 
 
-def active_specialists(log_p: Tensor, members: Tensor, top: int = 1) -> Tensor:
+def active_specialists(log_p: Tensor, members: Tensor, top: int = 1, unsure: float = 1.0) -> Tensor:
     """Which specialists (N, M) are asked: those whose classes, `members` (M, C), meet the `top` likeliest of each row.
 
     Parameters
@@ -121,8 +93,12 @@ def active_specialists(log_p: Tensor, members: Tensor, top: int = 1) -> Tensor:
         Which classes each specialist knows.
     top : int
         The paper's n, which is 1.
+    unsure : float
+        The share of rows about which any are asked: those on which the generalist is least sure, by its entropy.
     """
-    return members.t()[log_p.topk(top, dim=-1).indices].any(dim=1)
+    entropy = -(log_p.exp() * log_p).sum(-1)
+    doubtful = entropy >= entropy.quantile(1 - unsure)
+    return members.t()[log_p.topk(top, dim=-1).indices].any(dim=1) & doubtful[:, None]
 
 
 def combine(log_p: Tensor, opinions: Sequence[Opinion], active: Tensor, *, steps: int = 20) -> Tensor:

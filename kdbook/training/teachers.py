@@ -2,7 +2,8 @@
 
 import copy
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,22 @@ class LiveTeacher:
         return SoftTargets(*self.model.eval()(x))
 
 
-class CachedTeacher:
+class Lookup:
+    """Where the answer to each sample index stands: column n belongs to `index[n]`."""
+
+    def __init__(self, index: Tensor, device: torch.device):
+        self.row = torch.full((int(index.max()) + 1,), -1, device=device)
+        self.row[index] = torch.arange(len(index), device=device)
+
+    def column(self, index: Tensor) -> Tensor:
+        """Columns of the samples `index` (B,); IndexError on the CPU, where the check is free of a device stall."""
+        row = self.row[index]
+        if row.device.type == "cpu" and bool((row < 0).any()):
+            raise IndexError(f"sample {int(index[row < 0][0])} was not cached: cache the split that the student sees")
+        return row
+
+
+class CachedTeacher(Lookup):
     """Logits computed once for every sample and view, looked up by sample index *and* view.
 
     Exact: with shifts as the only augmentation there are 25 views, so the whole orbit of MNIST is 1.5 million rows
@@ -56,9 +72,8 @@ class CachedTeacher:
     def __init__(self, logits: Tensor, index: Tensor, features: list[Tensor | None] | None = None):
         if logits.ndim != 3 or logits.shape[0] not in (1, VIEWS) or logits.shape[1] != len(index):
             raise ValueError(f"logits must be (1 or {VIEWS}, {len(index)}, C), got {tuple(logits.shape)}")
+        super().__init__(index, logits.device)
         self.logits, self.features = logits, features
-        self.row = torch.full((int(index.max()) + 1,), -1, device=logits.device)
-        self.row[index] = torch.arange(len(index), device=logits.device)
 
     @classmethod
     def of(cls, model: nn.Module, split: Split, layers: Collection[int] = ()) -> "CachedTeacher":
@@ -95,17 +110,54 @@ class CachedTeacher:
         ValueError
             When a view other than the centre is asked of a cache without views.
         IndexError
-            When a sample was never cached (checked on the CPU, where the check is free of a device stall).
+            When a sample was never cached.
         """
-        row = self.row[index]
-        if row.device.type == "cpu" and bool((row < 0).any()):
-            raise IndexError(f"sample {int(index[row < 0][0])} was not cached: cache the split that the student sees")
+        row = self.column(index)
         if len(self.logits) == VIEWS:
             return SoftTargets(self.logits[view, row])
         if not isinstance(view, int) or view != CENTRE_VIEW:
             raise ValueError("this cache holds unshifted images only: build it from split.shifted()")
         features = self.features and [None if f is None else f[row] for f in self.features]
         return SoftTargets(self.logits[0, row], features)
+
+
+class CohortTeacher(Lookup):
+    """A teacher of its own for each of S students: unshifted logits (S, N, C), looked up by sample index (N,)."""
+
+    def __init__(self, logits: Tensor, index: Tensor):
+        super().__init__(index, logits.device)
+        self.logits = logits
+
+    def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
+        """Stored logits (S, B, C) of the samples `index` (B,)."""
+        return SoftTargets(self.logits[:, self.column(index)])
+
+
+@dataclass
+class Looking:
+    """A teacher that looks at the student's view of an image or, as a control, at one of its own (Beyer et al. 2021).
+
+    Parameters
+    ----------
+    teacher
+        Anything with `soft_targets`; for ``other`` and ``fixed`` it must go by index and view, as `CachedTeacher` does.
+    look : {"same", "other", "fixed"}
+        The same shift as the student (consistent), another random one (independent), or the unshifted image, so that
+        one stored answer serves for ever (fixed). Figure 2 of the paper.
+    """
+
+    teacher: Any
+    look: str = "same"
+
+    def __post_init__(self):
+        if self.look not in ("same", "other", "fixed"):
+            raise ValueError(f"look must be 'same', 'other' or 'fixed', got {self.look!r}")
+
+    def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
+        """Logits (B, C) for the view that this teacher looks at."""
+        if self.look == "other":
+            view = torch.randint(VIEWS, index.shape, device=index.device)
+        return self.teacher.soft_targets(x, index, CENTRE_VIEW if self.look == "fixed" else view)
 
 
 class EnsembleTeacher:

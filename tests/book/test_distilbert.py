@@ -13,7 +13,8 @@ from kdbook.data.wordpiece import MASK, Tokens, load_corpus, tokenizer
 from kdbook.lab import Store, steps
 from kdbook.lab.engines import LocalTools, Progress
 from kdbook.nets.bert import Bert
-from kdbook.training.masked import LayerRecipe, mask_tokens
+from kdbook.training.masked import mask_tokens
+from kdbook.training.objectives import LayerRecipe
 
 NET = {"width": 8, "heads": 2}
 STAGE = {"masked": 0.4, "samples": 64, "epochs": 1, "batch_size": 16, "lr": 1e-3}

@@ -17,7 +17,7 @@ from kdbook.nets.vision import MLP, EarlyExits
 from kdbook.show.drawing import log_axis, seeds_and_interval, yours
 from kdbook.show.figures import figure
 from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
-from kdbook.training import Batch, CachedTeacher, modes
+from kdbook.training import Batch, CachedTeacher, objectives
 
 MODE_COLOURS = {"alone": HARD, "offline": SOFT, "online": SOFT_SHIFTED, "self": CONTROL}
 LABELS = {
@@ -58,26 +58,26 @@ def scenes() -> dict[str, Scene]:
     x = torch.randint(0, 256, (20, 28, 28), dtype=torch.uint8, generator=generator)
     split = Split(x, torch.arange(20) % 10, torch.arange(20))
     cache = CachedTeacher(torch.randn(1, 20, 10, generator=generator), split.index)
-    past = modes.ProgressiveSelf(split, epochs=2)
+    past = objectives.ProgressiveSelf(split, epochs=2)
     past.start_epoch(1)
     past.table = torch.rand(20, 10, generator=generator).softmax(-1)
     teacher, table = {"frozen\nteacher": cache.logits}, {"answers of\nlast epoch": past.table}
     before = {"generation\nbefore": cache.logits}
     made = {
-        "Offline": (modes.Offline(cache, 4.0, 0.5), ["student"], teacher),
-        "Born-Again": (modes.BornAgain(cache), ["student"], before),
+        "Offline": (objectives.Distillation(cache, 4.0, 0.5), ["student"], teacher),
+        "Born-Again": (objectives.Distillation(cache, 1.0), ["student"], before),
         "PS-KD": (past, ["student"], table),
-        "Be Your Own Teacher": (modes.SelfExits(1.0, 0.3), ["exit 1", "exit 2", "exit 3"], {}),
-        "DML": (modes.MutualLearning(), ["peer 1", "peer 2", "peer 3"], {}),
-        "KDCL": (modes.Collaborative(1.0), ["net 1", "net 2", "net 3"], {}),
-        "Co-trained": (modes.CoTrained(1.0, 0.5), ["student", "teacher"], {}),
-        "Co-trained, feedback": (modes.CoTrained(1.0, 0.5, 0.2), ["student", "teacher"], {}),
+        "Be Your Own Teacher": (objectives.SelfExits(1.0, 0.3), ["exit 1", "exit 2", "exit 3"], {}),
+        "DML": (objectives.MutualLearning(), ["peer 1", "peer 2", "peer 3"], {}),
+        "KDCL": (objectives.Collaborative(1.0), ["net 1", "net 2", "net 3"], {}),
+        "Co-trained": (objectives.CoTrained(1.0, 0.5), ["student", "teacher"], {}),
+        "Co-trained, feedback": (objectives.CoTrained(1.0, 0.5, 0.2), ["student", "teacher"], {}),
     }
     found = {}
     with torch.random.fork_rng():
         torch.manual_seed(5)
         for name, (objective, learning, stored) in made.items():
-            inside = isinstance(objective, modes.SelfExits)
+            inside = isinstance(objective, objectives.SelfExits)
             nets = EarlyExits((8, 8, 8)) if inside else nn.ModuleList(MLP([784, 8, 10]) for _ in learning)
             heads = dict(
                 zip(learning, [*nets.heads, nets.head] if inside else [n.layers[-1] for n in nets], strict=True)
@@ -96,7 +96,7 @@ def diagram(axes: Axes, scene: Scene) -> None:
     places = {name: ((i + 0.5) / len(above), 1.0) for i, name in enumerate(above)}
     # the middle one of three lower, so that no arrow runs through it
     places |= {name: ((i + 0.5) / len(below), -0.45 * (len(below) == 3 and i == 1)) for i, name in enumerate(below)}
-    for source, learner in sorted(modes.who_teaches(*scene[:5])):
+    for source, learner in sorted(objectives.who_teaches(*scene[:5])):
         colour = HARD if source == "labels" else TEACHER if source in scene.stored else SOFT
         style = {"arrowstyle": "-|>", "color": colour, "lw": 1.6, "shrinkA": 17, "shrinkB": 17}
         style |= {"ls": "--" if source in scene.stored else "-", "connectionstyle": "arc3,rad=0.12"}

@@ -10,7 +10,8 @@ from kdbook.data.world import BOS, DEAD, EOS, World, make_world
 from kdbook.lab.steps import train_stage
 from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.gpt import GPT
-from kdbook.training.sequences import TeacherForced, labels, log_probs, sample
+from kdbook.training.objectives import TeacherForced, labels
+from kdbook.training.sequences import log_probs, sample
 
 NET = ("kind", "layers", "width", "heads", "vocabulary", "length")
 # Seeds of sentences: a model's training sentences are drawn with its own seed, which no other number here meets.

@@ -16,8 +16,8 @@ from kdbook.lab import Store
 from kdbook.lab.engines import LocalTools, Progress
 from kdbook.losses.sequence import token_mean
 from kdbook.nets.gpt import GPT
-from kdbook.training.objectives import Batch
-from kdbook.training.sequences import log_probs, sample, shifted
+from kdbook.training.objectives import Batch, shifted
+from kdbook.training.sequences import log_probs, sample
 
 WORLD = make_world()
 TINY = {"layers": 1, "width": 8, "heads": 2, "samples": 48, "epochs": 1, "batch_size": 16}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from kdbook.losses import kd_loss
 from kdbook.losses.relation import ContrastiveMemory, contrastive_distillation
 from kdbook.nets.vision import Outputs
-from kdbook.training.objectives import Batch
+from kdbook.training.objectives.asking import Batch, Loss
 
 
 class Regressed(nn.Module):
@@ -70,7 +70,7 @@ class Transfer:
     alpha: float = 0.0
     alone: bool = False
 
-    def __call__(self, model, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(self, model, batch: Batch) -> Loss:
         target = self.teacher.soft_targets(batch.x, batch.index, batch.view)
         if target.features is None:
             kind = type(self.teacher).__name__
@@ -79,9 +79,8 @@ class Transfer:
         term = self.term(model, out.features, target.features, batch)
         if self.alone:
             return term, {}
-        answers = (out.logits, target.logits, batch.y)
-        settings = {"temperature": self.temperature, "alpha": self.alpha, "check": batch.check}
-        return kd_loss(*answers, **settings, reduction="none") + self.beta * term, {"term": term}
+        settings = {"temperature": self.temperature, "alpha": self.alpha, **batch.by_row}
+        return kd_loss(out.logits, target.logits, batch.y, **settings) + self.beta * term, {"term": term}
 
     def state_dict(self) -> dict:
         """The term's state, such as a memory; empty for a term without."""
@@ -109,7 +108,7 @@ class Pairwise:
     layers: tuple[int, ...]
 
     def __call__(self, model, student: list[Tensor], teacher: list[Tensor], batch: Batch) -> Tensor:
-        rows = [self.loss(student[i], teacher[i], reduction="none", check=batch.check) for i in self.layers]
+        rows = [self.loss(student[i], teacher[i], **batch.by_row) for i in self.layers]
         return torch.stack(rows).mean(0)
 
 
@@ -122,7 +121,7 @@ class Flow:
 
     def __call__(self, model, student: list[Tensor], teacher: list[Tensor], batch: Batch) -> Tensor:
         maps = [features[i] for features in (student, teacher) for i in self.layers]
-        return self.loss(*maps, reduction="none", check=batch.check)
+        return self.loss(*maps, **batch.by_row)
 
 
 class Contrastive:
@@ -145,9 +144,8 @@ class Contrastive:
 
     def __call__(self, model, student: list[Tensor], teacher: list[Tensor], batch: Batch) -> Tensor:
         g_s, g_t = student[-1], model.teacher_head(teacher[-1])
-        look = {"reduction": "none", "check": batch.check}
-        rows = contrastive_distillation(g_s, g_t, batch.index, self.teacher, **look)
-        rows = rows + contrastive_distillation(g_t, g_s, batch.index, self.student, **look)
+        rows = contrastive_distillation(g_s, g_t, batch.index, self.teacher, **batch.by_row)
+        rows = rows + contrastive_distillation(g_t, g_s, batch.index, self.student, **batch.by_row)
         self.student.update(batch.index, g_s)
         self.teacher.update(batch.index, g_t)
         return rows

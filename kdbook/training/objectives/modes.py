@@ -5,11 +5,9 @@ epoch, what it was told: the `entropy` of its targets (bits), the `agreement` of
 cross entropy with the labels (`hard`, nats).
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,22 +15,23 @@ from torch import Tensor, nn
 
 from kdbook.data.images import Split
 from kdbook.losses import (
-    born_again_loss,
     deep_to_shallow_loss,
+    entropy_bits,
     hard_loss,
     kd_loss,
     mutual_loss,
     progressive_targets,
     soft_targets,
 )
-from kdbook.training.objectives import Batch
+from kdbook.training.objectives.answers import Distillation, HardLabels
+from kdbook.training.objectives.asking import Batch, Loss, asked
 
 
 class TrainingMode(ABC):
     """What the modes share: ask all nets, let `learn(logits, batch)` say losses and targets, log what was told."""
 
-    def __call__(self, nets: nn.ModuleList, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        logits = torch.stack([net(batch.x).logits for net in nets])  # (M, B, C)
+    def __call__(self, nets: nn.ModuleList, batch: Batch) -> Loss:
+        logits = asked(nets, batch.x)  # (M, B, C)
         rows, target = self.learn(logits, batch)
         return rows, told(logits[0], target, batch.y)
 
@@ -45,64 +44,24 @@ def told(student_logits: Tensor, target: Tensor, labels: Tensor) -> dict[str, Te
     """What a student was told: entropy of the target (bits), top-1 agreement with it, cross entropy with the labels."""
     student, target = student_logits.detach(), target.detach()
     return {
-        "entropy": torch.special.entr(target).sum(-1) / math.log(2),
+        "entropy": entropy_bits(target),
         "agreement": (student.argmax(-1) == target.argmax(-1)).float(),
         "hard": F.cross_entropy(student, labels, reduction="none"),
     }
 
 
 @dataclass
-class Labels(TrainingMode):
-    """No teacher: every net learns the labels by itself.
+class Logged(TrainingMode):
+    """A mode without peers: labels, or a teacher that was trained before and stays as it is.
 
-    Parameters
-    ----------
-    label_smoothing : float
-        Mass spread evenly over the classes (Szegedy et al. 2016).
+    Born-again networks are `Distillation` at T = 1 from the generation before (Furlanello et al. 2018, section 3).
     """
 
-    label_smoothing: float = 0.0
+    objective: HardLabels | Distillation
 
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Cross entropy of each net with the labels."""
-        s, classes = self.label_smoothing, logits.shape[-1]
-        rows = hard_loss(logits, batch.y, label_smoothing=s, reduction="none", check=batch.check)
-        return rows, (1 - s) * F.one_hot(batch.y, classes) + s / classes
-
-
-@dataclass
-class Offline(TrainingMode):
-    """A teacher that was trained before and stays as it is (Hinton et al. 2015, section 2).
-
-    Parameters
-    ----------
-    teacher
-        Anything with `soft_targets(x, index, view)`.
-    temperature, alpha : float
-        As in `kd_loss`.
-    """
-
-    teacher: Any
-    temperature: float
-    alpha: float
-
-    def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """`kd_loss` with the stored answers."""
-        target = self.teacher.soft_targets(batch.x, batch.index, batch.view).logits
-        shared = {"temperature": self.temperature, "alpha": self.alpha, "reduction": "none", "check": batch.check}
-        return kd_loss(logits, target, batch.y, **shared), soft_targets(target, self.temperature, check=False)
-
-
-@dataclass
-class BornAgain(TrainingMode):
-    """The generation before is the teacher: same architecture, T = 1, no labels (Furlanello et al. 2018, section 3)."""
-
-    teacher: Any
-
-    def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """KL to the answers of the generation before."""
-        target = self.teacher.soft_targets(batch.x, batch.index, batch.view).logits
-        return born_again_loss(logits, target, reduction="none", check=batch.check), target.softmax(-1)
+        """What the objective says of each net."""
+        return self.objective.rows(logits, batch), self.objective.target(batch, logits.shape[-1])
 
 
 class MutualLearning(TrainingMode):
@@ -116,7 +75,7 @@ class MutualLearning(TrainingMode):
         """`mutual_loss`; the student is told its peers' mean answer."""
         if len(logits) < 2:
             raise ValueError(f"mutual learning needs two or more peers, got {len(logits)}")
-        rows = mutual_loss(logits, batch.y, reduction="none", check=batch.check)
+        rows = mutual_loss(logits, batch.y, **batch.by_row)
         return rows, logits[1:].softmax(-1).mean(0)
 
 
@@ -140,9 +99,8 @@ class Collaborative(TrainingMode):
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cross entropy with the labels and KL to the ensemble."""
         ensemble = min_logit(logits.detach(), batch.y)
-        shared = {"reduction": "none", "check": batch.check}
-        rows = hard_loss(logits, batch.y, **shared)
-        rows = rows + self.weight * kd_loss(logits, ensemble, temperature=self.temperature, **shared)
+        soft = kd_loss(logits, ensemble, temperature=self.temperature, **batch.by_row)
+        rows = hard_loss(logits, batch.y, **batch.by_row) + self.weight * soft
         return rows, soft_targets(ensemble, self.temperature, check=False)
 
 
@@ -172,7 +130,7 @@ class CoTrained(TrainingMode):
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """The student learns the teacher's answers of this step, the teacher labels."""
         student, teacher = logits
-        shared = {"temperature": self.temperature, "reduction": "none", "check": batch.check}
+        shared = {"temperature": self.temperature, **batch.by_row}
         learned = kd_loss(student, teacher, batch.y, alpha=self.alpha, **shared)
         taught = kd_loss(teacher, student, batch.y, alpha=self.feedback, **shared)
         return torch.stack([learned, taught]), soft_targets(teacher.detach(), self.temperature, check=False)
@@ -232,14 +190,12 @@ class SelfExits:
     beta: float = 0.0
     reverse: bool = False
 
-    def __call__(self, net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(self, net: nn.Module, batch: Batch) -> Loss:
         out = net(batch.x)
         way = -1 if self.reverse else 1
         logits, feats = out.logits.flip(0) if self.reverse else out.logits, out.features[::way]
-        settings = {"temperature": self.temperature, "alpha": self.alpha, "beta": self.beta}
-        rows = deep_to_shallow_loss(
-            logits, batch.y, branch_feats=feats, reduction="none", check=batch.check, **settings
-        )
+        settings = {"temperature": self.temperature, "alpha": self.alpha, "beta": self.beta, **batch.by_row}
+        rows = deep_to_shallow_loss(logits, batch.y, branch_feats=feats, **settings)
         return rows, told(logits[0], soft_targets(logits[-1].detach(), self.temperature, check=False), batch.y)
 
 

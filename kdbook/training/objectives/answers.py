@@ -1,0 +1,184 @@
+"""What a student's answers should be: labels, a teacher's soft targets, both, or one of them changed as a control."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kdbook.losses import hard_loss, kd_loss, logit_matching, soft_cross_entropy, soft_targets
+from kdbook.training.objectives.asking import Answers, Batch, told_by
+
+
+@dataclass
+class HardLabels(Answers):
+    """Cross-entropy with the labels.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        Mass spread evenly over the classes (Szegedy et al. 2016).
+    """
+
+    label_smoothing: float = 0.0
+
+    def rows(self, logits: Tensor, batch: Batch) -> Tensor:
+        """`hard_loss`."""
+        return hard_loss(logits, batch.y, label_smoothing=self.label_smoothing, **batch.by_row)
+
+    def target(self, batch: Batch, classes: int) -> Tensor:
+        """The probabilities (B, C) that students are told."""
+        return (1 - self.label_smoothing) * F.one_hot(batch.y, classes) + self.label_smoothing / classes
+
+
+@dataclass
+class Distillation(Answers):
+    """`kd_loss` with a teacher's soft targets (Hinton et al. 2015, section 2).
+
+    Parameters
+    ----------
+    teacher
+        Anything with `soft_targets(x, index, view)`.
+    temperature, alpha : float, or Tensor (S, 1) for a cohort
+        alpha = 1 uses no labels.
+    """
+
+    teacher: Any
+    temperature: float | Tensor = 4.0
+    alpha: float | Tensor = 1.0
+
+    def rows(self, logits: Tensor, batch: Batch) -> Tensor:
+        """`kd_loss`."""
+        look = {"temperature": self.temperature, "alpha": self.weight(batch), **batch.by_row}
+        return kd_loss(logits, told_by(self.teacher, batch), batch.y, **look)
+
+    def weight(self, batch: Batch) -> float | Tensor:
+        """Alpha of a batch."""
+        return self.alpha
+
+    def target(self, batch: Batch, classes: int) -> Tensor:
+        """The probabilities (B, C) that students are told."""
+        return soft_targets(told_by(self.teacher, batch), self.temperature, check=False)
+
+
+@dataclass
+class PartlyLabelled(Distillation):
+    """Distillation of a cohort where only the first images have labels: for all others alpha is 1.
+
+    Parameters
+    ----------
+    alpha : Tensor (S, 1)
+        Weight of the soft term of each student, for images with a label.
+    labels : int
+        Images with a smaller index have a label.
+    """
+
+    labels: int = 0
+
+    def weight(self, batch: Batch) -> Tensor:
+        """Alpha of each student and image (S, B)."""
+        alpha = self.alpha.to(batch.index.device, non_blocking=True)
+        return 1 - (1 - alpha) * (batch.index < self.labels)
+
+
+class WithoutFactor(Distillation):
+    """alpha KL(p||q) + (1 - alpha) CE: `Distillation` without its T^2, a mistake that is easily made."""
+
+    def rows(self, logits: Tensor, batch: Batch) -> Tensor:
+        """KL and cross entropy, mixed."""
+        soft = kd_loss(logits, told_by(self.teacher, batch), temperature=self.temperature, **batch.by_row)
+        hard = hard_loss(logits, batch.y, **batch.by_row)
+        return self.alpha * (soft / self.temperature**2) + (1 - self.alpha) * hard
+
+
+@dataclass
+class LogitRegression(Answers):
+    """Squared difference to a teacher's logits; `centre` as in `logit_matching`."""
+
+    teacher: Any
+    centre: bool
+
+    def rows(self, logits: Tensor, batch: Batch) -> Tensor:
+        """`logit_matching`."""
+        return logit_matching(logits, told_by(self.teacher, batch), centre=self.centre, **batch.by_row)
+
+
+@dataclass
+class RegularisedSpecialist(Answers):
+    """Section 6.1: a specialist keeps the softmax over all classes, and the generalist's soft targets for other texts.
+
+    Its own texts have hard labels (Hinton et al. 2015).
+
+    Parameters
+    ----------
+    teacher
+        The generalist; anything with `soft_targets`.
+    classes : Tensor (K,)
+        The special ones; a batch's y counts them, K is the dustbin.
+    """
+
+    teacher: Any
+    classes: Tensor
+
+    def rows(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Cross entropy with labels or with soft targets."""
+        labels = self.classes[batch.y.clamp_max(len(self.classes) - 1)]
+        soft = soft_cross_entropy(logits, told_by(self.teacher, batch), temperature=1.0, **batch.by_row)
+        return torch.where(batch.y < len(self.classes), hard_loss(logits, labels, **batch.by_row), soft)
+
+
+@dataclass
+class TreatedTargets(Answers):
+    """A cohort where each student has its own treatment of a teacher's answer.
+
+    Hard labels are the answer of a teacher that is infinitely sure; confidence weighs a row by the teacher's largest
+    probability over its mean in the batch (Furlanello et al. 2018 divide by the sum, which is the same up to the batch
+    size).
+
+    Parameters
+    ----------
+    treatments : sequence of (temperature, name of the teacher, "answer", "labels", "confidence" or "permuted")
+        One a student.
+    teachers : mapping of str to teacher
+        Of them "teacher" is who is confident.
+    """
+
+    treatments: Sequence[tuple[float, str, str]]
+    teachers: Mapping[str, Any]
+
+    def rows(self, logits: Tensor, batch: Batch) -> Tensor:
+        """`kd_loss` with the treated answers, without labels."""
+        answers = {name: told_by(teacher, batch) for name, teacher in self.teachers.items()}
+        label = torch.full_like(answers["teacher"], -1e4).scatter_(-1, batch.y[:, None], 1e4)
+        confidence = answers["teacher"].softmax(-1).amax(-1)
+        weight, targets = torch.ones(logits.shape[:-1], device=label.device), []  # (S, B)
+        for s, (_, teacher, treatment) in enumerate(self.treatments):
+            if treatment == "confidence":
+                weight[s] = confidence / confidence.mean()
+            if treatment == "permuted":
+                targets.append(permuted(answers[teacher], batch.y))
+            else:
+                targets.append(answers[teacher] if treatment == "answer" else label)
+        temperature = torch.tensor([[t] for t, _, _ in self.treatments])  # (S, 1)
+        return weight * kd_loss(logits, torch.stack(targets), temperature=temperature, **batch.by_row)
+
+
+def permuted(logits: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """The same logits with those of the wrong classes shuffled, in each row anew (DKPP, Furlanello et al. 2018).
+
+    Parameters
+    ----------
+    logits : Tensor (B, C)
+        A teacher's answer.
+    y : Tensor (B,)
+        The class whose logit stays.
+    generator : torch.Generator, optional
+        Source of the shuffle; the loop's own seeding when None.
+    """
+    order = torch.rand(logits.shape, generator=generator).to(logits.device).scatter_(-1, y[:, None], -1.0).argsort(-1)
+    classes = torch.arange(logits.shape[-1], device=logits.device).expand_as(logits)
+    is_right = (classes == y[:, None]).to(torch.int8)
+    wrong_first = torch.argsort(is_right, dim=-1, descending=True, stable=True)  # y, then the others in order
+    return torch.empty_like(logits).scatter_(-1, wrong_first, logits.gather(-1, order))

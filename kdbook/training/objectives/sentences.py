@@ -1,0 +1,185 @@
+"""Objectives of language models that write: given texts, or their own.
+
+Students of one teacher are an `nn.ModuleList` with a rule each: they share batches and the teacher's answers. A rule
+is `(s, t, targets, mask, check) -> loss a text`: logits (B, N, V) of student and teacher for the tokens `targets`
+(B, N), of which those of `mask` count.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from kdbook.losses import hard_loss
+from kdbook.losses.checks import kl_rows
+from kdbook.losses.sequence import generalized_jsd, sparse_kl, token_mean
+from kdbook.nets.gpt import GPT
+from kdbook.training.objectives.asking import Batch, Loss, each
+from kdbook.training.sequences import sample
+
+Rule = Callable[[Tensor, Tensor | None, Tensor, Tensor, bool], Tensor]
+
+
+def labels() -> Rule:
+    """Cross entropy with the tokens that stand there; on a teacher's texts this is sequence-level distillation."""
+
+    def rule(s, t, targets, mask, check):
+        return token_mean(hard_loss(s, targets, reduction="none", check=check), mask)
+
+    return rule
+
+
+def soft(loss: Callable, **settings) -> Rule:
+    """A sequence loss with the teacher's logits: `token_kd`, `reverse_kl`, `generalized_jsd`, `total_variation`."""
+
+    def rule(s, t, targets, mask, check):
+        return loss(s, t, mask, **settings, reduction="none", check=check)
+
+    return rule
+
+
+def top_k(k: int, missing: str) -> Rule:
+    """`sparse_kl` with the teacher's k largest log-probabilities, all that some APIs tell."""
+
+    def rule(s, t, targets, mask, check):
+        told = t.log_softmax(-1).topk(k)
+        values = sparse_kl(s, told.values, told.indices, missing=missing, reduction="none", check=check)
+        return token_mean(values, mask)
+
+    return rule
+
+
+def shifted(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What is shown, what is to be predicted, and where it is no filling: x (B, N) -> three of (B, N - 1)."""
+    if x.shape[1] < 2:
+        raise ValueError(f"texts must have two tokens or more, got {x.shape[1]}: there is nothing to predict")
+    return x[:, :-1], x[:, 1:], x[:, 1:] > 0
+
+
+@dataclass
+class TeacherForced:
+    """Students learn on given texts.
+
+    Parameters
+    ----------
+    rules : sequence of Rule
+        One a student; None leaves a student out.
+    teacher : GPT, optional
+        Asked once a batch, in eval mode and without gradients, when there is one.
+    """
+
+    rules: Sequence[Rule]
+    teacher: GPT | None = None
+
+    def __call__(self, students: nn.ModuleList, batch: Batch) -> Loss:
+        shown, targets, mask = shifted(batch.x)
+        theirs = answers(self.teacher, shown)
+        return each(students, self.rules, lambda s, rule: rule(s(shown).logits, theirs, targets, mask, batch.check))
+
+
+@dataclass
+class OnPolicy:
+    """GKD: each student learns its teacher's next tokens on texts of its own (Agarwal et al. 2024, algorithm 1).
+
+    Parameters
+    ----------
+    teacher : GPT
+        Frozen.
+    lambdas : sequence of float
+        One a student: probability that a batch consists of the student's own texts, drawn at T = 1, rather than of
+        the given ones. No gradient passes through the drawing.
+    betas : sequence of float
+        One a student, of `generalized_jsd`: 0 forward, 1 reverse KL.
+    prompt : int
+        Tokens of each given text that the student begins with.
+    end : int
+        Token that ends a text.
+
+    Raises
+    ------
+    ValueError
+        For a lambda or beta outside [0, 1].
+    """
+
+    teacher: GPT
+    lambdas: Sequence[float]
+    betas: Sequence[float]
+    prompt: int = 1
+    end: int = 2
+
+    def __post_init__(self):
+        for name, values in (("lambda", self.lambdas), ("beta", self.betas)):
+            for value in values:
+                if not 0 <= value <= 1:
+                    raise ValueError(f"{name} must be in [0, 1], got {value}")
+
+    def __call__(self, students: nn.ModuleList, batch: Batch) -> Loss:
+        own = float(torch.rand(()))  # shared: students of equal lambda write in the same steps
+        given = shifted(batch.x)
+        theirs = answers(self.teacher, given[0])
+
+        def loss(student: GPT, recipe: tuple[float, float]) -> Tensor:
+            (share, beta), (shown, _, mask), told = recipe, given, theirs
+            if own < share:
+                shown, _, mask = shifted(sample(student, batch.x[:, : self.prompt], end=self.end))
+                told = answers(self.teacher, shown)
+            return generalized_jsd(student.train()(shown).logits, told, mask, beta=beta, **batch.by_row)
+
+        return each(students, zip(self.lambdas, self.betas, strict=True), loss)
+
+
+@dataclass
+class PolicyGradient:
+    """MiniLLM's gradient for one student: the reverse KL between whole texts, on its own (Gu et al. 2024, eq. 3 to 5).
+
+    A token's own divergence is summed exactly; what it does to the tokens after it is weighed by their log-ratio, less
+    the batch's mean at that position. The paper's mixed-in teacher, length normalisation and language-model loss are
+    left out.
+    """
+
+    teacher: GPT
+
+    def __call__(self, students: nn.ModuleList, batch: Batch) -> Loss:
+        (model,) = students
+        shown, targets, mask = shifted(sample(model, batch.x[:, :1]))
+        log_q = model.train()(shown).logits.log_softmax(-1)
+        log_p = answers(self.teacher, shown).log_softmax(-1)
+        p, q = (z.gather(-1, targets[..., None])[..., 0] for z in (log_p, log_q))
+        gain = (p - q.detach()).masked_fill(~mask, 0)
+        later = gain.flip(1).cumsum(1).flip(1) - gain
+        later = later - (later * mask).sum(0) / mask.sum(0).clamp_min(1)
+        return token_mean(kl_rows(log_q, log_p) - later * q, mask)[None], {}
+
+
+@dataclass
+class Told:
+    """One student on its teacher's texts: their tokens, or the likeliest next tokens with the rest (`soft`).
+
+    index, values : Tensor (M, N - 1, K), those tokens and their log-probabilities at each place; see `places`
+    """
+
+    index: Tensor
+    values: Tensor
+    soft: bool
+
+    def __call__(self, model: GPT, batch: Batch) -> Loss:
+        width = batch.x.shape[1] - 1
+        index, values = (t[batch.index][:, :width] for t in (self.index, self.values))
+        logits = model(batch.x[:, :-1]).logits
+        if self.soft:
+            rows = sparse_kl(logits, values, index, missing="rest", reduction="none", check=False)
+        else:
+            rows = hard_loss(logits, batch.x[:, 1:], **batch.by_row)
+        return token_mean(rows, places(batch.x, values)), {}
+
+
+def places(x: Tensor, values: Tensor) -> Tensor:
+    """Where a teacher told what comes next (B, N - 1): elsewhere its values are above 0, as no log-probability is."""
+    return (values[..., 0] <= 0) & (x[:, 1:] > 0)
+
+
+@torch.no_grad()
+def answers(teacher: GPT | None, shown: Tensor) -> Tensor | None:
+    """A teacher's logits (B, N, V) in eval mode, None without one."""
+    return None if teacher is None else teacher.eval()(shown).logits

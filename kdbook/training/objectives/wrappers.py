@@ -1,0 +1,62 @@
+"""Objectives around an objective: each student's own rate, mixtures of images, a record of what was seen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from kdbook.training.objectives.asking import Batch, Loss
+
+
+class OwnRates:
+    """An objective that gives each student of a cohort its own learning rate.
+
+    Parameters
+    ----------
+    objective : callable
+        As for `fit`; its rows are (S, B).
+    rates : list of float
+        One a student; `fit` is given the first. With SGD and no weight decay, c times the loss is c times the rate.
+    """
+
+    def __init__(self, objective: Callable, rates: list[float]):
+        self.objective = objective
+        self.factor = torch.tensor([[rate / rates[0]] for rate in rates])  # (S, 1)
+
+    def __call__(self, model, batch: Batch) -> Loss:
+        rows, parts = self.objective(model, batch)
+        return rows * self.factor.to(rows.device, non_blocking=True), parts
+
+
+@dataclass
+class Seen:
+    """An objective that notes which samples it was given."""
+
+    objective: Callable
+    index: set[int] = field(default_factory=set)
+
+    def __call__(self, model, batch: Batch) -> Loss:
+        self.index.update(batch.index.tolist())
+        return self.objective(model, batch)
+
+
+@dataclass
+class Mixup:
+    """Another objective on mixtures of two images each: nobody has a label for them, but a teacher has an answer.
+
+    The weight of an image is uniform in [0, 1] (Zhang et al. 2018, with their alpha = 1). The objective inside must use
+    no labels, and its teacher must answer for the images that it is given (`LiveTeacher`).
+    """
+
+    objective: Callable
+
+    def __call__(self, model, batch: Batch) -> Loss:
+        count, device = len(batch.x), batch.x.device
+        x = mixed(batch.x, torch.rand(count, device=device), torch.randperm(count, device=device))
+        return self.objective(model, batch._replace(x=x))
+
+
+def mixed(x: Tensor, weight: Tensor, partner: Tensor) -> Tensor:
+    """Each image of x (B, ...) mixed with that of row `partner` (B,): its own weight (B,), the partner has the rest."""
+    return x[partner].lerp(x, weight.view(-1, *(1,) * (x.ndim - 1)))
