@@ -1,6 +1,6 @@
-"""Spoken digit strings as frames for acoustic models: synthetic ones with exact phoneme times, or real recordings.
+"""Spoken digit strings as frames for acoustic models: synthetic speech with exact phoneme times.
 
-The **synthetic** speech ("three seven nine") is eSpeak NG's, in eight English accents and many timbres, fast and slow,
+The speech ("three seven nine") is eSpeak NG's, in eight English accents and many timbres, fast and slow,
 high and low, with noise and changes of level; it is made on the reader's machine and cached there. No human voice is in
 it. What a model is tested on is said by timbres that it never heard in training.
 
@@ -11,12 +11,10 @@ sees it in a window of 26 frames with 40 log-mel energies each, as the 21st (Hin
 import io
 import json
 import math
-import wave
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +24,6 @@ from torch import Tensor
 
 from kdbook.data.espeak import Phone, say
 from kdbook.data.files import RECIPES, home, write_atomically
-from kdbook.data.glosses import bin_of
 from kdbook.data.images import Split
 
 
@@ -272,88 +269,3 @@ def _utterances(mels: np.ndarray, states: np.ndarray, lengths: np.ndarray, said:
     told = tuple(tuple((word, tuple(phones)) for word, phones in utterance) for utterance in said)
     words = tuple(tuple(word for word, _ in utterance) for utterance in told)
     return Utterances(frames.to(device), tuple(map(int, lengths)), words, told)
-
-
-def load_recordings(folder: str | Path, part: str = "test", device: torch.device | str = "cpu") -> Utterances:
-    """Real recordings of digits in the layout of Speech Commands (Warden 2018): ``seven/<speaker>_nohash_0.wav``.
-
-    There are no phoneme times, so the labels are a flat start: from the first loud frame to the last one, the states of
-    the word (as the American voice says it) get equal shares. Good enough to begin with, and for word error rates.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Holds a folder for each word; other folders than the digits' are left alone.
-    part : str
-        ``train``, ``validation`` or ``test``, by ``validation_list.txt`` and ``testing_list.txt`` where they are, else
-        by speaker, in proportions of 80, 10 and 10.
-    device : torch.device or str
-        Where the frames are put.
-
-    Raises
-    ------
-    FileNotFoundError
-        When no digit is there.
-    ValueError
-        For an unknown part, or a file that is not 16-bit, mono, 16 kHz and at least a window long.
-    """
-    if part not in TIMBRES:
-        raise ValueError(f"part must be one of {', '.join(TIMBRES)}, got {part!r}")
-    folder = Path(folder)
-    found = [p for word in DIGITS for p in sorted((folder / word).glob("*.wav")) if _part_of(p, folder) == part]
-    if not found:
-        raise FileNotFoundError(f"{folder} holds no recording for {part}: it needs folders such as {folder / 'seven'}")
-    said = {word: say(word).phones for word in DIGITS}
-    mels = [log_mel(read_wave(path)).numpy() for path in found]
-    states = [flat_start(mel, said[path.parent.name]) for mel, path in zip(mels, found, strict=True)]
-    told = [[[path.parent.name, [p.symbol for p in said[path.parent.name]]]] for path in found]
-    lengths = np.array([len(mel) for mel in mels])
-    return _utterances(np.concatenate(mels), np.concatenate(states), lengths, told, device)
-
-
-def _part_of(path: Path, folder: Path) -> str:
-    name = f"{path.parent.name}/{path.name}"
-    lists = {"validation": folder / "validation_list.txt", "test": folder / "testing_list.txt"}
-    if all(listed.exists() for listed in lists.values()):
-        return next((part for part, listed in lists.items() if name in _lines(listed)), "train")
-    speaker = bin_of(path.stem.partition("_")[0])
-    return "test" if speaker >= 90 else "validation" if speaker >= 80 else "train"
-
-
-@cache
-def _lines(path: Path) -> frozenset[str]:
-    return frozenset(path.read_text().split())
-
-
-def read_wave(path: Path) -> np.ndarray:
-    """Samples (N,) in -1..1 of a 16-bit mono WAV file at 16 kHz.
-
-    Raises
-    ------
-    ValueError
-        For another format, saying how to convert it.
-    """
-    try:
-        with wave.open(str(path)) as file:
-            found = file.getframerate(), file.getnchannels(), 8 * file.getsampwidth()
-            content = file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise ValueError(f"{path} is not a WAV file that can be read ({error})") from None
-    if found != (RATE, 1, 16):
-        rate, channels, bits = found
-        raise ValueError(
-            f"{path} has {rate} Hz, {channels} channel(s) and {bits} bits; needed are {RATE} Hz, 1 and 16: "
-            f"convert it, for example with `sox in.wav -r {RATE} -c 1 -b 16 out.wav`"
-        )
-    return np.frombuffer(content, "<i2").astype(np.float32) / 2**15
-
-
-def flat_start(mel: np.ndarray, phones: tuple[Phone, ...]) -> np.ndarray:
-    """States (T,) of a recording: silence outside its loud stretch, and the word's states in equal shares inside."""
-    energy = mel.mean(1)
-    loud = np.flatnonzero(energy >= (energy.min() + energy.max()) / 2)
-    states = np.full(len(mel), SILENCE)
-    sequence = np.array([3 * PHONEMES.index(p.symbol) + third for p in phones for third in range(3)])
-    count = loud[-1] + 1 - loud[0]
-    states[loud[0] : loud[-1] + 1] = sequence[np.arange(count) * len(sequence) // count]
-    return states

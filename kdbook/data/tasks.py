@@ -31,21 +31,17 @@ class Task(NamedTuple):
 
     classes : int
     pair : bool, two texts or one
-    description : str
-    metric : str
     """
 
     classes: int
     pair: bool
-    description: str
-    metric: str = "accuracy, %"
 
 
 TASKS = {
-    "supersense": Task(45, False, "which of WordNet's 45 supersenses is defined, such as `noun.animal`"),
-    "part_of_speech": Task(4, False, "is a noun, a verb, an adjective or an adverb defined"),
-    "kind_of": Task(2, True, "is what the first text defines a kind of what the second names"),
-    "same_kind": Task(2, True, "do both texts define a kind of one and the same thing"),
+    "supersense": Task(45, pair=False),  # which of WordNet's 45 supersenses is defined, such as `noun.animal`
+    "part_of_speech": Task(4, pair=False),  # is a noun, a verb, an adjective or an adverb defined
+    "kind_of": Task(2, pair=True),  # is what the first text defines a kind of what the second names
+    "same_kind": Task(2, pair=True),  # do both texts define a kind of one and the same thing
 }
 
 

@@ -1,19 +1,16 @@
-"""Ways to cut the same text into tokens, each with the byte at which every token ends; and WordNet as a dictionary.
+"""Ways to cut the same text into tokens, each with the byte at which every token ends.
 
 Byte-pair encoding is trained on given texts and deterministic; two trainings of different size give two vocabularies.
 Characters are a vocabulary as well. All keep 0 for filling, 1 for the beginning and 2 for the end of a text.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from kdbook.data.glosses import check_part, padded
-from kdbook.data.tasks import NARROW, synsets
-from kdbook.data.wordpiece import Tokens, check_texts, encode
+from kdbook.data.glosses import padded
+from kdbook.data.wordpiece import check_texts
 
 SPECIAL = ("<pad>", "<bos>", "<eos>")
 BOS, EOS = 1, 2
@@ -103,26 +100,3 @@ def characters(texts: Sequence[str]) -> Vocabulary:
     made = Tokenizer(models.WordLevel(numbers, unk_token="<pad>"))
     made.pre_tokenizer, made.decoder = pre_tokenizers.Split(Regex("."), "isolated"), decoders.Fuse()
     return Vocabulary(made)
-
-
-SPEECH = {"n": "noun", "v": "verb", "a": "adjective", "s": "adjective", "r": "adverb"}  # WordNet's letters
-
-
-def dictionary(part: str = "fit", samples: int | None = None, bucket: int = 32) -> Tokens:
-    """WordNet's entries as texts to generate: [CLS] word, part of speech [SEP] definition [SEP], in word pieces.
-
-    The definition is asked for by the text up to the first [SEP]. In the order of the definitions' SHA-256, so that the
-    first `samples` are a random sample.
-
-    Raises
-    ------
-    ValueError
-        For an unknown part.
-    """
-    check_part(part)
-    wanted = NARROW[:2] if part == "train" else (part,)
-    found = [s for s in synsets().values() if s.part in wanted and s.text]
-    found.sort(key=lambda s: hashlib.sha256(f"{s.text} {s.id}".encode()).digest())
-    pairs = [(f"{s.lemmas[0].replace('_', ' ')}, {SPEECH[s.id[0]]}", s.text) for s in found[:samples]]
-    x = encode(pairs)
-    return Tokens(x, torch.zeros(len(x), dtype=torch.int64), torch.arange(len(x)), bucket=bucket)

@@ -1,7 +1,5 @@
 """Spoken digits: frames labelled by the phoneme that sounds, windows of 26 frames, parts without a common timbre."""
 
-import wave
-
 import numpy as np
 import pytest
 import torch
@@ -24,7 +22,6 @@ from kdbook.data.speech import (
     WINDOW,
     Frames,
     load_digits,
-    load_recordings,
     log_mel,
     mel_filters,
     speak,
@@ -170,81 +167,3 @@ def test_the_identity_of_the_data_is_that_of_its_recipe(monkeypatch):
     assert checksum("spoken-digits") != before
     with pytest.raises(ValueError, match="there are mnist, .*wordnet, spoken-digits"):
         checksum("spoken")
-
-
-@pytest.fixture
-def recordings(tmp_path):
-    """Speech Commands' layout with a few files that espeak said: two digits, and a word that is none."""
-
-    def write(name, samples, rate=RATE, channels=1):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(channels)
-            file.setsampwidth(2)
-            file.setframerate(rate)
-            file.writeframes((np.asarray(samples) * 2**15).astype("<i2").tobytes())
-
-    said = say("seven")
-    sound = np.pad(speech._resampled(said.samples / 2**15, said.rate), (3000, 3000))
-    for speaker in "abc":
-        write(f"seven/{speaker}_nohash_0.wav", sound)
-        write(f"two/{speaker}_nohash_1.wav", sound)
-    write("marvin/a_nohash_0.wav", sound)
-    return tmp_path, write
-
-
-def test_recordings_are_read_by_word_and_speakers_stay_in_one_part(recordings):
-    folder, _ = recordings
-    found = {}
-    for part in TIMBRES:
-        try:
-            found[part] = load_recordings(folder, part).words
-        except FileNotFoundError:
-            found[part] = ()
-    assert sorted(word for words in found.values() for (word,) in words) == ["seven"] * 3 + ["two"] * 3
-    assert all(sorted(words) == sorted((("seven",), ("two",)) * (len(words) // 2)) for words in found.values())
-
-
-def test_lists_of_the_data_set_decide_the_part(recordings):
-    folder, _ = recordings
-    (folder / "validation_list.txt").write_text("seven/b_nohash_0.wav\n")
-    (folder / "testing_list.txt").write_text("two/a_nohash_1.wav\nseven/a_nohash_0.wav\n")
-    assert load_recordings(folder, "test").words == (("two",), ("seven",))
-    assert load_recordings(folder, "validation").words == (("seven",),)
-    assert len(load_recordings(folder, "train").words) == 3
-
-
-def test_a_recordings_states_go_through_the_word_between_silences(recordings):
-    folder, _ = recordings
-    (folder / "validation_list.txt").write_text("")
-    (folder / "testing_list.txt").write_text("seven/a_nohash_0.wav\n")
-    spoken = load_recordings(folder, "test")
-    states = spoken.frames.y.tolist()
-    word = [3 * PHONEMES.index(p) + third for p in ("s", "ɛ", "v", "ə", "n") for third in range(3)]
-    assert spoken.said == ((("seven", ("s", "ɛ", "v", "ə", "n")),),)
-    assert states[0] == states[-1] == SILENCE
-    inside = [s for s in states if s != SILENCE]
-    assert list(dict.fromkeys(inside)) == word
-    assert max(map(inside.count, word)) - min(map(inside.count, word)) <= 1
-
-
-@pytest.mark.parametrize(
-    ("rate", "channels", "message"),
-    [(8_000, 1, "has 8000 Hz, 1 channel.*sox in.wav -r 16000"), (RATE, 2, "16000 Hz, 2 channel")],
-)
-def test_another_format_is_named_with_the_remedy(recordings, rate, channels, message):
-    folder, write = recordings
-    (folder / "validation_list.txt").write_text("")
-    (folder / "testing_list.txt").write_text("two/z_nohash_0.wav\n")
-    write("two/z_nohash_0.wav", np.zeros(2 * 8000), rate, channels)
-    with pytest.raises(ValueError, match=message):
-        load_recordings(folder, "test")
-    (folder / "two" / "z_nohash_0.wav").write_bytes(b"RIFF")
-    with pytest.raises(ValueError, match="z_nohash_0.wav is not a WAV file"):
-        load_recordings(folder, "test")
-
-
-def test_a_folder_without_digits_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="holds no recording for test: it needs folders such as .*seven"):
-        load_recordings(tmp_path)

@@ -5,8 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdbook.data.vocabularies import Vocabulary, byte_pairs, characters, dictionary
-from kdbook.data.wordpiece import CLS, SEP, decode
+from kdbook.data.vocabularies import Vocabulary, byte_pairs, characters
 from kdbook.data.world import make_world
 
 TEXTS = make_world().text(make_world().sample(300, seed=0))
@@ -62,15 +61,3 @@ def test_a_vocabulary_without_an_end_is_refused():
 
     with pytest.raises(ValueError, match="must have <eos> as token 2, got None"):
         Vocabulary(Tokenizer(models.WordLevel({"<pad>": 0, "<bos>": 1, "a": 2})))
-
-
-def test_the_dictionary_asks_for_a_definition_by_word_and_part_of_speech():
-    split = dictionary("validation", 50)
-    assert len(split) == 50 and bool((split.x[:, 0] == CLS).all())
-    for row in split.x:
-        ends = (row == SEP).nonzero()[:, 0].tolist()
-        assert len(ends) in (1, 2)
-        assert decode(row[: ends[0]].tolist()).rsplit(", ")[-1] in ("noun", "verb", "adjective", "adverb")
-    torch.testing.assert_close(split.x, dictionary("validation", 50).x)
-    with pytest.raises(ValueError, match="part must be one of"):
-        dictionary("dev")
