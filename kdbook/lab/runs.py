@@ -71,12 +71,12 @@ def run(
         For an unknown experiment, profile, device or engine, a negative number of seeds, or a use that is forbidden
         (`ForbiddenUseError`).
     """
-    module = arms.question(name)
+    arms.question(name)
     check_profile(profile)
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     store, device = store or Store(), pick_device(device)
-    trials = module.trials(profile, seeds)
+    trials = arms.trials(name, profile, seeds)
     check_use(cards_of(trials), use)
     if rerun:
         for trial in in_order(trials):
