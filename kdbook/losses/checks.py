@@ -8,6 +8,8 @@ reading stalls nothing, and it is copied to the logits' device after the check.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 from collections.abc import Callable, Sequence
 
@@ -23,9 +25,19 @@ def float32_up(values: Tensor) -> Tensor:
     return values.float() if values.dtype.itemsize < 4 else values
 
 
-def reduce(rows: Tensor, reduction: str) -> Tensor:
-    """The mean over all rows, or the rows themselves."""
-    return rows.mean() if reduction == "mean" else rows
+def row_loss(rows_of: Callable) -> Callable:
+    """Give a loss of one value a row its last argument: `reduction`, "mean" (default) over all rows, or "none"."""
+
+    @functools.wraps(rows_of)
+    def loss(*arguments, reduction: str = "mean", **settings) -> Tensor:
+        check_reduction(reduction)
+        rows = rows_of(*arguments, **settings)
+        return rows.mean() if reduction == "mean" else rows
+
+    *others, check = inspect.signature(rows_of).parameters.values()
+    reduction = inspect.Parameter("reduction", inspect.Parameter.KEYWORD_ONLY, default="mean", annotation="str")
+    loss.__signature__ = inspect.signature(rows_of).replace(parameters=[*others, reduction, check])
+    return loss
 
 
 def check_reduction(reduction: str) -> None:

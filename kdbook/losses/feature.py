@@ -13,18 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import reduce
+from kdbook.losses.checks import row_loss
 
 FORMS = ("code", "paper")
 
 
+@row_loss
 def hint_loss(
-    f_s: Tensor,
-    f_t: Tensor,
-    regressor: Callable[[Tensor], Tensor] | None = None,
-    *,
-    reduction: str = "mean",
-    check: bool = True,
+    f_s: Tensor, f_t: Tensor, regressor: Callable[[Tensor], Tensor] | None = None, *, check: bool = True
 ) -> Tensor:
     """Mean squared difference between the teacher's hint layer and the student's regressed guided layer.
 
@@ -47,7 +43,6 @@ def hint_loss(
 
     Explained in notebooks/04_knowledge_types.
     """
-    checks.check_reduction(reduction)
     student = f_s if regressor is None else regressor(f_s)
     student, teacher = checks.feature_pair(student, f_t, check)
     if student.shape != teacher.shape:
@@ -55,7 +50,7 @@ def hint_loss(
             f"f_s must have the teacher's shape {tuple(teacher.shape)} after the regressor, got "
             f"{tuple(student.shape)}; give a regressor that maps one to the other"
         )
-    return reduce((student - teacher).square().flatten(1).mean(1), reduction)
+    return (student - teacher).square().flatten(1).mean(1)
 
 
 def attention_map(features: Tensor) -> Tensor:
@@ -63,9 +58,8 @@ def attention_map(features: Tensor) -> Tensor:
     return F.normalize(features.square().mean(1).flatten(1), dim=1)
 
 
-def attention_transfer(
-    f_s: Tensor, f_t: Tensor, *, form: str = "code", reduction: str = "mean", check: bool = True
-) -> Tensor:
+@row_loss
+def attention_transfer(f_s: Tensor, f_t: Tensor, *, form: str = "code", check: bool = True) -> Tensor:
     """Difference between the attention maps of two convolutional layers (Zagoruyko and Komodakis 2017, eq. 2).
 
     Parameters
@@ -85,14 +79,13 @@ def attention_transfer(
 
     Explained in notebooks/04_knowledge_types.
     """
-    checks.check_reduction(reduction)
     if form not in FORMS:
         raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
     student, teacher = checks.feature_pair(f_s, f_t, check)
     checks.check_maps(f_s=student, f_t=teacher)
     gap = torch.sub(*(attention_map(f) for f in same_resolution(student, teacher)))  # (B, H W)
     rows = gap.square().mean(1) if form == "code" else torch.linalg.vector_norm(gap, dim=1)
-    return reduce(rows, reduction)
+    return rows
 
 
 def same_resolution(*maps: Tensor) -> list[Tensor]:

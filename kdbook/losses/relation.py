@@ -14,13 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import reduce
+from kdbook.losses.checks import row_loss
 from kdbook.losses.feature import same_resolution
 
 SMALL = 1e-12  # its square is still a float32
 
 
-def relational_distance(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+@row_loss
+def relational_distance(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
     """RKD-D: smooth L1 between distances, each net's in units of its own mean distance (Park et al. 2019, eq. 4-6).
 
     Parameters
@@ -37,9 +38,9 @@ def relational_distance(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean", ch
 
     Explained in notebooks/04_knowledge_types.
     """
-    student, teacher = _embeddings(f_s, f_t, reduction, check)
+    student, teacher = _embeddings(f_s, f_t, check)
     gap = F.smooth_l1_loss(_relative_distances(student), _relative_distances(teacher), reduction="none")  # (B, B)
-    return reduce(gap.mean(1), reduction)
+    return gap.mean(1)
 
 
 def _relative_distances(f: Tensor) -> Tensor:
@@ -50,7 +51,8 @@ def _relative_distances(f: Tensor) -> Tensor:
     return distance / (distance.sum() / positive).clamp_min(SMALL)
 
 
-def relational_angle(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+@row_loss
+def relational_angle(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
     """RKD-A: smooth L1 between cosines of the angle that two examples make at a third (Park et al. 2019, eq. 7-8).
 
     Parameters
@@ -67,9 +69,9 @@ def relational_angle(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean", check
 
     Explained in notebooks/04_knowledge_types.
     """
-    student, teacher = _embeddings(f_s, f_t, reduction, check)
+    student, teacher = _embeddings(f_s, f_t, check)
     gap = F.smooth_l1_loss(_cosines(student), _cosines(teacher), reduction="none")  # (B, B, B)
-    return reduce(gap.mean((1, 2)), reduction)
+    return gap.mean((1, 2))
 
 
 def _cosines(f: Tensor) -> Tensor:
@@ -79,7 +81,8 @@ def _cosines(f: Tensor) -> Tensor:
     return away @ away.mT
 
 
-def similarity_preserving(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+@row_loss
+def similarity_preserving(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
     """SP: squared difference of the batch's inner products, each row of norm 1 (Tung and Mori 2019, eq. 2-4).
 
     Parameters
@@ -96,13 +99,14 @@ def similarity_preserving(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean", 
 
     Explained in notebooks/04_knowledge_types.
     """
-    student, teacher = _embeddings(f_s, f_t, reduction, check)
+    student, teacher = _embeddings(f_s, f_t, check)
     gap = _unit(student @ student.T) - _unit(teacher @ teacher.T)  # (B, B)
-    return reduce(gap.square().mean(1), reduction)
+    return gap.square().mean(1)
 
 
+@row_loss
 def correlation_congruence(
-    f_s: Tensor, f_t: Tensor, *, gamma: float = 0.4, order: int = 2, reduction: str = "mean", check: bool = True
+    f_s: Tensor, f_t: Tensor, *, gamma: float = 0.4, order: int = 2, check: bool = True
 ) -> Tensor:
     """CC: squared difference of Gaussian kernels between examples, as their Taylor series (Peng et al. 2019, eq. 6-9).
 
@@ -129,9 +133,9 @@ def correlation_congruence(
         raise ValueError(f"gamma must be positive and finite, got {gamma}")
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order}")
-    student, teacher = _embeddings(f_s, f_t, reduction, check)
+    student, teacher = _embeddings(f_s, f_t, check)
     gap = _kernel(student, gamma, order) - _kernel(teacher, gamma, order)  # (B, B)
-    return reduce(gap.square().mean(1), reduction)
+    return gap.square().mean(1)
 
 
 def _kernel(f: Tensor, gamma: float, order: int) -> Tensor:
@@ -140,7 +144,8 @@ def _kernel(f: Tensor, gamma: float, order: int) -> Tensor:
     return math.exp(-2 * gamma) * sum(products**p / math.factorial(p) for p in range(order + 1))
 
 
-def probabilistic_transfer(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+@row_loss
+def probabilistic_transfer(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
     """PKT: KL between how probable each example finds the others as neighbours (Passalis and Tefas 2018, eq. 4-7).
 
     Probabilities are cosines moved to [0, 1] by (1 + c) / 2, then divided by their row's sum.
@@ -160,9 +165,9 @@ def probabilistic_transfer(f_s: Tensor, f_t: Tensor, *, reduction: str = "mean",
 
     Explained in notebooks/04_knowledge_types.
     """
-    student, teacher = _embeddings(f_s, f_t, reduction, check)
+    student, teacher = _embeddings(f_s, f_t, check)
     p, q = _neighbours(teacher), _neighbours(student)  # (B, B)
-    return reduce((p * (p.log() - q.log())).mean(1), reduction)
+    return (p * (p.log() - q.log())).mean(1)
 
 
 def _neighbours(f: Tensor) -> Tensor:
@@ -171,9 +176,8 @@ def _neighbours(f: Tensor) -> Tensor:
     return closeness / closeness.sum(1, keepdim=True)
 
 
-def flow_of_solution(
-    f_in_s: Tensor, f_out_s: Tensor, f_in_t: Tensor, f_out_t: Tensor, *, reduction: str = "mean", check: bool = True
-) -> Tensor:
+@row_loss
+def flow_of_solution(f_in_s: Tensor, f_out_s: Tensor, f_in_t: Tensor, f_out_t: Tensor, *, check: bool = True) -> Tensor:
     """FSP: squared difference of Gram matrices between two layers' maps, over positions (Yim et al. 2017, eq. 1-2).
 
     Parameters
@@ -191,7 +195,6 @@ def flow_of_solution(
 
     Explained in notebooks/04_knowledge_types.
     """
-    checks.check_reduction(reduction)
     first_s, first_t = checks.feature_pair(f_in_s, f_in_t, check)
     last_s, last_t = checks.feature_pair(f_out_s, f_out_t, check)
     checks.check_maps(f_in_s=first_s, f_in_t=first_t, f_out_s=last_s, f_out_t=last_t)
@@ -201,7 +204,7 @@ def flow_of_solution(
             f"student's layers must have the teacher's channels {tuple(teacher.shape[1:])}, got "
             f"{tuple(student.shape[1:])}; use a student that differs in depth only, or project"
         )
-    return reduce((student - teacher).square().mean((1, 2)), reduction)
+    return (student - teacher).square().mean((1, 2))
 
 
 def _flow(first: Tensor, last: Tensor) -> Tensor:
@@ -215,8 +218,7 @@ def _unit(f: Tensor) -> Tensor:
     return torch.where(length > 0, f / length.clamp_min(SMALL), 0.0)
 
 
-def _embeddings(f_s: Tensor, f_t: Tensor, reduction: str, check: bool) -> tuple[Tensor, Tensor]:
-    checks.check_reduction(reduction)
+def _embeddings(f_s: Tensor, f_t: Tensor, check: bool) -> tuple[Tensor, Tensor]:
     student, teacher = checks.feature_pair(f_s, f_t, check)
     return student.flatten(1), teacher.flatten(1)
 
@@ -269,15 +271,9 @@ class ContrastiveMemory:
         self.embeddings, self.log_z = state["embeddings"], state["log_z"]
 
 
+@row_loss
 def contrastive_distillation(
-    g_s: Tensor,
-    g_t: Tensor,
-    index: Tensor,
-    memory: ContrastiveMemory,
-    *,
-    temperature: float = 0.07,
-    reduction: str = "mean",
-    check: bool = True,
+    g_s: Tensor, g_t: Tensor, index: Tensor, memory: ContrastiveMemory, *, temperature: float = 0.07, check: bool = True
 ) -> Tensor:
     """CRD: tell the teacher's embedding of the same sample from K of other samples (Tian et al. 2020, eq. 15-19).
 
@@ -306,7 +302,6 @@ def contrastive_distillation(
 
     Explained in notebooks/04_knowledge_types.
     """
-    checks.check_reduction(reduction)
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be positive and finite, got {temperature}")
     student, teacher = checks.feature_pair(g_s, g_t, check)
@@ -323,4 +318,4 @@ def contrastive_distillation(
     if memory.log_z is None:
         memory.log_z = scores.detach().logsumexp((0, 1)) - math.log(scores.numel()) + math.log(samples)
     logits = scores - memory.log_z - math.log(memory.negatives / samples)
-    return reduce(-F.logsigmoid(logits[:, 0]) - F.logsigmoid(-logits[:, 1:]).sum(1), reduction)
+    return -F.logsigmoid(logits[:, 0]) - F.logsigmoid(-logits[:, 1:]).sum(1)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import Setting, divide, hard_rows, is_number, kd_rows, kl_rows, labels_input, reduce
+from kdbook.losses.checks import Setting, divide, hard_rows, is_number, kd_rows, kl_rows, labels_input, row_loss
 
 
 def soft_targets(logits: Tensor, temperature: Setting, *, check: bool = True) -> Tensor:
@@ -54,13 +54,13 @@ def entropy_bits(probabilities: Tensor) -> Tensor:
     return torch.special.entr(probabilities).sum(-1) / math.log(2)
 
 
+@row_loss
 def hard_loss(
     student_logits: Tensor,
     labels: Tensor,
     *,
     label_smoothing: float = 0.0,
     weight: Tensor | None = None,
-    reduction: str = "mean",
     check: bool = True,
 ) -> Tensor:
     """Cross entropy with hard labels at T = 1: the term that a student has without a teacher.
@@ -83,7 +83,6 @@ def hard_loss(
 
     Explained in notebooks/00_overview.
     """
-    checks.check_reduction(reduction)
     student = checks.student_input(student_logits, check)
     labels = labels_input(labels, student, check)
     smoothing = checks.fraction("label_smoothing", label_smoothing, student)
@@ -94,11 +93,12 @@ def hard_loss(
     if weight is not None:
         checks.check_row_weight(weight, rows, check)
         rows = rows * weight.detach()
-    return reduce(rows, reduction)
+    return rows
 
 
+@row_loss
 def soft_cross_entropy(
-    student_logits: Tensor, teacher_logits: Tensor, *, temperature: Setting, reduction: str = "mean", check: bool = True
+    student_logits: Tensor, teacher_logits: Tensor, *, temperature: Setting, check: bool = True
 ) -> Tensor:
     """Cross entropy between softened teacher and student: T^2 * -sum p log q (Hinton et al. 2015, section 2).
 
@@ -121,14 +121,14 @@ def soft_cross_entropy(
 
     Explained in notebooks/03_math.
     """
-    checks.check_reduction(reduction)
     student, teacher = checks.pair_input(student_logits, teacher_logits, check)
     temperature = checks.positive("temperature", temperature, student)
     p = divide(teacher, temperature).softmax(-1)
     log_q = divide(student, temperature).log_softmax(-1)
-    return reduce(-(p * log_q).sum(-1) * temperature**2, reduction)
+    return -(p * log_q).sum(-1) * temperature**2
 
 
+@row_loss
 def kd_loss(
     student_logits: Tensor,
     teacher_logits: Tensor,
@@ -136,7 +136,6 @@ def kd_loss(
     *,
     temperature: Setting,
     alpha: Setting = 1.0,
-    reduction: str = "mean",
     check: bool = True,
 ) -> Tensor:
     """Knowledge distillation: alpha T^2 KL(p||q) + (1 - alpha) CE(student, labels) (Hinton et al. 2015, section 2).
@@ -162,7 +161,6 @@ def kd_loss(
 
     Explained in notebooks/03_math.
     """
-    checks.check_reduction(reduction)
     student, teacher = checks.pair_input(student_logits, teacher_logits, check)
     temperature = checks.positive("temperature", temperature, student)
     alpha = checks.fraction("alpha", alpha, student)
@@ -170,11 +168,12 @@ def kd_loss(
         labels = labels_input(labels, student, check)
     elif not (alpha == 1).all() if isinstance(alpha, Tensor) else alpha != 1:
         raise ValueError(f"labels must be given when alpha is below 1, got labels=None with alpha={alpha}")
-    return reduce(kd_rows(student, teacher, labels, temperature, alpha), reduction)
+    return kd_rows(student, teacher, labels, temperature, alpha)
 
 
+@row_loss
 def logit_matching(
-    student_logits: Tensor, teacher_logits: Tensor, *, centre: bool = True, reduction: str = "mean", check: bool = True
+    student_logits: Tensor, teacher_logits: Tensor, *, centre: bool = True, check: bool = True
 ) -> Tensor:
     """Half the mean squared difference of logits, 1/(2C) sum (s - t)^2, in squared logit units.
 
@@ -197,14 +196,14 @@ def logit_matching(
 
     Explained in notebooks/03_math.
     """
-    checks.check_reduction(reduction)
     student, teacher = checks.pair_input(student_logits, teacher_logits, check)
     gap = student - teacher
     if centre:
         gap = gap - gap.mean(-1, keepdim=True)
-    return reduce(gap.square().mean(-1) / 2, reduction)
+    return gap.square().mean(-1) / 2
 
 
+@row_loss
 def dkd_loss(
     student_logits: Tensor,
     teacher_logits: Tensor,
@@ -213,7 +212,6 @@ def dkd_loss(
     temperature: Setting,
     alpha: Setting = 1.0,
     beta: Setting = 8.0,
-    reduction: str = "mean",
     check: bool = True,
 ) -> Tensor:
     """Decoupled distillation: T^2 (alpha TCKD + beta NCKD); add `hard_loss` for the labels' own term.
@@ -240,7 +238,6 @@ def dkd_loss(
 
     Explained in notebooks/04_knowledge_types.
     """
-    checks.check_reduction(reduction)
     student, teacher = checks.pair_input(student_logits, teacher_logits, check)
     if student.shape[-1] < 2:
         raise ValueError(f"student_logits must have at least two classes, got {student.shape[-1]}")
@@ -250,7 +247,7 @@ def dkd_loss(
     pair_t, rest_t = checks.target_and_rest(divide(teacher, temperature), labels)  # (..., 2), (..., C)
     pair_s, rest_s = checks.target_and_rest(divide(student, temperature), labels)
     rows = alpha * kl_rows(pair_t, pair_s) + beta * kl_rows(rest_t, rest_s)
-    return reduce(rows * temperature**2, reduction)
+    return rows * temperature**2
 
 
 def mutual_loss(
@@ -289,13 +286,13 @@ def mutual_loss(
     return rows.reshape(len(nets), -1).mean(1) if reduction == "mean" else rows
 
 
+@row_loss
 def born_again_loss(
     student_logits: Tensor,
     teacher_logits: Tensor,
     labels: Tensor | None = None,
     *,
     alpha: Setting = 1.0,
-    reduction: str = "mean",
     check: bool = True,
 ) -> Tensor:
     """Born-again networks: `kd_loss` at T = 1, without labels unless alpha is below 1.
@@ -321,7 +318,7 @@ def born_again_loss(
     """
     if student_logits is teacher_logits:
         raise ValueError("teacher_logits must come from the generation before, got the student's own tensor")
-    settings = {"temperature": 1.0, "alpha": alpha, "reduction": reduction, "check": check}
+    settings = {"temperature": 1.0, "alpha": alpha, "reduction": "none", "check": check}
     return kd_loss(student_logits, teacher_logits, labels, **settings)
 
 
@@ -359,6 +356,7 @@ def progressive_targets(labels: Tensor, last_probs: Tensor, a_t: Setting, *, che
     return (1 - weight) * F.one_hot(labels, last_probs.shape[-1]) + weight * checks.float32_up(last_probs.detach())
 
 
+@row_loss
 def deep_to_shallow_loss(
     branch_logits: Sequence[Tensor] | Tensor,
     labels: Tensor,
@@ -367,7 +365,6 @@ def deep_to_shallow_loss(
     alpha: Setting,
     beta: Setting = 0.0,
     branch_feats: Sequence[Tensor] | None = None,
-    reduction: str = "mean",
     check: bool = True,
 ) -> Tensor:
     """Be Your Own Teacher: a net's deepest head teaches the heads on its shallower branches (Zhang et al. 2019).
@@ -393,7 +390,6 @@ def deep_to_shallow_loss(
 
     Explained in notebooks/05_training_modes.
     """
-    checks.check_reduction(reduction)
     heads = checks.stack_input("branch_logits", branch_logits, check)  # (heads, ..., C)
     deepest = heads[-1]
     labels = labels_input(labels, deepest, check)
@@ -406,4 +402,4 @@ def deep_to_shallow_loss(
         *feats, target = checks.feats_input(branch_feats, heads, check)
         for feat in feats:
             rows = rows + beta * (feat - target.detach()).square().flatten(rows.ndim).mean(-1)
-    return reduce(rows, reduction)
+    return rows

@@ -12,18 +12,12 @@ import torch
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import Setting, divide, kl_rows, reduce
+from kdbook.losses.checks import Setting, divide, kl_rows, row_loss
 
 
+@row_loss
 def token_kd(
-    s: Tensor,
-    t: Tensor,
-    mask: Tensor,
-    *,
-    temperature: Setting = 1.0,
-    num_tokens: int | None = None,
-    reduction: str = "mean",
-    check: bool = True,
+    s: Tensor, t: Tensor, mask: Tensor, *, temperature: Setting = 1.0, num_tokens: int | None = None, check: bool = True
 ) -> Tensor:
     """Word-level distillation, T^2 KL(p||q) a token (Kim & Rush 2016, section 3.1; Hinton et al. 2015, eq. 1).
 
@@ -48,13 +42,14 @@ def token_kd(
 
     Explained in notebooks/09_llm_era.
     """
-    student, teacher = _pair(s, t, mask, reduction, check)
+    student, teacher = _pair(s, t, mask, check)
     temperature = checks.positive("temperature", temperature, student)
     log_p, log_q = (divide(z, temperature).log_softmax(-1) for z in (teacher, student))
-    return reduce(token_mean(kl_rows(log_p, log_q) * temperature**2, mask, num_tokens), reduction)
+    return token_mean(kl_rows(log_p, log_q) * temperature**2, mask, num_tokens)
 
 
-def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+@row_loss
+def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, check: bool = True) -> Tensor:
     """KL(q||p) a token on given texts: the student avoids what its teacher finds unlikely.
 
     MiniLLM (Gu et al. 2024, eq. 2) minimises the same divergence between whole *sequences*, on the student's own
@@ -74,13 +69,12 @@ def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, reduction: str = "mean", c
 
     Explained in notebooks/09_llm_era.
     """
-    student, teacher = _pair(s, t, mask, reduction, check)
-    return reduce(token_mean(kl_rows(student.log_softmax(-1), teacher.log_softmax(-1)), mask), reduction)
+    student, teacher = _pair(s, t, mask, check)
+    return token_mean(kl_rows(student.log_softmax(-1), teacher.log_softmax(-1)), mask)
 
 
-def generalized_jsd(
-    s: Tensor, t: Tensor, mask: Tensor, beta: float, *, reduction: str = "mean", check: bool = True
-) -> Tensor:
+@row_loss
+def generalized_jsd(s: Tensor, t: Tensor, mask: Tensor, beta: float, *, check: bool = True) -> Tensor:
     """Between forward and reverse KL, with M = beta p + (1 - beta) q (Agarwal et al. 2024, GKD, eq. 1).
 
     beta KL(p||M) + (1 - beta) KL(q||M). At beta 0 and 1 that would be 0; by convention 0 means forward KL(p||q) and 1
@@ -102,7 +96,7 @@ def generalized_jsd(
 
     Explained in notebooks/09_llm_era.
     """
-    student, teacher = _pair(s, t, mask, reduction, check)
+    student, teacher = _pair(s, t, mask, check)
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must be in [0, 1], got {beta}")
     log_p, log_q = teacher.log_softmax(-1), student.log_softmax(-1)
@@ -114,10 +108,11 @@ def generalized_jsd(
         weights = torch.tensor([beta, 1 - beta], dtype=torch.float64).log().tolist()
         mixture = torch.logaddexp(log_p + weights[0], log_q + weights[1])
         values = beta * kl_rows(log_p, mixture) + (1 - beta) * kl_rows(log_q, mixture)
-    return reduce(token_mean(values, mask), reduction)
+    return token_mean(values, mask)
 
 
-def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, reduction: str = "mean", check: bool = True) -> Tensor:
+@row_loss
+def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, check: bool = True) -> Tensor:
     """Half the sum of ``|p - q|`` a token: what speculative sampling rejects (Leviathan et al. 2023).
 
     Parameters
@@ -134,14 +129,13 @@ def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, reduction: str = "mea
 
     Explained in notebooks/09_llm_era.
     """
-    student, teacher = _pair(s, t, mask, reduction, check)
+    student, teacher = _pair(s, t, mask, check)
     values = (student.softmax(-1) - teacher.softmax(-1)).abs().sum(-1) / 2
-    return reduce(token_mean(values, mask), reduction)
+    return token_mean(values, mask)
 
 
-def universal_logit_distillation(
-    s: Tensor, t: Tensor, mask_s: Tensor, mask_t: Tensor, *, reduction: str = "mean", check: bool = True
-) -> Tensor:
+@row_loss
+def universal_logit_distillation(s: Tensor, t: Tensor, mask_s: Tensor, mask_t: Tensor, *, check: bool = True) -> Tensor:
     """Distance of sorted probabilities, for two vocabularies and tokenisations (Boizard et al. 2024, ULD, eq. 4).
 
     Both distributions are sorted, largest first, the shorter filled with zeros, and their absolute differences summed:
@@ -164,7 +158,6 @@ def universal_logit_distillation(
 
     Explained in notebooks/09_llm_era.
     """
-    checks.check_reduction(reduction)
     student, teacher = checks.student_input(s, check, "s"), checks.student_input(t, check, "t").detach()
     check_mask("mask_s", mask_s, student, check)
     check_mask("mask_t", mask_t, teacher, check)
@@ -174,7 +167,7 @@ def universal_logit_distillation(
     shown = [_sorted_probs(z, m, tokens, size) for z, m in ((student, mask_s), (teacher, mask_t))]
     shorter = torch.minimum(mask_s.sum(-1), mask_t.sum(-1))[..., None]
     both = torch.arange(tokens, device=student.device) < shorter
-    return reduce(token_mean((shown[0] - shown[1]).abs().sum(-1), both), reduction)
+    return token_mean((shown[0] - shown[1]).abs().sum(-1), both)
 
 
 def _sorted_probs(logits: Tensor, mask: Tensor, tokens: int, size: int) -> Tensor:
@@ -185,6 +178,7 @@ def _sorted_probs(logits: Tensor, mask: Tensor, tokens: int, size: int) -> Tenso
     return torch.nn.functional.pad(ranked, (0, size - ranked.shape[-1]))
 
 
+@row_loss
 def sparse_kl(
     s: Tensor,
     top_log_probs: Tensor,
@@ -192,7 +186,6 @@ def sparse_kl(
     *,
     missing: str = "rest",
     temperature: float = 1.0,
-    reduction: str = "mean",
     check: bool = True,
 ) -> Tensor:
     """KL from a teacher of whom only the k largest log-probabilities are known, one value a token.
@@ -222,7 +215,6 @@ def sparse_kl(
 
     Explained in notebooks/09_llm_era.
     """
-    checks.check_reduction(reduction)
     student = checks.student_input(s, check, "s")
     if missing not in ("rest", "zero"):
         raise ValueError(f"missing must be 'rest' or 'zero', got {missing!r}")
@@ -234,14 +226,14 @@ def sparse_kl(
     log_q = divide(student, temperature).log_softmax(-1)
     q_top = log_q.gather(-1, top_indices)
     if missing == "zero":
-        return reduce(kl_rows(divide(told, temperature).log_softmax(-1), q_top) * temperature**2, reduction)
+        return kl_rows(divide(told, temperature).log_softmax(-1), q_top) * temperature**2
     told = told - told.logsumexp(-1, keepdim=True).clamp_min(0)  # rounding may lift the sum a little above 1
     rows = kl_rows(told, q_top)
     if told.shape[-1] == student.shape[-1]:
-        return reduce(rows, reduction)
+        return rows
     p_rest = -torch.expm1(told.logsumexp(-1))
     others = log_q.scatter(-1, top_indices, -torch.inf).logsumexp(-1)
-    return reduce(rows + torch.special.xlogy(p_rest, p_rest) - p_rest * others, reduction)
+    return rows + torch.special.xlogy(p_rest, p_rest) - p_rest * others
 
 
 def _check_top(student: Tensor, told: Tensor, indices: Tensor, check: bool, *, coarse: bool) -> None:
@@ -289,8 +281,7 @@ def check_mask(name: str, mask: Tensor, logits: Tensor, check: bool) -> None:
         raise ValueError(f"{name} must count a token in every text, got only filling in row {row}; drop empty texts")
 
 
-def _pair(s: Tensor, t: Tensor, mask: Tensor, reduction: str, check: bool) -> tuple[Tensor, Tensor]:
-    checks.check_reduction(reduction)
+def _pair(s: Tensor, t: Tensor, mask: Tensor, check: bool) -> tuple[Tensor, Tensor]:
     if s.ndim < 2:
         raise ValueError(f"s must have shape (..., N, V), got {tuple(s.shape)}")
     if s.shape[-1] != t.shape[-1]:

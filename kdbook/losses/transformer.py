@@ -14,12 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import reduce
+from kdbook.losses.checks import row_loss
 
 
-def attention_score_loss(
-    scores_s: Tensor, scores_t: Tensor, mask: Tensor, *, reduction: str = "mean", check: bool = True
-) -> Tensor:
+@row_loss
+def attention_score_loss(scores_s: Tensor, scores_t: Tensor, mask: Tensor, *, check: bool = True) -> Tensor:
     """Mean squared difference of attention scores before the softmax (Jiao et al. 2020, TinyBERT, eq. 7).
 
     Library models return attention *after* the softmax; the paper matches Q K^T / sqrt(d), which converges faster.
@@ -40,7 +39,6 @@ def attention_score_loss(
 
     Explained in notebooks/08_language_models.
     """
-    checks.check_reduction(reduction)
     student, teacher = checks.feature_pair(scores_s, scores_t, check)
     if student.ndim != 4 or student.shape != teacher.shape:
         raise ValueError(
@@ -50,16 +48,16 @@ def attention_score_loss(
     check_mask(mask, student.transpose(1, 2), check)
     pairs = mask[:, :, None] & mask[:, None, :]  # (B, N, N)
     gap = (student - teacher).square().mean(1)
-    return reduce(per_text(gap.flatten(1), pairs.flatten(1)), reduction)
+    return per_text(gap.flatten(1), pairs.flatten(1))
 
 
+@row_loss
 def hidden_state_loss(
     hidden_s: Tensor,
     hidden_t: Tensor,
     mask: Tensor,
     proj: Callable[[Tensor], Tensor] | None = None,
     *,
-    reduction: str = "mean",
     check: bool = True,
 ) -> Tensor:
     """Mean squared difference of hidden states or embeddings (Jiao et al. 2020, TinyBERT, eq. 8 and 9).
@@ -82,10 +80,11 @@ def hidden_state_loss(
 
     Explained in notebooks/08_language_models.
     """
-    student, teacher = _hidden(hidden_s if proj is None else proj(hidden_s), hidden_t, mask, reduction, check)
-    return reduce(per_text((student - teacher).square().mean(-1), mask), reduction)
+    student, teacher = _hidden(hidden_s if proj is None else proj(hidden_s), hidden_t, mask, check)
+    return per_text((student - teacher).square().mean(-1), mask)
 
 
+@row_loss
 def transformer_layer_loss(
     scores_s: Sequence[Tensor],
     scores_t: Sequence[Tensor],
@@ -94,7 +93,6 @@ def transformer_layer_loss(
     proj: Callable[[Tensor], Tensor] | None = None,
     *,
     mask: Tensor,
-    reduction: str = "mean",
     check: bool = True,
 ) -> Tensor:
     """Attention scores and hidden states of several layers, summed over layers (Jiao et al. 2020, TinyBERT, eq. 11).
@@ -125,15 +123,14 @@ def transformer_layer_loss(
             raise ValueError(f"{name}_s and {name}_t must hold as many layers, got {len(ours)} and {len(theirs)}")
     if not scores_s and not hidden_s:
         raise ValueError("scores_s and hidden_s must hold at least one layer between them, got none")
-    look = {"reduction": reduction, "check": check}
+    look = {"reduction": "none", "check": check}
     terms = [attention_score_loss(s, t, mask, **look) for s, t in zip(scores_s, scores_t, strict=True)]
     terms += [hidden_state_loss(s, t, mask, proj, **look) for s, t in zip(hidden_s, hidden_t, strict=True)]
     return torch.stack(terms).sum(0)
 
 
-def cosine_hidden_loss(
-    h_s: Tensor, h_t: Tensor, mask: Tensor, *, reduction: str = "mean", check: bool = True
-) -> Tensor:
+@row_loss
+def cosine_hidden_loss(h_s: Tensor, h_t: Tensor, mask: Tensor, *, check: bool = True) -> Tensor:
     """1 - cosine of student's and teacher's hidden states (Sanh et al. 2019, DistilBERT, section 2).
 
     Parameters
@@ -152,10 +149,11 @@ def cosine_hidden_loss(
 
     Explained in notebooks/08_language_models.
     """
-    student, teacher = _hidden(h_s, h_t, mask, reduction, check)
-    return reduce(per_text(1 - F.cosine_similarity(student, teacher, dim=-1), mask), reduction)
+    student, teacher = _hidden(h_s, h_t, mask, check)
+    return per_text(1 - F.cosine_similarity(student, teacher, dim=-1), mask)
 
 
+@row_loss
 def masked_lm_distillation(
     s: Tensor,
     t: Tensor | None,
@@ -166,7 +164,6 @@ def masked_lm_distillation(
     *,
     temperature: float = 2.0,
     weights: tuple[float, float, float] = (5.0, 2.0, 1.0),
-    reduction: str = "mean",
     check: bool = True,
 ) -> Tensor:
     """DistilBERT's triple loss (Sanh et al. 2019, section 2; weights of the released command).
@@ -198,7 +195,6 @@ def masked_lm_distillation(
 
     Explained in notebooks/08_language_models.
     """
-    checks.check_reduction(reduction)
     w_soft, w_mlm, w_cos = weights
     if min(weights) < 0 or not any(weights):
         raise ValueError(f"weights must be 0 or more and not all 0, got {tuple(weights)}")
@@ -220,7 +216,7 @@ def masked_lm_distillation(
         rows = rows + w_mlm * per_text(told, hidden)
     if w_cos:
         rows = rows + w_cos * cosine_hidden_loss(hidden_s, hidden_t, mask, reduction="none", check=check)
-    return reduce(rows, reduction)
+    return rows
 
 
 def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -> list[int]:
@@ -269,8 +265,7 @@ def check_mask(mask: Tensor, tokens: Tensor, check: bool) -> None:
         raise ValueError(f"mask must have a real token in every text, got only filling in row {row}; drop empty texts")
 
 
-def _hidden(ours: Tensor, theirs: Tensor, mask: Tensor, reduction: str, check: bool) -> tuple[Tensor, Tensor]:
-    checks.check_reduction(reduction)
+def _hidden(ours: Tensor, theirs: Tensor, mask: Tensor, check: bool) -> tuple[Tensor, Tensor]:
     student, teacher = checks.feature_pair(ours, theirs, check)
     if student.ndim != 3 or student.shape != teacher.shape:
         raise ValueError(
