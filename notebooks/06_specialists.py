@@ -76,15 +76,15 @@ pd.DataFrame(
 # %%
 import numpy as np
 
-from kdbook.book.specialist_clusters import generalist
 from kdbook.lab import Store
+from kdbook.lab.arms import trial as trial_of
 from kdbook.nets.vision import BagOfWords
 from kdbook.training import predict
 
 clusters = load("specialist_clusters")
 my_clusters = run("specialist_clusters", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 
-trial = generalist(PROFILE, 0)
+trial = trial_of("specialist_clusters", PROFILE, "generalist", 0)
 model = BagOfWords(trial.settings["sizes"])
 model.load_state_dict(Store().tensors(trial))
 p = predict(model, texts["validation"]).logits.softmax(-1).double().numpy()  # (N, C)
@@ -207,7 +207,7 @@ show_figure("specialist_says", reference)
 # %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
 
-from kdbook.book.plots.specialists import draw_definition
+from kdbook.book.specialists import draw_definition
 from kdbook.show import picture_slider
 
 count = len(reference.array("specialists", "example_index"))
@@ -242,9 +242,9 @@ picture_slider("definition", list(range(1, count + 1)), draw, alt=told)
 show_figure("specialists_gain", reference, mine)
 
 # %%
-from kdbook.book.plots.specialists import by_correction, whole
+from kdbook.book.specialists import whole
 
-arms = whole(by_correction(reference))
+arms = whole(reference)
 base = arms[arms.arm == "specialists"].assign(arm="generalist", visits=1.0, multiply_adds=1.0)
 base = base.assign(accuracy=base.generalist_accuracy, conditional=base.generalist_conditional)
 teams = ["specialists", "uncorrected", "specialists_regularised", "longer", "ensemble"]

@@ -7,27 +7,27 @@ for as many more texts, and an ensemble of generalists at the same cost.
 """
 
 import math
+import textwrap
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from kdbook.book.specialist_clusters import SEEDS, SETTINGS, generalist, percent, subsets, training_texts
-from kdbook.data.glosses import Texts, load_glosses
-from kdbook.lab.steps import cached_teacher, network, predict, stored_network, train
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.training import EnsembleTeacher, HardLabels, LiveTeacher
-from kdbook.training.opinions import (
-    HalfSpecial,
-    Opinion,
-    RegularisedSpecialist,
-    active_specialists,
-    combine,
-    combine_by_descent,
-    corrected,
-)
+from kdbook.book import specialist_clusters
+from kdbook.book.shared.team import ensemble_log_p, generalist_log_p, members_of, opinions_of, training_texts
+from kdbook.data.glosses import Texts, load_glosses, read_glosses
+from kdbook.lab.arms import Arm
+from kdbook.lab.intervals import t_interval
+from kdbook.lab.steps import cached_teacher, network, percent_right, predict, train
+from kdbook.lab.trial import Tools, Trial
+from kdbook.show.figures import figure
+from kdbook.show.grammar import by_arm, level, line, names, published, seeds, yours
+from kdbook.show.style import HARD, SOFT, TEACHER, YOURS, Look, looks
+from kdbook.training.objectives import HardLabels, RegularisedSpecialist, Seen
+from kdbook.training.opinions import HalfSpecial, Opinion, active_specialists, combine, combine_by_descent
 
 VERSION = 1
+DATA, SEEDS = specialist_clusters.DATA, specialist_clusters.SEEDS
 COLUMNS = {
     "arm": "who answers; `specialist` and `regularised` are single ones, whose team the others are",
     "seed": "seed of the generalist, its clusters and specialists",
@@ -53,314 +53,177 @@ COLUMNS = {
     "multiply_adds": "multiply-adds of the same, in units of one generalist's",
     "descent_gap": "largest difference of a probability between gradient descent (eq. 5) and `combine`, 50 texts",
 }
-
-# Chosen on validation texts: rate (0.002, 0.005, 0.01, 0.02) and epochs (3, 6, 12) by the accuracy of all specialists
-# together, corrected as in the paper. 8 epochs visit as many texts as two more generalists: hence ensembles of three.
-# The longer generalist had dropouts of 0.2, 0.4 and 0.6 at a rate of 0.01, and a rate of 0.003, to choose from.
-SPECIALIST = {"optimizer": "adam", "lr": 0.02, "batch_size": 256, "epochs": 8}
-QUICK = {**SPECIALIST, "epochs": 4}
-LONGER = {"lr": 0.003}
-ENSEMBLE = {"full": 3, "quick": 2}
-VARIANTS = ("specialist", "regularised")
-TEAMS = {"specialist": "specialists", "regularised": "specialists_regularised"}
-ROUTES = ("class:1", "class:2", "class:5", "entropy:0.1", "entropy:0.25", "entropy:0.5", "entropy:0.75")
+ROUTES = {"class:1": {}, "class:2": {"top": 2}, "class:5": {"top": 5}}
+ROUTES |= {f"entropy:{share}": {"unsure": share} for share in (0.1, 0.25, 0.5, 0.75)}
+COVERAGE = ("0", "1", "2", "3", "4+")
 PUBLISHED = {"accuracy": (25.0, 26.1), "conditional": (43.1, 45.9)}  # Table 3: generalist, with 61 specialists
-# Table 4: specialists that know the class -> more right answers, and how much in % of the generalist's
-PUBLISHED_CHANGE = {
-    0: (0, 0.0), 1: (1421, 3.4), 2: (1572, 7.4), 3: (1124, 8.8), 4: (835, 10.5), 5: (561, 11.1), 6: (362, 11.3),
-    7: (232, 12.8), 8: (182, 13.6), 9: (208, 16.6), 10: (324, 14.1),
-}  # fmt: skip
-_MANY = [change for known, change in PUBLISHED_CHANGE.items() if known >= 4]
-PUBLISHED_GAIN = {known: share for known, (_, share) in PUBLISHED_CHANGE.items() if known < 4}
-PUBLISHED_GAIN["4+"] = sum(more for more, _ in _MANY) / sum(more / share for more, share in _MANY)
+# Table 4: more right answers, and how much in % of the generalist's, by the number of specialists that know the class
+PUBLISHED_CHANGE = [
+    (0, 0.0), (1421, 3.4), (1572, 7.4), (1124, 8.8), (835, 10.5), (561, 11.1), (362, 11.3), (232, 12.8), (182, 13.6),
+    (208, 16.6), (324, 14.1),
+]  # fmt: skip
+_MORE, _SHARE = np.array(PUBLISHED_CHANGE[4:]).T
+PUBLISHED_GAIN = [*(share for _, share in PUBLISHED_CHANGE[:4]), _MORE.sum() / (_MORE / _SHARE).sum()]  # as COVERAGE
 
 
-def specialist(profile: str, seed: int, subset: int, arm: str = "specialist") -> Trial:
-    """One specialist; it starts from the generalist's weights."""
-    base, cut = SETTINGS[profile]["generalist"], SETTINGS[profile]["subsets"]
-    words, hidden, classes = base["sizes"]
-    sizes = [words, hidden, cut["size"] + 1 if arm == "specialist" else classes]
-    settings = {**base, **(SPECIALIST if profile == "full" else QUICK), "sizes": sizes, "subset": subset}
-    return _trial(arm, seed, settings, (generalist(profile, seed), subsets(profile, seed)))
-
-
-def together(profile: str, seed: int, arm: str = "specialist") -> Trial:
-    """All specialists of a seed and their generalist, asked as one."""
-    count = SETTINGS[profile]["subsets"]["clusters"]
-    team = tuple(specialist(profile, seed, subset, arm) for subset in range(count))
-    return _trial(TEAMS[arm], seed, {}, (generalist(profile, seed), subsets(profile, seed), *team))
-
-
-def ensemble(profile: str, seed: int) -> Trial:
-    """Generalists whose cost is that of a generalist and its specialists; the seeds of one ensemble are its own."""
-    others = tuple(generalist(profile, 1000 + 10 * seed + k) for k in range(1, ENSEMBLE[profile]))
-    return _trial("ensemble", seed, {}, (generalist(profile, seed), *others))
-
-
-def longer(profile: str, seed: int) -> Trial:
-    """The generalist with all the training that its specialists got besides."""
-    base = SETTINGS[profile]["generalist"]
-    rate = LONGER if profile == "full" else {}
-    settings = {**base, **rate, "epochs": ENSEMBLE[profile] * base["epochs"]}
-    return _trial("longer", seed, settings, (generalist(profile, seed),))
-
-
-def _trial(arm: str, seed: int, settings: dict, needs: tuple) -> Trial:
-    return Trial("specialists", arm, seed, settings, needs=needs, data="wordnet", version=VERSION)
-
-
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Every specialist of a seed with either softmax, then both teams and the two controls."""
-    check_profile(profile)
-    count = SETTINGS[profile]["subsets"]["clusters"]
-    found = []
-    for seed in seeds_of(seeds, SEEDS[profile]):
-        found += [specialist(profile, seed, subset, arm) for arm in VARIANTS for subset in range(count)]
-        found += [together(profile, seed, arm) for arm in VARIANTS]
-        found += [longer(profile, seed), ensemble(profile, seed)]
-    return found
+def arms(profile: str) -> dict[str, Arm]:
+    """Every specialist with either softmax, which starts from the generalist's weights; both teams; two controls."""
+    quick = profile == "quick"
+    source, cut = (specialist_clusters.arms(profile)[arm].settings for arm in ("generalist", "covariance"))
+    words, hidden, classes = source["sizes"]
+    first = ("specialist_clusters/generalist", "specialist_clusters/covariance")
+    # Chosen on validation texts: rate (0.002, 0.005, 0.01, 0.02) and epochs (3, 6, 12) by the accuracy of all
+    # specialists together, corrected as in the paper. 8 epochs visit as many texts as two more generalists: hence
+    # ensembles of three. The longer generalist had dropouts of 0.2, 0.4 and 0.6 at a rate of 0.01, and a rate of 0.003,
+    # to choose from.
+    settings = {**source, "optimizer": "adam", "lr": 0.02, "batch_size": 256, "epochs": 4 if quick else 8}
+    others = ("specialist_clusters/generalist_1", "specialist_clusters/generalist_2")[: 1 if quick else 2]
+    longer = {**source, "epochs": (1 + len(others)) * source["epochs"]} | ({} if quick else {"lr": 0.003})
+    singles, team = {}, {}
+    for kind, outputs in (("specialist", cut["size"] + 1), ("regularised", classes)):
+        settings |= {"sizes": [words, hidden, outputs]}
+        for k in range(cut["clusters"]):
+            singles[f"{kind}:{k}"] = Arm(kind, settings={**settings, "subset": k}, needs=first, named=kind)
+        team[kind] = (*first, *(f"{kind}:{k}" for k in range(cut["clusters"])))
+    return singles | {
+        "specialists": Arm("specialists,\nas published", "soft", needs=team["specialist"]),
+        "specialists_regularised": Arm("full softmax,\nsoft targets", "control", needs=team["regularised"]),
+        "longer": Arm("generalist,\nlonger", "hard", longer, needs=first[:1]),
+        "ensemble": Arm("ensemble of\ngeneralists", "teacher", needs=(first[0], *others)),
+    }
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train a specialist, or ask several networks together."""
     (trial,) = trials
-    if trial.arm in VARIANTS:
+    if trial.arm in ("specialist", "regularised"):
         return [train_specialist(trial, tools)]
     test = load_glosses("test", tools.device)
-    if trial.arm == "specialists":
-        return [{"rows": rows_of_team(trial, test, tools)}]
-    if trial.arm == "specialists_regularised":
-        return [{"rows": rows_of_regularised(trial, test, tools)}]
+    if trial.arm in ("specialists", "specialists_regularised"):
+        rows = rows_of_team if trial.arm == "specialists" else rows_of_regularised
+        return [{"rows": rows(trial, test, tools)}]
     if trial.arm == "longer":
         model, _ = train(trial, training_texts(trial, tools), HardLabels(), tools)
         log_p = predict(model, test).logits.log_softmax(-1)
         visits = trial.settings["epochs"] / trial.needs[0].settings["epochs"]
     else:
         log_p, visits = ensemble_log_p(trial, test, tools), len(trial.needs)
-    row = score(log_p, test, generalist_log_p(trial, test, tools))
+    row = score(log_p.exp(), test.y, generalist_log_p(trial, test, tools))
     return [{"rows": [row | {"visits": visits}]}]
 
 
-class Seen:
-    """An objective that notes which samples it was given."""
-
-    def __init__(self, objective):
-        self.objective, self.index = objective, set()
-
-    def __call__(self, model, batch):
-        self.index.update(batch.index.tolist())
-        return self.objective(model, batch)
-
-
 def train_specialist(trial: Trial, tools: Tools) -> dict:
-    """Half of its own texts, half of all others; how much of the data it sees, and what its dustbin says."""
+    """Half of its own texts, half of all others; how much of the data it sees, and what it costs."""
     source, cut = trial.needs
-    classes = tools.tensors(cut)["members"][trial.settings["subset"]].nonzero()[:, 0]
-    whole = training_texts(source, tools)
-    split = HalfSpecial.of(whole, classes)
-    objective = HardLabels()
+    mine = tools.tensors(cut)["members"][trial.settings["subset"]]
+    whole, classes = training_texts(source, tools), mine.nonzero()[:, 0]
+    split, objective = HalfSpecial.of(whole, classes), HardLabels()
     if trial.arm == "regularised":
         objective = RegularisedSpecialist(cached_teacher(source, whole, tools), classes)
     watched = Seen(objective)
-    model, _ = train(trial, split, watched, tools, model=started(trial, tools.tensors(source), classes))
-    seen = len(watched.index) / len(whole)
-    tools.keep(trial, tensors={**model.state_dict(), "seen": torch.tensor(seen)})
+    model, _ = train(trial, split, watched, tools, model=started(trial, tools.tensors(source), mine))
+    share = len(watched.index) / len(whole)
+    tools.keep(trial, tensors={**model.state_dict(), "seen": torch.tensor(share)})
     visits = trial.settings["epochs"] * split.visits / (source.settings["epochs"] * len(whole))
-    return {"seen": seen, "visits": visits}
+    return {"seen": share, "visits": visits}
 
 
-def trained(trial: Trial, tools: Tools) -> tuple[torch.nn.Module, float]:
-    """A stored specialist, and the share of the training texts that it saw."""
-    model, weights = network(trial.settings), tools.tensors(trial)
-    seen = float(weights.pop("seen"))
-    model.load_state_dict(weights)
-    return model.to(tools.device).eval(), seen
-
-
-def started(trial: Trial, weights: dict, classes: Tensor) -> torch.nn.Module:
+def started(trial: Trial, weights: dict, mine: Tensor) -> nn.Module:
     """A specialist before training: the generalist's weights; its dustbin starts as the mean of the merged classes."""
     model = network(trial.settings)
     if trial.arm == "specialist":
-        weight, bias = weights["out.weight"], weights["out.bias"]
-        rest = torch.ones(len(bias), dtype=torch.bool, device=bias.device)
-        rest[classes] = False
-        merged = weight[rest].mean(0, keepdim=True), bias[rest].mean() + math.log(int(rest.sum()))
-        weights = weights | {
-            "out.weight": torch.cat([weight[classes], merged[0]]),
-            "out.bias": torch.cat([bias[classes], merged[1][None]]),
-        }
+        last = {name: weights[name] for name in ("out.weight", "out.bias")}
+        weights = weights | {n: torch.cat([w[mine], w[~mine].mean(0, keepdim=True)]) for n, w in last.items()}
+        weights["out.bias"][-1] += math.log(int((~mine).sum()))
     model.load_state_dict(weights)
     return model
 
 
-def generalist_log_p(trial: Trial, split: Texts, tools: Tools) -> Tensor:
-    """Log-probabilities of the generalist that a trial needs first."""
-    source = trial.needs[0]
-    key = ("log_p", source.id, len(split))
-    return tools.remember(key, lambda: predict(stored_network(source, tools), split).logits.log_softmax(-1))
-
-
-def ensemble_log_p(trial: Trial, split: Texts, tools: Tools) -> Tensor:
-    """Log of the mean of the generalists' answers."""
-    teacher = EnsembleTeacher([LiveTeacher(stored_network(need, tools)) for need in trial.needs])
-    rows = torch.arange(len(split), device=split.x.device)
-    return torch.cat([teacher.soft_targets(x, rows[at]).logits for x, at in split.batches(rows, None, 2000)])
-
-
-def opinions_of(team: Trial, split: Texts, tools: Tools, correction: str = "sampling") -> list[Opinion]:
-    """What each specialist of a team says, with its dustbin corrected.
-
-    Parameters
-    ----------
-    team, split, tools : Trial, Texts, Tools
-        Whose specialists; about which texts; where their weights are.
-    correction : {"sampling", "none", "routed"}
-        As in the paper, by how much more often special texts were seen than they occur; not at all; or for how often
-        they occur among the texts that this specialist is asked about (by the generalist's own estimate, no labels).
-    """
-    members = tools.tensors(team.needs[1])["members"]
-    log_p = generalist_log_p(team, split, tools)
-    active, fit = active_specialists(log_p, members), training_texts(team.needs[0], tools)
-    found = []
-    for need, mine, asked in zip(team.needs[2:], members, active.t(), strict=True):
-        classes = mine.nonzero()[:, 0]
-        logits = predict(trained(need, tools)[0], split).logits
-        if team.arm == "specialists_regularised":
-            found.append(Opinion(torch.arange(len(mine)), with_empty_dustbin(logits)))
-            continue
-        raise_by = {"sampling": HalfSpecial.of(fit, classes).log_oversampling, "none": 0.0}.get(correction)
-        if raise_by is None:
-            share = log_p[asked][:, classes].exp().sum(1).mean().clamp(0.01, 0.99) if asked.any() else torch.tensor(0.5)
-            raise_by = float(torch.log((1 - share) / share))
-        found.append(Opinion(classes, corrected(logits, raise_by).log_softmax(-1)))
-    return found
-
-
-def with_empty_dustbin(logits: Tensor) -> Tensor:
-    """Log-probabilities over all classes and a dustbin that no text falls into."""
-    return torch.cat([logits.log_softmax(-1), torch.full_like(logits[:, :1], -1e4)], dim=1)
-
-
-def team_log_p(team: Trial, split: Texts, tools: Tools) -> Tensor:
-    """Log of the answer of generalist and specialists together, each asked by the generalist's likeliest class."""
-    log_p = generalist_log_p(team, split, tools)
-    active = active_specialists(log_p, tools.tensors(team.needs[1])["members"])
-    return combine(log_p, opinions_of(team, split, tools), active).clamp_min(1e-12).log()
-
-
-def routed(log_p: Tensor, members: Tensor, route: str) -> Tensor:
-    """Which specialists are asked (N, M) under a routing of `ROUTES`."""
-    kind, value = route.split(":")
-    if kind == "class":
-        return active_specialists(log_p, members, int(value))
-    entropy = -(log_p.exp() * log_p).sum(-1)
-    unsure = entropy >= entropy.quantile(1 - float(value))
-    return active_specialists(log_p, members) & unsure[:, None]
-
-
 def rows_of_team(trial: Trial, test: Texts, tools: Tools) -> list[dict]:
     """The team under every correction and routing, and its gain by coverage."""
-    members, log_p = tools.tensors(trial.needs[1])["members"], generalist_log_p(trial, test, tools)
-    rows, plain = [], active_specialists(log_p, members)
+    members, log_p = members_of(trial, tools), generalist_log_p(trial, test, tools)
+    rows, active = [], {route: active_specialists(log_p, members, **how) for route, how in ROUTES.items()}
+    calls = {route: float(asked.sum(1).float().mean()) for route, asked in active.items()}
     for correction in ("sampling", "none", "routed"):
         opinions = opinions_of(trial, test, tools, correction)
         more = {"routing": "class:1", "correction": correction}
-        q = combine(log_p, opinions, plain)
-        rows.append(score(q, test, log_p) | more | dustbin(opinions, test, members))
-        rows += [row | more for row in by_coverage(q, test, log_p, members)]
+        q = combine(log_p, opinions, active["class:1"])
+        rows.append(score(q, test.y, log_p) | more | dustbin(opinions, test.y, members))
+        rows += [row | more for row in by_coverage(q, test.y, log_p, members)]
         if correction == "sampling":
-            rows[0] |= own_classes(log_p, [o.log_p[:, :-1] for o in opinions], test.y, members)
-            rows[0] |= {
-                **costs(trial, tools),
-                "calls": calls(plain),
-                "descent_gap": descent_gap(log_p, opinions, plain),
-            }
+            rows[0] |= own_classes(log_p, opinions, test.y, members) | costs(trial, tools)
+            gap = descent_gap(log_p, opinions, active["class:1"])
+            rows[0] |= {"calls": calls["class:1"], "descent_gap": gap}
             tools.keep(trial, pictures=examples(log_p, q, opinions, members, test))
-            for route in ROUTES[1:]:
-                asked = routed(log_p, members, route)
-                answer = score(combine(log_p, opinions, asked), test, log_p)
-                rows.append(answer | more | {"routing": route, "calls": calls(asked)})
+            for route in [*ROUTES][1:]:
+                row = score(combine(log_p, opinions, active[route]), test.y, log_p)
+                rows.append(row | more | {"routing": route, "calls": calls[route]})
     return rows
 
 
 def rows_of_regularised(trial: Trial, test: Texts, tools: Tools) -> list[dict]:
     """Specialists with the full softmax, section 6.1."""
-    members, log_p = tools.tensors(trial.needs[1])["members"], generalist_log_p(trial, test, tools)
-    opinions, active = opinions_of(trial, test, tools), active_specialists(log_p, members)
-    own = [o.log_p[:, mine.nonzero()[:, 0]] for o, mine in zip(opinions, members, strict=True)]
-    q = combine(log_p, opinions, active, steps=1)
-    row = score(q, test, log_p) | own_classes(log_p, own, test.y, members) | costs(trial, tools)
-    return [r | {"routing": "class:1"} for r in (row, *by_coverage(q, test, log_p, members))]
+    members, log_p = members_of(trial, tools), generalist_log_p(trial, test, tools)
+    opinions = opinions_of(trial, test, tools)
+    q = combine(log_p, opinions, active_specialists(log_p, members), steps=1)
+    row = score(q, test.y, log_p) | own_classes(log_p, opinions, test.y, members) | costs(trial, tools)
+    return [r | {"routing": "class:1"} for r in (row, *by_coverage(q, test.y, log_p, members))]
 
 
-def by_coverage(q: Tensor, test: Texts, log_p: Tensor, members: Tensor) -> list[dict]:
+def by_coverage(q: Tensor, y: Tensor, log_p: Tensor, members: Tensor) -> list[dict]:
     """The score by the number of specialists that know the right class, 4+ together."""
-    covered = members.sum(0)[test.y].clamp_max(4)
-    parts = [("0", "1", "2", "3", "4+")[count] for count in covered.unique().tolist()]
-    found = [score(q, test, log_p, covered == count) for count in covered.unique()]
-    return [row | {"coverage": part} for row, part in zip(found, parts, strict=True)]
+    covered = members.sum(0)[y].clamp_max(4)
+    counts = covered.unique().tolist()
+    parts = {COVERAGE[count]: covered == count for count in counts}
+    return [score(q[at], y[at], log_p[at]) | {"coverage": part} for part, at in parts.items()]
 
 
-def score(answers: Tensor, test: Texts, log_p: Tensor, at=slice(None)) -> dict:
-    """Accuracy and gain over the generalist `log_p` of answers (N, C), probabilities or their logarithms."""
-    y = test.y[at]
-    ours, theirs = answers[at].argmax(-1) == y, log_p[at].argmax(-1) == y
-    gain = int(ours.sum()) - int(theirs.sum())
-    p = answers[at] if bool((answers >= 0).all()) else answers[at].exp()
+def score(p: Tensor, y: Tensor, log_p: Tensor) -> dict:
+    """Accuracy of probabilities p (N, C), and their gain over the generalist's answers `log_p`."""
+    theirs = int((log_p.argmax(-1) == y).sum())
+    gain = int((p.argmax(-1) == y).sum()) - theirs
     return {
-        "coverage": "all", "texts": len(y), "accuracy": percent(answers[at], y),
-        "gain": gain, "relative_gain": 100 * gain / max(1, int(theirs.sum())),
-        "generalist_accuracy": percent(log_p[at], y),
+        "coverage": "all",
+        "texts": len(y),
+        "accuracy": percent_right(p, y),
+        "gain": gain,
+        "relative_gain": 100 * gain / max(1, theirs),
+        "generalist_accuracy": percent_right(log_p, y),
         "nll": float(-p[torch.arange(len(y)), y].clamp_min(1e-12).log().mean()),
-    }  # fmt: skip
+    }
 
 
-def own_classes(log_p: Tensor, own: list[Tensor], y: Tensor, members: Tensor) -> dict:
-    """Conditional accuracy of the specialists, each by itself, and of the generalist."""
-    return {"conditional": conditional(own, y, members), "generalist_conditional": conditional(log_p, y, members)}
+def own_classes(log_p: Tensor, opinions: list[Opinion], y: Tensor, members: Tensor) -> dict:
+    """Accuracy in % among a specialist's own classes, over all pairs of a specialist and one of its own texts.
 
-
-def conditional(answers: Tensor | list[Tensor], y: Tensor, members: Tensor) -> float:
-    """Accuracy in % of each specialist's own texts among its own classes, over all pairs of text and specialist.
-
-    `answers` is a generalist's (N, C), or a list with each specialist's own (N, K).
+    Of the specialists, each by itself, and of the generalist, by `log_p` (N, C).
     """
-    right = total = 0
-    for number, mine in enumerate(members):
-        classes, at = mine.nonzero()[:, 0], mine[y]
-        own = answers[number][at] if isinstance(answers, list) else answers[at][:, classes]
-        right, total = right + int((classes[own.argmax(-1)] == y[at]).sum()), total + int(at.sum())
-    return 100 * right / max(1, total)
+    right, pairs = {"conditional": 0, "generalist_conditional": 0}, int(members[:, y].sum())
+    for mine, (known, said) in zip(members, opinions, strict=True):
+        at = mine[y]
+        for who, answers in zip(right, (said[at][:, :-1][:, mine[known]], log_p[at][:, mine]), strict=True):
+            right[who] += int((mine.nonzero()[answers.argmax(-1), 0] == y[at]).sum())
+    return {who: 100 * count / max(1, pairs) for who, count in right.items()}
 
 
-def calls(active: Tensor) -> float:
-    """Specialists asked, mean of the texts."""
-    return float(active.sum(1).float().mean())
-
-
-def dustbin(opinions: list[Opinion], test: Texts, members: Tensor) -> dict:
+def dustbin(opinions: list[Opinion], y: Tensor, members: Tensor) -> dict:
     """Whether the dustbin's probability is how often texts belong there."""
     said = torch.stack([o.log_p[:, -1].exp().mean() for o in opinions])
-    found = 1 - members[:, test.y].float().mean(1)
+    found = 1 - members[:, y].float().mean(1)
     gap = (said - found).abs().mean()
     return {"dustbin_said": float(said.mean()), "dustbin_is": float(found.mean()), "dustbin_gap": float(gap)}
 
 
 def costs(team: Trial, tools: Tools) -> dict:
-    """What a generalist and its team saw and cost; the cost in units of the generalist's own."""
+    """What specialists saw, mean of all; and what generalist and team cost, in units of the generalist's own."""
     source, cut, *parts = team.needs
     fit, members = training_texts(source, tools), tools.tensors(cut)["members"]
-    words = float((fit.x > 0).sum(1).float().mean())
-
-    def multiply_adds(trial: Trial) -> float:
-        _, hidden, classes = trial.settings["sizes"]
-        return hidden * (words + classes)
-
     special = sum(HalfSpecial.of(fit, mine.nonzero()[:, 0]).visits for mine in members)
     visits = parts[0].settings["epochs"] * special / (source.settings["epochs"] * len(fit))
-    per_visit = multiply_adds(parts[0]) / multiply_adds(source)
-    seen = np.mean([trained(part, tools)[1] for part in parts])
-    return {"seen": float(seen), "visits": 1 + visits, "multiply_adds": 1 + visits * per_visit}
+    words = float((fit.x > 0).sum(1).float().mean())
+    one, whole = (words + trial.settings["sizes"][-1] for trial in (parts[0], source))  # a hidden unit's multiply-adds
+    seen = np.mean([float(tools.tensors(part)["seen"]) for part in parts])
+    return {"seen": float(seen), "visits": 1 + visits, "multiply_adds": 1 + visits * one / whole}
 
 
 def descent_gap(log_p: Tensor, opinions: list[Opinion], active: Tensor, texts: int = 50) -> float:
@@ -377,8 +240,7 @@ def examples(log_p: Tensor, q: Tensor, opinions: list[Opinion], members: Tensor,
 
     Each with the four likeliest classes and their probabilities: generalist, specialist (-1 = dustbin), both.
     """
-    y, active = test.y, active_specialists(log_p, members)
-    p = log_p.exp()
+    y, active, p = test.y, active_specialists(log_p, members), log_p.exp()
     own = torch.arange(len(y))
     change = (q[own, y] - p[own, y]) * (active.sum(1) == 1)
     ours, theirs = q.argmax(-1) == y, p.argmax(-1) == y
@@ -386,13 +248,167 @@ def examples(log_p: Tensor, q: Tensor, opinions: list[Opinion], members: Tensor,
     rows = torch.cat([better.topk(8).indices, worse.topk(4).indices])
     asked = active[rows].int().argmax(1)
     said = torch.zeros(len(rows), members.shape[1] + 1)  # the dustbin last
-    for at, (row, number) in enumerate(zip(rows, asked, strict=True)):
-        said[at, torch.cat([opinions[number].classes, torch.tensor([members.shape[1]])])] = (
-            opinions[number].log_p[row].exp()
-        )
+    for answer, row, number in zip(said, rows, asked, strict=True):
+        known = opinions[number].log_p[row].exp()
+        answer[opinions[number].classes], answer[-1] = known[:-1], known[-1]
     found = {"example_index": test.index[rows], "example_specialist": asked}
     for name, answer in (("generalist", p[rows]), ("specialist", said), ("both", q[rows])):
         top = answer.topk(4)
         found[f"example_{name}_p"] = top.values
         found[f"example_{name}_class"] = top.indices.where(top.indices < members.shape[1], torch.tensor(-1))
     return {name: values.cpu().numpy() for name, values in found.items()}
+
+
+def by_correction(table):
+    """The table with specialists under another correction of the dustbin as arms: `uncorrected` and `routed`."""
+    other = table.correction.map({"none": "uncorrected", "routed": "routed"})
+    gained = 100 * (table.conditional / table.generalist_conditional - 1)
+    return table.assign(arm=other.fillna(table.arm), conditional_gain=gained)
+
+
+def whole(table):
+    """Its rows about all test texts, with specialists chosen by the likeliest class where there are any."""
+    table = by_correction(table)
+    return table[(table.coverage == "all") & ~table.routing.isin([*ROUTES][1:])]
+
+
+def shown(*names: str, **labels: str) -> dict[str, Look]:
+    """How teams are shown; beside the arms there are the specialists under another correction."""
+    corrections = {
+        "uncorrected": Arm("dustbin not\ncorrected", "shifted"),
+        "routed": Arm("corrected\nfor its texts", "control"),
+    }
+    return looks(arms("full") | corrections, names, **labels)
+
+
+def published_gain(axes, column: str, label: str | None = None) -> None:
+    """What the paper's specialists gain, beside the generalist, whose level is 0."""
+    before, after = PUBLISHED[column]
+    published(axes, 0, 100 * (after / before - 1), label)
+    level(axes, 0)
+
+
+@figure("specialists_gain", chapter="06", size=(12, 4.4), grid=(1, 2), width_ratios=[1.8, 1])
+def gain(left, right, both):
+    """Hinton et al. 2015, Table 3, relative to the generalist; the two controls are ours.
+
+    Left, the gain in right answers over the generalist alone: specialists gain about what the paper published, more
+    when the dustbin is left uncorrected; longer training gains nothing, an ensemble of the same cost far more. Right,
+    the gain among a specialist's own classes.
+    """
+    both, teams = both.map(whole), ("specialists", "uncorrected", "specialists_regularised", "longer", "ensemble")
+    by_arm(left, both, "relative_gain", shown(*teams))
+    published_gain(left, "accuracy", "published")
+    left.set(title="All test definitions", ylabel="right answers, % more than the generalist's")
+    by_arm(right, both, "conditional_gain", shown("specialists", "specialists_regularised"))
+    published_gain(right, "conditional")
+    right.set(title="Among a specialist's own classes", ylabel="accuracy, % more than the generalist's")
+
+
+@figure("specialists_coverage", chapter="06", size=(13, 4), grid=(1, 3), sharey=True)
+def coverage(panels, both):
+    """Hinton et al. 2015, Table 4: the more specialists know a class, the more it gains.
+
+    Gain in right answers over the number of specialists that know the right class, in three panels: published beside
+    ours as published, with the dustbin left uncorrected, and with the full softmax. The published gain rises steadily;
+    ours with the corrected dustbin falls, without the correction it rises at first.
+    """
+    both = both.map(by_correction)
+    teams = shown("specialists", "uncorrected", "specialists_regularised")
+    for axes, (arm, look) in zip(panels, teams.items(), strict=True):
+        for at, part in enumerate(COVERAGE):
+            ours, own = both.rows(arm=arm, coverage=part)
+            seeds(axes, at, ours.relative_gain, look.colour)
+            if own is not None:
+                yours(axes, at, own.relative_gain, "yours (quick)" if at == 0 else None)
+        published(axes, range(len(COVERAGE)), PUBLISHED_GAIN, "published")
+        level(axes, 0)
+        names(axes, COVERAGE)
+        axes.set(title=look.label.replace("\n", " "), xlabel="specialists that know the right class")
+    panels[0].set_ylabel("right answers, % more than the generalist's")
+
+
+@figure("specialists_routing", chapter="06", size=(7.5, 4.4))
+def routing(axes, both):
+    """By the generalist's likeliest classes (the paper), or only where it is unsure (the summary)?
+
+    Accuracy over the number of specialists asked for a text. Asking for every text, by one, two or five likeliest
+    classes, lies on one rising curve with asking only for the least sure share of the texts: uncertainty saves calls,
+    but gains nothing at equal calls.
+    """
+    asked = both.rows(arm="specialists", coverage="all", correction="sampling")
+    kinds = {"class": Look("by likeliest classes", SOFT), "entropy": Look("if unsure", HARD)}
+    for table, own in zip(asked, (False, True), strict=True):
+        for kind, look in kinds.items() if table is not None else ():
+            groups = {rows.calls.mean(): rows for _, rows in table.groupby("routing") if kind in rows.routing.iloc[0]}
+            samples = {0: [table.generalist_accuracy.mean()], **{at: rows.accuracy for at, rows in groups.items()}}
+            if own:
+                line(axes, samples, YOURS, "D--", f"{look.label}, yours", interval=False)
+                continue
+            line(axes, samples, look.colour, "o-", look.label, interval=False)
+            for at, rows in groups.items():
+                mean, low, high = t_interval(rows.accuracy)
+                axes.plot([at, at], [low, high], color=look.colour, lw=1)
+                _, _, value = rows.routing.iloc[0].partition(":")
+                text = f"n = {value}" if kind == "class" else f"{float(value):.0%}"
+                axes.annotate(text, (at, mean), (4, -11), textcoords="offset points", fontsize=9)
+    axes.set(title="Who decides whether specialists are asked?", xlabel="specialists asked a text", ylabel="top-1, %")
+
+
+@figure("specialists_dustbin", chapter="06", size=(11.5, 4.2), grid=(1, 2), legend="all")
+def dustbins(left, right, both):
+    """Hinton et al. 2015, section 5.2: half of a specialist's training texts are special; the rest is one dustbin.
+
+    Left, the mean probability that specialists give to the dustbin, beside how often texts belong there: far too low as
+    trained, near it with the correction of the paper. Right, the share of all training texts that a specialist has
+    seen: every one lies far above one part in K.
+    """
+    labels = {"uncorrected": "as trained", "routed": "for the texts\nthat it is asked", "specialists": "as published"}
+    teams = both.map(whole)
+    by_arm(left, teams, "dustbin_said", shown(*labels, **labels), scale=100)
+    level(left, 100 * teams.reference.dustbin_is.mean(), "black", "belongs there", ":", 1.5)
+    left.set(title="The dustbin's probability, by its correction", ylabel="% of test texts")
+    for table, look in zip(both, (Look("reference", SOFT), Look("yours (quick)", YOURS)), strict=True):
+        if table is not None:
+            seen = 100 * np.sort(table[table.arm == "specialist"].seen)
+            right.plot(np.linspace(0, 100, len(seen)), seen, ".", color=look.colour, label=look.label)
+    count = specialist_clusters.arms("full")["covariance"].settings["clusters"]
+    level(right, 100 / count, "black", "1/K", ":", 1.5)
+    right.set(title="Training texts that a specialist has seen", xlabel="specialists, sorted, %")
+    right.set(ylabel="% of all texts")
+    right.set_ylim(0, None)
+
+
+@figure("specialist_says", chapter="06", size=(12.5, 7.6), grid=None)
+def says(fig, both):
+    """Real definitions, and the likeliest classes of generalist, specialist and both.
+
+    Three test definitions. For each, bars with the four likeliest classes of the generalist, of the one specialist that
+    it asks, and of both together. In the first two the specialist turns a wrong answer into the right one; in the third
+    it spoils a right one.
+    """
+    for part, at in zip(fig.subfigures(3), (0, 1, 8), strict=True):
+        draw_definition(part, both.reference, at)
+
+
+def draw_definition(part, reference, at: int) -> None:
+    """Three panels in a figure, or a part of one, about example number `at`: generalist, specialist and both."""
+    found = read_glosses()
+
+    def example(name: str):
+        return reference.array("specialists", f"example_{name}")[at]
+
+    definition = found.definitions[int(example("index"))]
+    titles = {"generalist": "generalist alone", "specialist": "specialist alone", "both": "both together"}
+    for axes, (who, title) in zip(part.subplots(1, 3), titles.items(), strict=True):
+        classes, p = example(f"{who}_class"), example(f"{who}_p")
+        colours = [TEACHER if c == definition.label else "#BBBBBB" if c < 0 else SOFT for c in classes]
+        axes.barh(range(len(p)), p, color=colours)
+        names = ["(dustbin)" if c < 0 else found.classes[c] for c in classes]
+        axes.set_yticks(range(len(p)), [textwrap.shorten(n, 24, placeholder="…") for n in names], fontsize=9)
+        axes.invert_yaxis()
+        axes.set(xlim=(0, 1), title=title)
+        axes.grid(axis="y", visible=False)
+    text = "\n".join(textwrap.wrap(f"“{definition.text}”", 118))
+    right = f"right: {found.classes[definition.label]} (the word was: {definition.words})"
+    part.suptitle(f"{text}\n{right}", x=0.01, ha="left", fontsize=10)
