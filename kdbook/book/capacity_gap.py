@@ -7,120 +7,90 @@ are too spread; what each student is told is therefore measured: its entropy at 
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.data.images import Split
-from kdbook.lab.steps import (
-    errors,
-    fidelity,
-    predict,
-    seeded_network,
-    test_split,
-    train,
-    training_split,
-)
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.losses import kd_loss
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
+from kdbook.lab.steps import errors, fidelity, predict, seeded_network, splits, train
+from kdbook.lab.trial import Tools, Trial
+from kdbook.losses import entropy_bits
 from kdbook.nets.vision import count_parameters
-from kdbook.training import CachedTeacher, Distillation, HardLabels, OwnRates, stack
+from kdbook.show.figures import figure
+from kdbook.show.grammar import Both, by_arm, curve, level, of_seeds, plain, yours
+from kdbook.show.style import CONTROL, HARD, SOFT, TEACHER, Look, looks
+from kdbook.training import CachedTeacher, CohortTeacher, Distillation, HardLabels, OwnRates, stack
 
 VERSION = 1
-COLUMNS = {
-    "arm": "teacher_, assistant_: those who teach; hard, from_, via_, early_: the student by who taught it",
-    "seed": "seed of weights and order; the student of a seed starts alike in every arm",
-    "teacher_seed": "seed of the teacher; seed mod number of teachers",
-    "told_by": "width of who told the student its targets; of the student for hard labels",
-    "temperature": "T of training",
-    "test_errors": "wrong answers on the 10,000 test images, last epoch",
-    "teacher_errors": "the same of who told the student its targets",
-    "entropy_1": "mean entropy of the targets on the training images at T = 1, bits",
-    "entropy_4": "the same at T = 4",
-    "entropy_test_1": "the same at T = 1 on the test images",
-    "wrong_entropy_4": "mean entropy of the targets at T = 4 among the wrong classes alone, bits",
-    "agreement": "share of test images with the top class of who told the targets",
-    "mean_kl": "mean KL(teacher || student) over test images at T = 1, nats",
-    "parameters": "trainable parameters",
-}
-
-STUDENT_WIDTH, WIDTHS = 30, (30, 100, 300, 1200)
-LARGEST, TEMPERATURE = 1200, 4.0
-# assistant -> (its width, who teaches it)
+SEEDS = {"full": (6, 3), "quick": (1, 1)}  # students, teachers
+COLUMNS = columns(
+    "arm seed teacher_seed told_by temperature test_errors teacher_errors entropy_1 entropy_4 entropy_test_1 "
+    "wrong_entropy_4 agreement mean_kl parameters",
+    arm="teacher_, assistant_: those who teach; hard, from_, via_, early_: the student by who taught it",
+    seed="seed of weights and order; the student of a seed starts alike in every arm",
+    told_by="width of who told the student its targets; of the student for hard labels",
+    temperature="T of training",
+    teacher_errors="the same of who told the student its targets",
+    entropy_1="mean entropy of the targets on the training images at T = 1, bits",
+    entropy_4="the same at T = 4",
+    entropy_test_1="the same at T = 1 on the test images",
+    wrong_entropy_4="mean entropy of the targets at T = 4 among the wrong classes alone, bits",
+    agreement="share of test images with the top class of who told the targets",
+)
+WIDTHS, LARGEST = (30, 100, 300, 1200), 1200
+# assistant -> (who teaches it, the way to a student as figures call it)
 ASSISTANTS = {
-    "assistant_300": (300, "teacher_1200"),
-    "assistant_100": (100, "teacher_1200"),
-    "assistant_300_100": (100, "assistant_300"),
+    "300": ("teacher_1200", "1200\n→ 300"),
+    "100": ("teacher_1200", "1200\n→ 100"),
+    "300_100": ("assistant_300", "1200 →\n300 → 100"),
 }
-EARLY = {"full": (1, 2, 4), "quick": (1, 2)}  # epochs after which the largest teacher is asked as well
 # A student's settings are those that chapter 02 chose on validation images for 30 units: batches of 256, its rates, and
 # its weight of the soft term. Tried besides on those, one seed: 10,000 images of MNIST, 20,000 of Fashion-MNIST.
 # With so few, 30 units make hardly more errors than 300, and there is no gap to be seen. Teachers: a rate of 0.1.
-TEACHER = {"samples": 30_000, "epochs": 6, "batch_size": 256, "lr": 0.1}
-STUDENT = {"samples": 30_000, "epochs": 8, "batch_size": 256, "alpha": 0.9}
+FULL = {"samples": 30_000, "batch_size": 256}
 QUICK = {"samples": 2_000, "epochs": 5, "batch_size": 50}
-SETTINGS = {
-    "full": {"teacher": TEACHER, "student": STUDENT},
-    "quick": {"teacher": {**TEACHER, **QUICK}, "student": {**STUDENT, **QUICK}},
-}
-SEEDS = {"full": {"teacher": 3, "student": 6}, "quick": {"teacher": 1, "student": 1}}
+EARLY = {"full": (1, 2, 4), "quick": (1, 2)}  # epochs after which the largest teacher is asked as well
 
 
-def learning_rate(temperature: float) -> float:
-    """A student's rate: that of labels at T = 1, and less at high temperatures, whose gradients are larger."""
-    return 0.1 if temperature == 1 else max(0.05, 0.2 / temperature)
+def arms(profile: str) -> dict[str, Arm]:
+    """Teachers, their assistants, and one student by who taught it."""
 
+    def net(width: int, epochs: int, **more) -> dict:
+        common = QUICK if profile == "quick" else {**FULL, "epochs": epochs}
+        return {**common, "sizes": [784, width, width, 10], **more}
 
-def net(width: int) -> dict:
-    """Settings of a net of two hidden layers."""
-    return {"sizes": [784, width, width, 10]}
+    def soft(temperature: float, alpha: float = 0.9) -> dict:
+        # the rate of labels at T = 1, and less at high temperatures, whose gradients are larger
+        rate = 0.1 if temperature == 1 else max(0.05, 0.2 / temperature)
+        return {"temperature": temperature, "alpha": alpha, "lr": rate}
 
+    def teacher(width: int) -> Arm:
+        early = list(EARLY[profile]) if width == LARGEST else []
+        return Arm(str(width), "teacher", net(width, 6, lr=0.1, early=early), teaches=True)
 
-def taught(profile: str, seed: int, arm: str) -> Trial:
-    """A teacher trained on labels, or an assistant with the teacher that it needs; seeds go round."""
-    seed %= SEEDS[profile]["teacher"]
-    common, needs = SETTINGS[profile]["teacher"], ()
-    if arm in ASSISTANTS:
-        width, source = ASSISTANTS[arm]
-        needs = (taught(profile, seed, source),)
-        soft = {"temperature": TEMPERATURE, "alpha": SETTINGS[profile]["student"]["alpha"]}
-        common = {**common, **soft, "lr": learning_rate(TEMPERATURE)}
-    else:
-        width = int(arm.removeprefix("teacher_"))
-        common = {**common, "early": list(EARLY[profile]) if width == LARGEST else []}
-    return Trial("capacity_gap", arm, seed, {**common, **net(width)}, needs=needs, version=VERSION)
+    def assistant(name: str, told_by: str) -> Arm:
+        return Arm(name, "teacher", net(int(name[-3:]), 6, **soft(4.0)), (told_by,), teaches=True)
 
+    def student(label: str, role: str, told_by: str, temperature=4.0, alpha=0.9, answers="train") -> Arm:
+        settings = net(30, 8, answers=answers, **soft(temperature, alpha))
+        return Arm(label, role, settings, (told_by,), cohort="students")
 
-def student_arms(profile: str) -> dict[str, tuple[str, str, float, float]]:
-    """Arm -> (who teaches, which of its answers, temperature, alpha)."""
-    alpha = SETTINGS[profile]["student"]["alpha"]
-    arms = {"hard": ("teacher_30", "train", 1.0, 0.0)}
-    arms |= {f"from_{w}": (f"teacher_{w}", "train", TEMPERATURE, alpha) for w in WIDTHS}
-    arms |= {a.replace("assistant", "via"): (a, "train", TEMPERATURE, alpha) for a in ASSISTANTS}
-    arms |= {f"early_{e}": (f"teacher_{LARGEST}", f"train_{e}", TEMPERATURE, alpha) for e in EARLY[profile]}
-    return arms | {f"from_{w}_t1": (f"teacher_{w}", "train", 1.0, alpha) for w in WIDTHS}
-
-
-def student(profile: str, seed: int, arm: str) -> Trial:
-    """One student; all of a seed are one cohort."""
-    source, answers, temperature, alpha = student_arms(profile)[arm]
-    settings = {**SETTINGS[profile]["student"], **net(STUDENT_WIDTH), "answers": answers}
-    settings |= {"temperature": temperature, "alpha": alpha, "lr": learning_rate(temperature)}
-    needs = (taught(profile, seed, source),)
-    return Trial("capacity_gap", arm, seed, settings, needs, version=VERSION, cohort="students")
-
-
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Teachers and assistants, then every arm of every student seed."""
-    check_profile(profile)
-    chosen = seeds_of(seeds, SEEDS[profile]["student"])
-    teachers = sorted({seed % SEEDS[profile]["teacher"] for seed in chosen})
-    names = [*(f"teacher_{w}" for w in WIDTHS), *ASSISTANTS]
-    found = [taught(profile, seed, name) for seed in teachers for name in names]
-    return found + [student(profile, seed, arm) for seed in chosen for arm in student_arms(profile)]
+    early = {f"early_{e}": (f"1200, epoch\n{e}", f"train_{e}") for e in EARLY[profile]}
+    return {
+        **{f"teacher_{w}": teacher(w) for w in WIDTHS},
+        **{f"assistant_{name}": assistant(name, told_by) for name, (told_by, _) in ASSISTANTS.items()},
+        "hard": student("labels", "hard", "teacher_30", 1.0, 0.0),
+        **{f"from_{w}": student(str(w), "soft", f"teacher_{w}") for w in WIDTHS},
+        **{f"via_{name}": student(way, "shifted", f"assistant_{name}") for name, (_, way) in ASSISTANTS.items()},
+        **{arm: student(label, "control", "teacher_1200", answers=asked) for arm, (label, asked) in early.items()},
+        **{f"from_{w}_t1": student(f"{w}, T = 1", "soft", f"teacher_{w}", 1.0) for w in WIDTHS},
+    }
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train a teacher or an assistant, or all students of a seed as one cohort; the test set is read once."""
-    split, test = training_split(trials[0], tools), test_split(trials[0], tools)
+    split, test = splits(trials[0], tools)
     if trials[0].cohort:
         return measure_students(trials, split, test, tools)
     (trial,) = trials
@@ -144,27 +114,14 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     return [row | softness(kept["train"], kept["test"], split.y) | {"parameters": count_parameters(model)}]
 
 
-class OwnTargets:
-    """Each student of a cohort with its own teacher's logits (S, N, C), temperature and alpha (S, 1)."""
-
-    def __init__(self, logits: Tensor, split: Split, temperature: Tensor, alpha: Tensor):
-        self.logits, self.temperature, self.alpha = logits, temperature, alpha
-        self.row = torch.full((int(split.index.max()) + 1,), -1, device=logits.device)
-        self.row[split.index] = torch.arange(len(split), device=logits.device)
-
-    def __call__(self, model, batch) -> tuple[Tensor, dict]:
-        theirs = self.logits[:, self.row[batch.index]]
-        look = {"temperature": self.temperature, "alpha": self.alpha, "reduction": "none", "check": batch.check}
-        return kd_loss(model(batch.x).logits, theirs, batch.y, **look), {}
-
-
 def measure_students(trials: list[Trial], split: Split, test: Split, tools: Tools) -> list[dict]:
-    """All arms of a seed, sharing their first weights and batches."""
+    """All arms of a seed, sharing their first weights and batches, each with its own teacher's answers."""
     told = [tools.remember(("told", t.needs[0].id), lambda t=t: tools.tensors(t.needs[0])) for t in trials]
     names = [t.settings["answers"] for t in trials]
     logits = torch.stack([answers[name] for answers, name in zip(told, names, strict=True)])
-    column = [torch.tensor([[t.settings[key]] for t in trials]) for key in ("temperature", "alpha")]
-    objective = OwnRates(OwnTargets(logits, split, *column), [t.settings["lr"] for t in trials])
+    temperature, alpha = (torch.tensor([[t.settings[key]] for t in trials]) for key in ("temperature", "alpha"))
+    objective = Distillation(CohortTeacher(logits, split.index), temperature, alpha)
+    objective = OwnRates(objective, [t.settings["lr"] for t in trials])
     cohort, _ = train(trials[0], split, objective, tools, model=stack([seeded_network(t) for t in trials]))
     rows = []
     for trial, answers, name, ours in zip(trials, told, names, predict(cohort, test).logits, strict=True):
@@ -176,14 +133,59 @@ def measure_students(trials: list[Trial], split: Split, test: Split, tools: Tool
     return rows
 
 
-def entropy(logits: Tensor, temperature: float) -> float:
-    """Mean entropy of softened answers (N, C), bits."""
-    log_p = (logits.double() / temperature).log_softmax(-1)
-    return -float((log_p.exp() * log_p).nan_to_num().sum(-1).mean()) / torch.tensor(2.0).log().item()
-
-
 def softness(train: Tensor, test: Tensor, labels: Tensor) -> dict:
-    """How spread the targets of a teacher are."""
-    wrong = train.masked_fill(torch.nn.functional.one_hot(labels, train.shape[-1]).bool(), -torch.inf)
-    found = {"entropy_1": entropy(train, 1.0), "entropy_4": entropy(train, 4.0)}
-    return found | {"entropy_test_1": entropy(test, 1.0), "wrong_entropy_4": entropy(wrong, 4.0)}
+    """How spread the targets of a teacher are, bits."""
+    wrong = train.masked_fill(F.one_hot(labels, train.shape[-1]).bool(), -torch.inf)
+    asked = {"entropy_1": (train, 1.0), "entropy_4": (train, 4.0), "entropy_test_1": (test, 1.0)}
+    asked |= {"wrong_entropy_4": (wrong, 4.0)}
+    return {name: float(entropy_bits((z.double() / t).softmax(-1)).mean()) for name, (z, t) in asked.items()}
+
+
+ARMS = looks(arms("full"), [arm for arm, a in arms("full").items() if a.cohort and not arm.endswith("_t1")])
+
+
+def above_labels(table):
+    """With `excess`: errors above those of the seed's student of labels, in % of them."""
+    return table.assign(excess=100 * (table.test_errors / table.seed.map(of_seeds(table, "hard", "test_errors")) - 1))
+
+
+@figure("capacity_gap_students", chapter="09", size=(12, 4.4))
+def students(axes, both):
+    """Mirzadeh et al. 2020 and Cho & Hariharan 2019: who should teach a student of 30 units?
+
+    Test errors of the same student above or below those that it makes with labels, in per cent: taught by teachers of
+    growing width, by assistants that the largest teacher taught, and by the largest as it was after its first epochs.
+    """
+    both = both.map(above_labels)
+    by_arm(axes, both.alone(), "excess", ARMS)
+    for at, arm in enumerate(ARMS) if both.mine is not None else ():
+        if len(values := of_seeds(both.mine, arm, "excess")):  # a quick run has fewer early teachers
+            yours(axes, at, values, "yours (quick: few images)" if at == 0 else None)
+    level(axes, 0, HARD)
+    plain(axes.yaxis, (-20, -10, 0, 10, 20, 50, 100, 200), "symlog", linthresh=20, linscale=2)
+    axes.set(title="Test errors of one student by who taught it", ylabel="% more or less than with labels")
+
+
+@figure("capacity_gap_softness", chapter="09", size=(11, 4.2), grid=(1, 2), legend="all")
+def targets(left, right, both):
+    """TAKD, section 3: do the targets of larger teachers get more spread, as the summary says, or sharper?
+
+    Left, mean entropy of the targets on training images at two temperatures over the width of the teacher. Right, test
+    errors of teachers and of their students over the same widths. Teachers get better and surer as they grow.
+    """
+
+    def over_width(axes, tables: Both, arm: str, column: str, look: Look, own=None) -> None:
+        arms = [arm.format(w) for w in WIDTHS]
+        curve(axes, tables.map(lambda table: table[table.arm.isin(arms)]), "told_by", column, look, own=own)
+
+    over_width(left, both, "teacher_{}", "entropy_1", Look("T = 1", TEACHER), own="yours (quick)")
+    over_width(left, both, "teacher_{}", "entropy_4", Look("T = 4", SOFT))
+    over_width(right, both.alone(), "teacher_{}", "test_errors", Look("the teachers", TEACHER))
+    over_width(right, both.alone(), "from_{}_t1", "test_errors", Look("student of 30 units, T = 1", CONTROL))
+    over_width(right, both.alone(), "from_{}", "test_errors", Look("student of 30 units, T = 4", SOFT))
+    level(right, of_seeds(both.reference, "hard", "test_errors").mean(), HARD, "student of labels", lw=1.2)
+    for axes in (left, right):
+        plain(axes.xaxis, WIDTHS, "log")
+        axes.set_xlabel("units a layer of the teacher (log scale)")
+    left.set(title="Softness of the targets", ylabel="mean entropy, bits", ylim=(0, None))
+    right.set(title="Test errors of 10,000", ylabel="wrong answers")
