@@ -96,7 +96,7 @@ def question(name: str) -> ModuleType:
     return importlib.import_module(found[name])
 
 
-def trial(name: str, profile: str, arm: str, seed: int) -> Trial:
+def trial(name: str, profile: str, arm: str, seed: int, **of) -> Trial:
     """One arm of a question and seed, with all that it needs.
 
     Parameters
@@ -109,11 +109,13 @@ def trial(name: str, profile: str, arm: str, seed: int) -> Trial:
         A key of the question's `arms`.
     seed : int
         Of the student that is asked for; an arm that teaches has the seed of that student's teacher.
+    **of
+        What else the question's `arms` takes.
     """
     module = question(name)
     if hasattr(module, "trials"):  # bridge while questions move one by one
         return module.teacher(profile, seed) if arm == "teacher" else module.student(arm, profile, seed)
-    chosen = module.arms(profile)[arm]
+    chosen = module.arms(profile, **of)[arm]
     if chosen.teaches:
         seed = getattr(module, "FIRST_TEACHER", 0) + seed % module.SEEDS[profile][1]
     if chosen.at:
@@ -121,13 +123,13 @@ def trial(name: str, profile: str, arm: str, seed: int) -> Trial:
     needs = []
     for need in chosen.needs:
         where, _, other = need.rpartition("/")
-        needs.append(trial(where or name, profile, other, seed))
+        needs.append(trial(where, profile, other, seed) if where else trial(name, profile, other, seed, **of))
     data, version = chosen.settings.get("data", getattr(module, "DATA", "mnist")), module.VERSION
     settings = {key: value for key, value in chosen.settings.items() if key != "data"}
     return Trial(name, chosen.named or arm, seed, settings, tuple(needs), data, version, chosen.cohort)
 
 
-def trials(name: str, profile: str = "quick", seeds: int | None = None) -> list[Trial]:
+def trials(name: str, profile: str = "quick", seeds: int | None = None, **of) -> list[Trial]:
     """The trials of a question: its teachers of the chosen seeds, then every other arm of every seed.
 
     Parameters
@@ -138,6 +140,8 @@ def trials(name: str, profile: str = "quick", seeds: int | None = None) -> list[
         Whose settings, and how many seeds.
     seeds : int, optional
         Number of seeds; None or 0 = the profile's own.
+    **of
+        What else the question's `arms` takes, such as the `data` of `mobile_vision`.
 
     Raises
     ------
@@ -150,9 +154,9 @@ def trials(name: str, profile: str = "quick", seeds: int | None = None) -> list[
         return module.trials(profile, seeds)
     students, teachers = module.SEEDS[profile]
     chosen = seeds_of(seeds, students)
-    listed = {arm: found for arm, found in module.arms(profile).items() if found.listed}
+    listed = {arm: found for arm, found in module.arms(profile, **of).items() if found.listed}
     order = [(s, n) for s in range(min(teachers, len(chosen))) for n, arm in listed.items() if arm.teaches]
     order += [
         (s, n) for s in chosen for n, arm in listed.items() if not arm.teaches and (arm.seeds is None or s < arm.seeds)
     ]
-    return [trial(name, profile, arm, seed) for seed, arm in order]
+    return [trial(name, profile, arm, seed, **of) for seed, arm in order]
