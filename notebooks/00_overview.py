@@ -247,7 +247,7 @@ picture_slider("image", range(1, 13), draw_answer, alt=answer_alt)
 # **1.** How many times fewer parameters has 784-800-800-10 than 784-1200-1200-10? Count weights *and* biases.
 
 # %%
-from kdbook.teach import check_gap_closed, check_other_alpha, check_size_ratio
+from kdbook.teach.chapter_00 import check_gap_closed, check_other_alpha, check_size_ratio
 
 my_ratio = ...
 check_size_ratio(my_ratio)

@@ -352,7 +352,12 @@ show_figure("ablation_fidelity", ablations, my_ablations)
 # **1.** Write the softmax at a temperature without `torch.softmax`. The check says what is wrong, not what is right.
 
 # %%
-from kdbook.teach import check_information, check_missing_bias, check_repaired_cross_entropy, check_soft_targets
+from kdbook.teach.chapter_01 import (
+    check_information,
+    check_missing_bias,
+    check_repaired_cross_entropy,
+    check_soft_targets,
+)
 
 
 def my_soft_targets(logits, temperature):

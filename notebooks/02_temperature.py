@@ -231,7 +231,7 @@ show_figure("alpha_sweep", alphas, my_alphas)
 # **1.** Write the dark mass: how much probability all classes but the top one have together, at a temperature.
 
 # %%
-from kdbook.teach import check_dark_mass, check_repaired_stack, check_temperature_for_top
+from kdbook.teach.chapter_02 import check_dark_mass, check_repaired_stack, check_temperature_for_top
 
 
 def my_dark_mass(logits, temperature):

@@ -313,7 +313,7 @@ show_figure("munge_students", limit, my_limit)
 # **1.** Write the loss. The check knows a dozen usual mistakes.
 
 # %%
-from kdbook.teach import (
+from kdbook.teach.chapter_03 import (
     check_kd_loss,
     check_logit_limit,
     check_repaired_mixture,

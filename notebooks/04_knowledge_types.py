@@ -423,7 +423,7 @@ pd.DataFrame(table)
 # **1.** Write the attention map of a layer.
 
 # %%
-from kdbook.teach import check_attention_map, check_relational_distance, check_repaired_similarity
+from kdbook.teach.chapter_04 import check_attention_map, check_relational_distance, check_repaired_similarity
 
 
 def my_attention_map(features):

@@ -367,7 +367,7 @@ pd.DataFrame({LABELS[arm]: closing_row(arm) for arm in ARMS}).T
 # solution: try to write it without a loop.)
 
 # %%
-from kdbook.teach import check_mutual_loss, check_progressive_targets, check_repaired_exits
+from kdbook.teach.chapter_05 import check_mutual_loss, check_progressive_targets, check_repaired_exits
 
 
 def my_mutual_loss(logits, labels):

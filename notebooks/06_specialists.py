@@ -317,7 +317,7 @@ show_figure("specialists_distilled", distilled, my_distilled)
 # **1.** Write the correction. `share` is how often special texts really occur; in training they were one half.
 
 # %%
-from kdbook.teach import check_dustbin_correction, check_one_specialist, check_repaired_objective
+from kdbook.teach.chapter_06 import check_dustbin_correction, check_one_specialist, check_repaired_objective
 
 
 def my_correction(logits, share):

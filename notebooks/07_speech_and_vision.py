@@ -199,8 +199,8 @@ show_figure("speech_ensemble", speech, my_speech)
 
 # %%
 import pandas as pd
-
 from kdbook.book.plots.speech_ensemble import STUDENT
+
 from kdbook.book.speech_ensemble import PUBLISHED
 
 columns = ["parameters", "frame_accuracy", "word_error_rate"]
@@ -318,8 +318,8 @@ show_figure("speech_three_percent", few, my_few)
 
 # %%
 from IPython.display import Markdown
-
 from kdbook.book.plots.speech_ensemble import kept
+
 from kdbook.lab import t_interval
 
 
@@ -388,7 +388,7 @@ whisper.style.format(precision=1)
 # **1.** Which share of the ensemble's gain in frame accuracy does the published student keep, in per cent?
 
 # %%
-from kdbook.teach import check_ensemble, check_share_kept, check_words_needed
+from kdbook.teach.chapter_07 import check_ensemble, check_share_kept, check_words_needed
 
 check_share_kept(...)
 
@@ -495,6 +495,7 @@ show_figure("mobile_gap", mobile, my_mobile)
 
 # %%
 from kdbook.book.plots.mobile_vision import against_teacher
+
 from kdbook.lab import t_interval
 
 rows = []
@@ -657,7 +658,7 @@ except MissingCifarError:
 # a full 3x3 convolution, from 64 channels to 128?
 
 # %%
-from kdbook.teach import check_depthwise_saving, check_mixup, check_share_closed
+from kdbook.teach.chapter_07 import check_depthwise_saving, check_mixup, check_share_closed
 
 check_depthwise_saving(...)
 

@@ -510,7 +510,7 @@ if minilm is not None:
 # give two decimals.
 
 # %%
-from kdbook.teach import check_cosine_loss, check_layer_map, check_repaired_token_loss, check_retention
+from kdbook.teach.chapter_08 import check_cosine_loss, check_layer_map, check_repaired_token_loss, check_retention
 
 check_retention(...)
 

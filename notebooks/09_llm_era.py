@@ -700,7 +700,7 @@ pd.DataFrame(lines, columns=["you have", "try", "measured here", "it", "experime
 # **1.** Write GKD's divergence for two tables of probabilities, a value a row, for $0 < \beta < 1$.
 
 # %%
-from kdbook.teach import check_generalized_jsd, check_missing_mass, check_token_mean
+from kdbook.teach.chapter_09 import check_generalized_jsd, check_missing_mass, check_token_mean
 
 
 def my_jsd(p, q, beta):
@@ -779,7 +779,7 @@ check_token_mean(one_token_mean)
 # **4.** The gap that was closed. Given scores of teacher, student and baseline, what share of the gap did distillation close, in per cent?
 
 # %%
-from kdbook.teach import check_entropy, check_shares_closed, check_sharpened, check_uses
+from kdbook.teach.chapter_09 import check_entropy, check_shares_closed, check_sharpened, check_uses
 
 
 def my_gap_closed(teacher, student, baseline):

@@ -1,8 +1,12 @@
-"""What a check says, and the comparisons that all checks share."""
+"""What exercises are made of: a right answer, the usual mistakes with the hint that each earns, and what is said.
+
+`Exercise` is for a function that the reader writes or repairs, `Answer` for a number. A mistake is written as the
+reader would make it, with the same signature, so that a test can make every one of them.
+"""
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -30,20 +34,44 @@ def unanswered(answer) -> bool:
     return answer is None or answer is ...
 
 
-def number(answer, right: float, mistakes: dict[float, str], done: str, rtol: float = 0.01) -> Feedback:
-    """Compare with the right number, then with what the usual mistakes give; `done` is said when it is right."""
-    if unanswered(answer):
-        return Feedback(False, NOT_YET)
-    try:
-        value = float(answer)
-    except (TypeError, ValueError):
-        return Feedback(False, f"A number is needed, this is a {type(answer).__name__}.")
-    if math.isclose(value, right, rel_tol=rtol):
-        return Feedback(True, done)
-    for wrong, hint in mistakes.items():
-        if math.isclose(value, wrong, rel_tol=rtol):
-            return Feedback(False, hint)
-    return Feedback(False, "Too small." if value < right else "Too large.")
+@dataclass(frozen=True)
+class Answer:
+    """A check of a number.
+
+    Parameters
+    ----------
+    question : str
+        What is asked.
+    right : float
+        The answer.
+    mistakes : dict of str to float
+        Hint -> the number that a usual mistake gives.
+    done : str
+        Said when the number is right.
+    rtol : float
+        Relative tolerance, of mistakes too.
+    """
+
+    question: str
+    right: float
+    mistakes: Mapping[str, float]
+    done: str
+    rtol: float = 0.01
+
+    def __call__(self, answer) -> Feedback:
+        """What is to be said of the reader's number."""
+        if unanswered(answer):
+            return Feedback(False, NOT_YET)
+        try:
+            value = float(answer)
+        except (TypeError, ValueError):
+            return Feedback(False, f"A number is needed, this is a {type(answer).__name__}.")
+        if math.isclose(value, self.right, rel_tol=self.rtol):
+            return Feedback(True, self.done)
+        for hint, wrong in self.mistakes.items():
+            if math.isclose(value, wrong, rel_tol=self.rtol):
+                return Feedback(False, hint)
+        return Feedback(False, "Too small." if value < self.right else "Too large.")
 
 
 def call(function: Callable, *arguments) -> Tensor | Feedback:
@@ -62,79 +90,59 @@ def call(function: Callable, *arguments) -> Tensor | Feedback:
         return Feedback(False, f"A tensor of numbers is needed, your function returns a {type(result).__name__}.")
 
 
-def tensor(
-    function: Callable,
-    arguments: tuple,
-    right: Tensor,
-    mistakes: Iterable[tuple[Tensor, str]],
-    otherwise: str,
-    rtol=1e-5,
-) -> Feedback | None:
-    """What is wrong with the tensor that the reader's function returns: first its shape, then what usual mistakes give.
+@dataclass(frozen=True)
+class Exercise:
+    """A check of a function, compared with the right one on one input after another.
 
     Parameters
     ----------
-    function, arguments : callable, tuple
-        The reader's, and what it is called with.
-    right : Tensor
-        What it should return.
-    mistakes : iterable of (Tensor, str)
-        What a mistake gives, and its hint.
-    otherwise : str
-        Hint for any other value.
-    rtol : float
-        Relative tolerance.
-
-    Returns
-    -------
-    Feedback or None
-        None when all is right.
-    """
-    got = call(function, *arguments)
-    if isinstance(got, Feedback):
-        return got
-    if got.shape != right.shape:
-        return Feedback(False, f"The result should have the shape {tuple(right.shape)}; yours is {tuple(got.shape)}.")
-    if torch.allclose(got, right.double(), rtol=rtol, atol=1e-9):
-        return None
-    for wrong, hint in mistakes:
-        if wrong.shape == got.shape and torch.allclose(got, wrong.double(), rtol=rtol, atol=1e-9):
-            return Feedback(False, hint)
-    return Feedback(False, otherwise)
-
-
-def repaired(
-    function: Callable, right: Callable, probes: Iterable[tuple[tuple, str]], done: str, *, rtol: float = 1e-5
-) -> Feedback:
-    """Compare a repair of somebody's mistake with the right function, on one input after another.
-
-    Parameters
-    ----------
-    function, right : callable
-        The reader's, and one that does what theirs should.
-    probes : iterable of (tuple, str)
-        What both are called with, and the symptom that the reader is told when they differ there: it may name
-        ``{yours}``, ``{right}`` and ``{ratio}``, their sums and the quotient of these. Easy inputs come first.
+    question : str
+        What the reader's function should do.
+    right : callable
+        One that does it.
+    tries : sequence of (tuple, str)
+        What both are called with, easy inputs first, and what is said when they differ there and no mistake is
+        recognised: it may name ``{yours}``, ``{right}`` and ``{ratio}``, their sums and the quotient of these.
     done : str
         Said when all agree.
+    mistakes : dict of str to callable
+        Hint -> the function as a usual mistake has it.
+    compared : callable
+        What is compared of a result, such as its softmax where a constant does not matter.
     rtol : float
         Relative tolerance.
-
-    Returns
-    -------
-    Feedback
     """
-    for arguments, symptom in probes:
-        got = call(function, *arguments)
-        if isinstance(got, Feedback):
-            return got
-        expected = torch.as_tensor(right(*arguments), dtype=torch.float64)
-        if got.shape != expected.shape:
-            return Feedback(
-                False, f"The result should have the shape {tuple(expected.shape)}; yours is {tuple(got.shape)}."
-            )
-        if not torch.allclose(got, expected, rtol=rtol, atol=1e-9):
-            yours, wanted = float(got.sum()), float(expected.sum())
+
+    question: str
+    right: Callable
+    tries: Sequence[tuple[tuple, str]]
+    done: str
+    mistakes: Mapping[str, Callable] = field(default_factory=dict)
+    compared: Callable[[Tensor], Tensor] = lambda x: x
+    rtol: float = 1e-5
+
+    def __call__(self, function: Callable) -> Feedback:
+        """What is to be said of the reader's function."""
+        for given, otherwise in self.tries:
+            got = call(function, *given)
+            if isinstance(got, Feedback):
+                return got
+            right = self._asked(self.right, given)
+            if self._alike(self.compared(got), right):
+                continue
+            for hint, mistake in self.mistakes.items():
+                if self._alike(self.compared(got), self._asked(mistake, given)):
+                    return Feedback(False, hint)
+            if got.shape != right.shape:
+                told = f"The result should have the shape {tuple(right.shape)}; yours is {tuple(got.shape)}."
+                return Feedback(False, told)
+            yours, wanted = float(got.sum()), float(right.sum())
             ratio = yours / wanted if wanted else math.nan
-            return Feedback(False, symptom.format(yours=yours, right=wanted, ratio=ratio))
-    return Feedback(True, done)
+            return Feedback(False, otherwise.format(yours=yours, right=wanted, ratio=ratio))
+        return Feedback(True, self.done)
+
+    def _asked(self, function: Callable, given: tuple) -> Tensor:
+        return self.compared(torch.as_tensor(function(*given), dtype=torch.float64))
+
+    def _alike(self, a: Tensor, b: Tensor) -> bool:
+        return a.shape == b.shape and torch.allclose(a, b, rtol=self.rtol, atol=1e-9)
