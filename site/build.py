@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 
 import kdbook
+from kdbook.lab import arms
 from kdbook.lab.claims import Row, rows
 from kdbook.show.figures import COMMITTED, registered
 
@@ -35,9 +36,9 @@ VENDORED = {
 }
 LOCAL = ("", "data", "mailto", "javascript")  # schemes that ask no server
 FONTS = ("woff2", "woff", "ttf")  # icons of the widgets; html-manager looks for them beside itself
-# What the reference lists, folder by folder; experiments are listed by the gallery and the ledger.
+# What the reference lists, folder by folder.
 UNLISTED = ("checks",)  # argument checks, which no reader calls
-DOCUMENTED = ("data", "models", "bert", "pretrained", "losses", "training", "experiments", "lab", "show", "teach")
+DOCUMENTED = ("data", "losses", "nets", "training", "lab", "show", "book", "book/shared", "book/tables", "teach")
 
 
 def chapters() -> list[Path]:
@@ -151,14 +152,14 @@ def anchored(sections: str) -> str:
 
 
 def gallery_page() -> str:
-    """Every figure with its words, its chapter and the experiment behind it."""
-    parts = ["# Gallery\n", "Each figure links to the chapter that explains it and to the experiment that made it.\n"]
+    """Every figure with its words, its chapter and the question behind it."""
+    parts = ["# Gallery\n", "Each figure links to the chapter that explains it and to the question that it answers.\n"]
     for chapter, figures in groupby(sorted(registered().values(), key=lambda f: f.chapter), key=lambda f: f.chapter):
         (notebook,) = (ROOT / "notebooks").glob(f"{chapter}_*.ipynb")
         parts.append(f"## [{title_of(notebook)}](chapters/{notebook.name})\n")
         for f in figures:
             parts.append(f"```{{figure}} figures/{f.name}.png\n:alt: {f.alt}\n:name: figure-{f.name}\n\n{f.alt}")
-            parts.append(f"Experiment {{py:mod}}`~kdbook.book.{f.experiment}`.\n```\n")
+            parts.append(f"Question {{py:mod}}`~{arms.files()[f.question]}`.\n```\n")
     return "\n".join(parts)
 
 
@@ -175,9 +176,9 @@ def reference_pages() -> dict[str, str]:
     for name in DOCUMENTED:
         place = package / name
         inner = sorted(f for f in place.glob("*.py") if f.stem not in ("__init__", *UNLISTED))
-        parts = [automodule(f"kdbook.{name}")]
-        parts += [f"## {f.stem}\n\n{automodule(f'kdbook.{name}.{f.stem}')}" for f in inner]
-        pages[name] = f"# kdbook.{name}\n\n" + "\n".join(parts)
+        dotted = f"kdbook.{name.replace('/', '.')}"
+        parts = [automodule(dotted)] + [f"## {f.stem}\n\n{automodule(f'{dotted}.{f.stem}')}" for f in inner]
+        pages[name.replace("/", "_")] = f"# {dotted}\n\n" + "\n".join(parts)
     listed = "\n".join(pages)
     pages["index"] = (
         "# Reference\n\nWhat the helper package offers, from its docstrings. A part uses those above it in this list, "

@@ -8,8 +8,6 @@ No gradient reaches teacher arguments or settings. Half inputs are computed in f
 `check=True` also reads the data for NaN, infinities and labels out of range; shapes and settings are always checked.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
@@ -48,8 +46,6 @@ def entropy_bits(probabilities: Tensor) -> Tensor:
     """Entropy (...) of probabilities (..., C) in bits: -sum p log2 p, where a class without probability adds nothing.
 
     Of logits at a temperature it is `entropy_bits(soft_targets(logits, temperature))`; no input is checked.
-
-    Explained in notebooks/01_dark_knowledge.
     """
     return torch.special.entr(probabilities).sum(-1) / math.log(2)
 
@@ -260,10 +256,8 @@ def mutual_loss(
 
     Parameters
     ----------
-    logits_list : sequence of M tensors (..., C), or Tensor (M, ..., C)
-        One entry a net, two or more.
-    labels : Tensor (...) of integers
-        Shared by all nets.
+    logits_list, labels : sequence of M tensors (..., C) or Tensor (M, ..., C), Tensor (...) of integers
+        One entry a net, two or more; all share the labels.
     reduction, check : str, bool
         "mean" returns one value a net, (M,), "none" a tensor (M, ...). T is 1: there is no factor T^2.
 

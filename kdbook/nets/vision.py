@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 
 class Outputs(NamedTuple):
@@ -308,6 +307,8 @@ def count_bytes(model: nn.Module) -> int:
 
 def count_multiply_adds(model: nn.Module, image_size: Sequence[int] = (28, 28)) -> int:
     """Multiply-adds of linear and convolution layers for one input, measured by running it through."""
+    from torch.utils.flop_counter import FlopCounterMode  # a third of a second to import
+
     probe = copy.deepcopy(model).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         probe(torch.zeros(1, *image_size, device=next(probe.parameters()).device))

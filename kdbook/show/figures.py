@@ -33,11 +33,11 @@ _REGISTRY: dict[str, "Registered"] = {}
 
 @dataclass(frozen=True)
 class Registered:
-    """A figure of the book: what draws it, from which experiment, for which chapter, and what it shows in words."""
+    """A figure of the book: what draws it, for which question and chapter, and what it shows in words."""
 
     name: str
     chapter: str
-    experiment: str
+    question: str
     alt: str
     draw: Callable
 
@@ -255,10 +255,10 @@ def draw_all(folder: Path = COMMITTED) -> list[str]:
     """
     found = registered()
     for entry in found.values():
-        drawn = entry.draw(load(entry.experiment))
+        drawn = entry.draw(load(entry.question))
         save(drawn, entry.name, alt=entry.alt, folder=folder)
         plt.close(drawn)
-    lines = ["# Figures", "", "| figure | chapter | experiment | what it shows |", "|---|---|---|---|"]
-    lines += [f"| [{e.name}]({e.name}.svg) | {e.chapter} | `{e.experiment}` | {e.alt} |" for e in found.values()]
+    lines = ["# Figures", "", "| figure | chapter | question | what it shows |", "|---|---|---|---|"]
+    lines += [f"| [{e.name}]({e.name}.svg) | {e.chapter} | `{e.question}` | {e.alt} |" for e in found.values()]
     write_atomically(folder / "index.md", ("\n".join(lines) + "\n").encode())
     return list(found)

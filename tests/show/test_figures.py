@@ -65,11 +65,11 @@ def test_alt_text_is_required_and_saved(drawn, tmp_path):
     assert json.loads((tmp_path / "f.json").read_text())["alt"] == "What is seen."
 
 
-def test_every_figure_belongs_to_an_experiment_and_a_chapter_and_has_alt_text():
+def test_every_figure_belongs_to_a_question_and_a_chapter_and_has_alt_text():
     found = registered()
     assert len(found) >= 10
     for entry in found.values():
-        assert entry.experiment in arms.names()
+        assert entry.question in arms.names()
         assert entry.chapter.isdigit() and len(entry.chapter) == 2
         assert 40 < len(entry.alt) < 400
 
