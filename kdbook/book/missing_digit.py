@@ -5,83 +5,72 @@ so that the bias is chosen on them. Published: without 3s 206 test errors, 133 o
 raised by 3.5, chosen on the *test* set: 109 and 14. Only 7s and 8s: 47.3 %, both biases lowered by 7.6: 13.2 %.
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from kdbook.data.images import Split, load_images
-from kdbook.lab.arms import trial as trial_of
+from kdbook.lab.arms import Arm
+from kdbook.lab.claims import published as published_number
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import cached_teacher, predict, train, training_split
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.trial import Tools, Trial
+from kdbook.show.figures import figure
+from kdbook.show.grammar import by_arm, plain, published
+from kdbook.show.style import HARD, PUBLISHED, SOFT, YOURS, looks
 from kdbook.training import CachedTeacher, Distillation
 
 VERSION = 1
-
-COLUMNS = {
-    "arm": "which classes the transfer set lacks, or the only ones it has",
-    "seed": "seed of weights and order",
-    "bias": "what was added to the bias of the shifted classes, chosen on the validation images",
-    "bias_prior": "the same, chosen without labels: mean predicted share of the shifted classes equals the known prior",
-    "test_errors": "wrong answers on the 10,000 test images, bias as trained",
-    "test_errors_bias": "the same with `bias`",
-    "test_errors_prior": "the same with `bias_prior`",
-    "test_errors_oracle": "the same with the bias that is best on the test set itself: optimistic, as the paper's",
-    "errors_on_three": "wrong answers on the 1,010 test threes, bias as trained",
-    "errors_on_three_bias": "the same with `bias`",
-    "errors_on_three_prior": "the same with `bias_prior`",
-    "errors_on_three_oracle": "the same with the bias that is best on the test set itself",
-    "transfer_images": "images that the student saw",
-}
-
-# arm -> (classes removed, classes kept or None, teacher's probability of 3 zeroed, classes whose bias is shifted)
-ARMS = {
-    "no_3": ((3,), None, False, (3,)),
-    "no_3_2": ((3, 2), None, False, (3,)),
-    "no_3_5": ((3, 5), None, False, (3,)),
-    "no_3_8": ((3, 8), None, False, (3,)),
-    "no_3_no_probability": ((3,), None, True, (3,)),
-    "only_7_8": ((), (7, 8), False, (7, 8)),
+SEEDS = {"full": (5, 0), "quick": (2, 0)}  # students, teachers
+COLUMNS = columns(
+    "arm seed",
+    arm="which classes the transfer set lacks, or the only ones it has",
+    bias="what was added to the bias of the shifted classes, chosen on the validation images",
+    bias_prior="the same, chosen without labels: mean predicted share of the shifted classes equals the known prior",
+    test_errors="wrong answers on the 10,000 test images, bias as trained",
+    test_errors_bias="the same with `bias`",
+    test_errors_prior="the same with `bias_prior`",
+    test_errors_oracle="the same with the bias that is best on the test set itself: optimistic, as the paper's",
+    errors_on_three="wrong answers on the 1,010 test threes, bias as trained",
+    errors_on_three_bias="the same with `bias`",
+    errors_on_three_prior="the same with `bias_prior`",
+    errors_on_three_oracle="the same with the bias that is best on the test set itself",
+    transfer_images="images that the student saw",
+)
+# Classes that an arm's transfer set lacks. Without 3s, one bias is shifted, else those of the two classes it has.
+LACKS = {
+    "no_3": (3,),
+    "no_3_2": (3, 2),
+    "no_3_5": (3, 5),
+    "no_3_8": (3, 8),
+    "no_3_no_probability": (3,),
+    "only_7_8": (0, 1, 2, 3, 4, 5, 6, 9),
 }
 BIASES = np.round(np.arange(-15, 15.01, 0.1), 1) + 0.0  # no negative zero
-
-STUDENT = {"sizes": [784, 800, 800, 10], "part": "fit", "temperature": 20.0, "alpha": 1.0, "batch_size": 256, "lr": 0.1}
-SETTINGS = {
-    # A rate of 0.1 diverges with one of the three teachers; half of it in batches of 256 left students half trained.
-    "full": {**STUDENT, "epochs": 8, "batch_size": 128, "lr": 0.05},
-    "quick": {**STUDENT, "sizes": [784, 100, 100, 10], "samples": 12_000, "epochs": 10},
-}
 # Two classes are a fifth of the images: more epochs for as many steps, and a rate at which none of them diverges.
 FEW_IMAGES = 5
-SEEDS = {"full": 5, "quick": 2}
+HOW = ("as trained", "best on the test set")  # the two biases with published numbers
 
 
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Six transfer sets of every seed; the teacher is hinton_mnist's."""
-    check_profile(profile)
-    return [
-        Trial(
-            "missing_digit",
-            arm,
-            seed,
-            settings(profile, arm),
-            needs=(trial_of("hinton_mnist", profile, "teacher", seed),),
-            version=VERSION,
-        )
-        for seed in seeds_of(seeds, SEEDS[profile])
-        for arm in ARMS
-    ]
-
-
-def settings(profile: str, arm: str) -> dict:
-    """Settings of one arm."""
-    chosen = SETTINGS[profile]
-    return {**chosen, "epochs": chosen["epochs"] * FEW_IMAGES, "lr": 0.05} if ARMS[arm][1] else chosen
-
-
-def transfer_split(split: Split, arm: str) -> Split:
-    """The images that an arm's student sees."""
-    removed, kept, _, _ = ARMS[arm]
-    return split.only(kept) if kept else split.without(removed)
+def arms(profile: str) -> dict[str, Arm]:
+    """Six transfer sets; the teacher is hinton_mnist's."""
+    student = {"sizes": [784, 800, 800, 10], "part": "fit", "temperature": 20.0, "alpha": 1.0}
+    # A rate of 0.1 diverges with one of the three teachers; half of it in batches of 256 left students half trained.
+    student |= {"batch_size": 128, "lr": 0.05, "epochs": 8}
+    if profile == "quick":
+        student |= {"sizes": [784, 100, 100, 10], "samples": 12_000, "batch_size": 256, "lr": 0.1, "epochs": 10}
+    labels = {
+        "no_3": "no 3s",
+        "no_3_2": "no 3s,\nno 2s",
+        "no_3_5": "no 3s,\nno 5s",
+        "no_3_8": "no 3s,\nno 8s",
+        "no_3_no_probability": "no 3s, teacher's\nlikeness of 3 erased",
+    }
+    two_classes = {"epochs": student["epochs"] * FEW_IMAGES, "lr": 0.05}
+    made = {arm: Arm(label, settings=student, needs=("hinton_mnist/teacher",)) for arm, label in labels.items()}
+    return made | {"only_7_8": Arm("only 7s and 8s", settings=student | two_classes, needs=("hinton_mnist/teacher",))}
 
 
 def without_probability(teacher: CachedTeacher, index: Tensor, digit: int = 3) -> CachedTeacher:
@@ -96,13 +85,7 @@ def without_probability(teacher: CachedTeacher, index: Tensor, digit: int = 3) -
 
 
 def bias_curve(logits: Tensor, y: Tensor, shifted: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What adding each of `BIASES` to the logits of the classes `shifted` does.
-
-    Returns
-    -------
-    errors, errors_on_three, share : array (len(BIASES),)
-        Wrong answers, those among true threes, and the share of images assigned to a shifted class.
-    """
+    """What each of `BIASES` on the classes `shifted` gives: errors, those among true threes, share of those classes."""
     shift = torch.zeros(logits.shape[-1], device=logits.device)
     shift[list(shifted)] = 1
     rows = []
@@ -119,42 +102,109 @@ def best_bias(errors: np.ndarray) -> int:
     return int(lowest[len(lowest) // 2])
 
 
+def taught(trial: Trial, whole: Split, tools: Tools) -> tuple[torch.nn.Module, int]:
+    """The student of the transfer set, and how many images that has."""
+    split, teacher = whole.without(LACKS[trial.arm]), cached_teacher(trial.needs[0], whole, tools)
+    if trial.arm == "no_3_no_probability":
+        teacher = without_probability(teacher, whole.index)
+    objective = Distillation(teacher, trial.settings["temperature"], trial.settings["alpha"])
+    return train(trial, split, objective, tools)[0], len(split)
+
+
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train on the transfer set, choose the bias on validation images, read the test set once."""
     (trial,) = trials
-    whole = training_split(trial, tools)
-    split = transfer_split(whole, trial.arm)
-    teacher = cached_teacher(trial.needs[0], whole, tools)
-    _, _, zeroed, shifted = ARMS[trial.arm]
-    if zeroed:
-        teacher = without_probability(teacher, whole.index)
-    objective = Distillation(teacher, trial.settings["temperature"], trial.settings["alpha"])
-    model, _ = train(trial, split, objective, tools)
+    whole, shifted = training_split(trial, tools), (7, 8) if trial.arm == "only_7_8" else (3,)
+    model, images = taught(trial, whole, tools)
     curves = {}
     for part in ("validation", "test"):
-        images = load_images(trial.data, part, tools.device)
-        curves[part] = bias_curve(predict(model, images).logits, images.y, shifted)
+        split = load_images(trial.data, part, tools.device)
+        curves[part] = bias_curve(predict(model, split).logits, split.y, shifted)
+    validation_errors, _, share = curves["validation"]
+    test_errors, on_three, _ = curves["test"]
     prior = float(torch.isin(whole.y, torch.tensor(shifted, device=whole.y.device)).float().mean())
     places = {
         "": int(np.flatnonzero(BIASES == 0)[0]),
-        "_bias": best_bias(curves["validation"][0]),
-        "_prior": int(np.abs(curves["validation"][2] - prior).argmin()),
-        "_oracle": best_bias(curves["test"][0]),
+        "_bias": best_bias(validation_errors),
+        "_prior": int(np.abs(share - prior).argmin()),
+        "_oracle": best_bias(test_errors),
     }
-    tools.keep(
-        trial,
-        pictures={
-            "validation_errors": curves["validation"][0],
-            "test_errors": curves["test"][0],
-            "errors_on_three": curves["test"][1],
-        },
-    )
+    pictures = {"validation_errors": validation_errors, "test_errors": test_errors, "errors_on_three": on_three}
+    tools.keep(trial, pictures=pictures)
     return [
         {
             "bias": float(BIASES[places["_bias"]]),
             "bias_prior": float(BIASES[places["_prior"]]),
-            **{f"test_errors{k}": int(curves["test"][0][at]) for k, at in places.items()},
-            **{f"errors_on_three{k}": int(curves["test"][1][at]) for k, at in places.items()},
-            "transfer_images": len(split),
+            **{f"test_errors{k}": int(test_errors[at]) for k, at in places.items()},
+            **{f"errors_on_three{k}": int(on_three[at]) for k, at in places.items()},
+            "transfer_images": images,
         }
     ]
+
+
+def errors_by_bias(axes, both, arm: str) -> None:
+    """All test errors over the bias, and where the bias was chosen."""
+    curves = both.reference.stack(arm, "test_errors")
+    axes.plot(BIASES, curves.mean(0), color=SOFT, label="all test errors (mean of seeds)")
+    axes.fill_between(BIASES, curves.min(0), curves.max(0), color=SOFT, alpha=0.2, lw=0)
+    if both.mine is not None:
+        axes.plot(BIASES, both.mine.stack(arm, "test_errors").mean(0), color=YOURS, ls="--", label="yours (quick)")
+    rows = both.rows(arm=arm).reference
+    axes.scatter(rows.bias, rows.test_errors_bias, color=SOFT, zorder=3, label="bias chosen on validation images")
+    hollow = {"marker": "s", "facecolors": "none", "edgecolors": SOFT, "zorder": 3}
+    axes.scatter(rows.bias_prior, rows.test_errors_prior, label="bias that restores the prior", **hollow)
+    plain(axes.yaxis, scale="log")
+
+
+@figure("missing_three_bias", chapter="01", size=(8, 4.6))
+def three(axes, both):
+    """Hinton et al. 2015, section 3: 206 errors, 109 with a bias chosen on the test set.
+
+    Test errors of a student that never saw a 3, over the number added to its bias for class 3: high at no shift, lowest
+    a few units to the right, rising again when too many images are called 3. Errors on threes fall all along.
+    """
+    errors_by_bias(axes, both, "no_3")
+    threes = both.reference.stack("no_3", "errors_on_three").mean(0)
+    axes.plot(BIASES, np.where(threes > 0, threes, np.nan), color=HARD, label="errors on the 1,010 threes")
+    told = partial(published_number, "mnist-missing-three")
+    shifts = [0, told("bias added, chosen on validation images")]
+    every, on_threes = ([told(f"{digits}, bias {how}") for how in HOW] for digits in ("all digits", "threes"))
+    published(axes, shifts, every, "published, all (3.5 chosen on the test set)")
+    axes.scatter(shifts, on_threes, marker="+", s=70, color=PUBLISHED, label="published, on threes", zorder=4)
+    axes.set(xlim=(-4, 10), ylim=(3, 3000), title="A student that never saw a 3", ylabel="test errors")
+    axes.set_xlabel("added to the bias of class 3 (0 = as trained)")
+
+
+@figure("sevens_and_eights_bias", chapter="01", size=(8, 4.2))
+def sevens_and_eights(axes, both):
+    """Hinton et al. 2015, section 3: 47.3 % wrong, 13.2 % after lowering both biases by 7.6.
+
+    Test errors of a student that saw only 7s and 8s, over the number added to the biases of both classes: many images
+    are wrong as trained, few after both biases are lowered by several units.
+    """
+    errors_by_bias(axes, both, "only_7_8")
+    told = partial(published_number, "mnist-sevens-and-eights")
+    shifts = [0, told("bias added to both classes, chosen on validation images")]
+    images = 10_000  # of the test set; published are per cent
+    errors = [told(f"bias {how}") / 100 * images for how in HOW]
+    published(axes, shifts, errors, "published (-7.6 chosen on the test set)")
+    axes.set(title="A student that saw only 7s and 8s", ylabel="test errors")
+    axes.set_xlabel("added to the biases of classes 7 and 8 (0 = as trained)")
+
+
+@figure("missing_three_mechanism", chapter="01", size=(11, 4), grid=(1, 2), sharey=True)
+def mechanism(left, right, both):
+    """Which classes carried the 3?
+
+    Errors on the 1,010 test threes by what the transfer set lacked besides 3s, before and after the bias is chosen on
+    validation images. Erasing the teacher's probability of 3 does the greatest harm.
+    """
+    mechanisms = {arm: look for arm, look in looks(arms("full")).items() if arm != "only_7_8"}
+    for axes, column, title in (
+        (left, "errors_on_three", "Bias as trained"),
+        (right, "errors_on_three_bias", "Bias chosen on validation images"),
+    ):
+        by_arm(axes, both, column, mechanisms)
+        plain(axes.yaxis, (0, 50, 100, 200, 500, 1000), "symlog", linthresh=100)
+        axes.set(title=title, ylim=(0, 1200))
+    left.set_ylabel("wrong answers on 1,010 test threes")
