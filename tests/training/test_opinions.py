@@ -7,10 +7,8 @@ import pytest
 import torch
 
 from kdbook.data.glosses import Texts
-from kdbook.losses import hard_loss, soft_cross_entropy
 from kdbook.nets.vision import BagOfWords
-from kdbook.training import Batch, CachedTeacher, HardLabels, adam, fit
-from kdbook.training.objectives import RegularisedSpecialist
+from kdbook.training import HardLabels, adam, fit
 from kdbook.training.opinions import (
     HalfSpecial,
     Opinion,
@@ -91,19 +89,6 @@ def test_the_correction_undoes_the_oversampling_of_a_calibrated_dustbin():
     seen = p * torch.tensor([oversampling, oversampling, 1.0])
     seen = seen / seen.sum(1, keepdim=True)
     assert torch.allclose(corrected(seen.log(), math.log(oversampling)).softmax(-1), p)
-
-
-def test_the_regularised_specialist_takes_labels_for_its_own_and_soft_targets_for_the_rest():
-    classes = torch.tensor([2, 5])
-    split = HalfSpecial.of(texts(14), classes)
-    teacher = CachedTeacher(answers(14).float()[None], split.index)
-    torch.manual_seed(0)
-    model = BagOfWords([30, 4, C])
-    rows, _ = RegularisedSpecialist(teacher, classes)(model, Batch(split.x, split.y, split.index, 12))
-    logits, own = model(split.x).logits, split.y < 2
-    hard = hard_loss(logits[own], texts(14).y[own], reduction="none")
-    soft = soft_cross_entropy(logits[~own], teacher.logits[0][~own], temperature=1.0, reduction="none")
-    assert torch.allclose(rows[own], hard) and torch.allclose(rows[~own], soft)
 
 
 def test_the_specialists_of_the_likeliest_classes_are_asked_and_there_may_be_none():

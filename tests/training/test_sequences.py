@@ -1,27 +1,12 @@
-"""Sampling with a cache, beams, and objectives on given texts and on the student's own."""
+"""Sampling with a cache, beams, and the log-probabilities of given texts."""
 
 import pytest
 import torch
-from torch import nn
 
-from kdbook.losses.sequence import reverse_kl, token_kd
 from kdbook.nets.gpt import GPT
-from kdbook.training.objectives import Batch
-from kdbook.training.sequences import (
-    OnPolicy,
-    TeacherForced,
-    beam,
-    greedy,
-    labels,
-    log_probs,
-    sample,
-    shifted,
-    soft,
-    top_k,
-)
+from kdbook.training.sequences import beam, greedy, log_probs, sample
 
 X = torch.tensor([[1, 5, 6, 7, 2], [1, 8, 2, 0, 0]])
-BATCH = Batch(X, torch.zeros(2), torch.arange(2), 12, True)
 
 
 def model(seed=0, vocabulary=12, length=8, **net):
@@ -31,15 +16,6 @@ def model(seed=0, vocabulary=12, length=8, **net):
 
 def starts(count):
     return torch.ones(count, 1, dtype=torch.int64)
-
-
-def test_what_is_shown_is_one_token_before_what_is_asked():
-    shown, targets, mask = shifted(X)
-    assert shown.tolist() == [[1, 5, 6, 7], [1, 8, 2, 0]]
-    assert targets.tolist() == [[5, 6, 7, 2], [8, 2, 0, 0]]
-    assert mask.tolist() == [[True] * 4, [True, True, False, False]]
-    with pytest.raises(ValueError, match="two tokens or more, got 1"):
-        shifted(X[:, :1])
 
 
 @torch.no_grad()
@@ -120,55 +96,6 @@ def test_a_negative_temperature_and_no_beam_are_named():
         sample(model(), starts(1), temperature=-1)
     with pytest.raises(ValueError, match="beams must be 1 or more, got 0"):
         beam(model(), starts(1), beams=0)
-
-
-RULES = [labels(), soft(token_kd, temperature=2.0), soft(reverse_kl), top_k(3, "rest"), top_k(3, "zero")]
-
-
-def test_students_of_one_teacher_get_the_gradients_they_get_alone():
-    teacher = model(9, layers=2)
-    together = nn.ModuleList(model(seed) for seed in range(len(RULES)))
-    rows, _ = TeacherForced(RULES, teacher)(together, BATCH)
-    assert rows.shape == (len(RULES), 2)
-    rows.mean(-1).sum().backward()
-    for seed, rule in enumerate(RULES):
-        alone = nn.ModuleList([model(seed)])
-        TeacherForced([rule], teacher)(alone, BATCH)[0].mean(-1).sum().backward()
-        for a, b in zip(alone.parameters(), together[seed].parameters(), strict=True):
-            torch.testing.assert_close(a.grad, b.grad)
-    assert all(p.grad is None for p in teacher.parameters())
-
-
-def test_labels_are_the_cross_entropy_of_the_next_token_and_need_no_teacher():
-    m = model()
-    rows, _ = TeacherForced([labels()])(nn.ModuleList([m]), BATCH)
-    shown, targets, mask = shifted(X)
-    told = nn.functional.cross_entropy(m(shown).logits[mask], targets[mask])
-    torch.testing.assert_close(rows.mean(), told)
-
-
-def test_with_lambda_zero_students_learn_on_given_texts_and_with_one_on_their_own(monkeypatch):
-    asked, teacher = [], model(9)
-    monkeypatch.setattr(teacher, "forward", lambda x, own=teacher.forward: (asked.append(x), own(x))[1])
-    students = nn.ModuleList([model(0), model(1)])
-    torch.manual_seed(0)
-    rows, _ = OnPolicy(teacher, [0.0, 1.0], [0.0, 1.0])(students, BATCH)
-    given, own = asked
-    assert torch.equal(given, X[:, :-1]) and bool((own[:, 0] == 1).all())
-    shown, _, mask = shifted(X)
-    torch.testing.assert_close(rows[0].mean(), token_kd(students[0](shown).logits, teacher(shown).logits, mask))
-    mask = (own != 0) & (own != 2)
-    expected = reverse_kl(students[1](own).logits, teacher(own).logits, mask)
-    torch.testing.assert_close(rows[1].mean(), expected)
-    assert all(student.training for student in students)
-
-
-@pytest.mark.parametrize("value", [-0.1, 1.01, float("nan")])
-def test_lambda_and_beta_outside_0_to_1_are_named(value):
-    with pytest.raises(ValueError, match=r"lambda must be in \[0, 1\]"):
-        OnPolicy(model(), [value], [0.5])
-    with pytest.raises(ValueError, match=r"beta must be in \[0, 1\]"):
-        OnPolicy(model(), [0.5], [value])
 
 
 def test_log_probabilities_batch_by_batch_are_those_of_one_batch():

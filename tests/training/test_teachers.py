@@ -5,7 +5,17 @@ from scipy.special import log_softmax, logsumexp, softmax
 
 from kdbook.data import CENTRE_VIEW, VIEWS, load_images
 from kdbook.nets.vision import MLP
-from kdbook.training import ApiTeacher, CachedTeacher, EnsembleTeacher, LiveTeacher, SoftTargets, predict, stack
+from kdbook.training import (
+    ApiTeacher,
+    CachedTeacher,
+    CohortTeacher,
+    EnsembleTeacher,
+    LiveTeacher,
+    Looking,
+    SoftTargets,
+    predict,
+    stack,
+)
 
 
 class FixedTeacher:
@@ -89,18 +99,47 @@ def test_a_live_teacher_stays_in_eval_mode_when_its_model_is_switched_to_trainin
     assert not model.training
 
 
-def test_a_live_teacher_gives_no_gradient_to_its_weights_or_its_input(model):
+def test_a_live_teacher_shows_its_features_and_gives_no_gradient_to_its_weights_or_its_input(model):
     x = torch.rand(6, 6, 6, requires_grad=True)
-    answer = LiveTeacher(model).soft_targets(x, None)
-    assert not answer.logits.requires_grad
-    assert not any(feature.requires_grad for feature in answer.features)
-    assert not any(parameter.requires_grad for parameter in model.parameters())
+    logits, features = LiveTeacher(model).soft_targets(x, None)
+    assert torch.equal(features[0], model(x).features[0])
+    assert not any(t.requires_grad for t in (logits, *features, *model.parameters()))
 
 
-def test_a_live_teacher_shows_its_features(model):
-    x = torch.rand(6, 6, 6)
-    (hidden,) = LiveTeacher(model).soft_targets(x, None).features
-    assert torch.equal(hidden, model(x).features[0])
+class Naming:
+    """A teacher whose answer names the view and the sample."""
+
+    def soft_targets(self, x, index, view):
+        return SoftTargets(torch.stack(torch.broadcast_tensors(torch.as_tensor(view), index), -1))
+
+
+@pytest.mark.parametrize(("look", "views"), [("same", [3, 24, 7]), ("fixed", [CENTRE_VIEW] * 3)])
+def test_a_teacher_looks_at_the_students_view_or_always_at_the_unshifted_image(look, views):
+    index = torch.tensor([5, 0, 2])
+    answer = Looking(Naming(), look).soft_targets(None, index, torch.tensor([3, 24, 7])).logits
+    assert answer.tolist() == [list(pair) for pair in zip(views, [5, 0, 2], strict=True)]
+
+
+def test_an_independent_teacher_looks_at_any_view_of_the_same_images():
+    torch.manual_seed(0)
+    index = torch.arange(6).repeat(500)
+    answer = Looking(Naming(), "other").soft_targets(None, index, torch.full((3000,), 7)).logits
+    assert torch.equal(answer[:, 1], index)
+    counts = torch.bincount(answer[:, 0], minlength=VIEWS)
+    assert counts.min() > 70 and counts.max() < 180  # 120 expected, of standard deviation 11
+
+
+def test_an_unknown_look_is_named():
+    with pytest.raises(ValueError, match="look must be 'same', 'other' or 'fixed', got 'none'"):
+        Looking(Naming(), "none")
+
+
+def test_each_student_of_a_cohort_is_told_by_its_own_teacher_by_sample_index():
+    teacher = CohortTeacher(torch.arange(24.0).reshape(2, 4, 3), torch.tensor([7, 1, 4, 9]))
+    found = teacher.soft_targets(None, torch.tensor([9, 7])).logits
+    assert found.tolist() == [[[9, 10, 11], [0, 1, 2]], [[21, 22, 23], [12, 13, 14]]]
+    with pytest.raises(IndexError, match="sample 2 was not cached"):
+        teacher.soft_targets(None, torch.tensor([1, 2]))
 
 
 def test_an_arithmetic_ensemble_averages_probabilities(logits):
@@ -143,16 +182,11 @@ def test_an_impossible_ensemble_is_refused(arguments, message):
 
 
 def test_an_api_that_reveals_the_label_hides_all_but_the_top_class(logits):
-    p = ApiTeacher(FixedTeacher(logits), "label", floor=0.01).soft_targets(None, ROWS).logits.softmax(-1)
+    answer = ApiTeacher(FixedTeacher(logits), "label", floor=0.01).soft_targets(None, ROWS)
+    p = answer.logits.softmax(-1)
     expected = torch.full((40, 5), 0.01 / 5).scatter(-1, logits.argmax(-1, keepdim=True), 0.99 + 0.01 / 5)
     torch.testing.assert_close(p, expected)
-
-
-def test_an_api_that_reveals_samples_shows_their_shares(logits):
-    torch.manual_seed(0)
-    p = ApiTeacher(FixedTeacher(logits), "samples", count=4, floor=0.0).soft_targets(None, ROWS).logits.softmax(-1)
-    assert set((4 * p).round(decimals=4).unique().tolist()) <= {0.0, 1.0, 2.0, 3.0, 4.0}
-    torch.testing.assert_close(p.sum(-1), torch.ones(40))
+    assert answer.features is None
 
 
 def test_many_samples_of_an_api_approach_the_teachers_probabilities(logits):
@@ -181,13 +215,6 @@ def test_logits_of_an_api_stay_finite_for_a_teacher_that_is_infinitely_sure():
     sure = FixedTeacher([[500.0, 0.0, -500.0]])
     for reveals in ("label", "samples", "top_k"):
         assert bool(ApiTeacher(sure, reveals).soft_targets(None, torch.tensor([0])).logits.isfinite().all())
-
-
-def test_features_of_an_api_cannot_be_had(logits):
-    teacher = ApiTeacher(FixedTeacher(logits))
-    with pytest.raises(AttributeError, match="an API teacher shows no features"):
-        _ = teacher.features
-    assert teacher.soft_targets(None, ROWS).features is None
 
 
 @pytest.mark.parametrize(

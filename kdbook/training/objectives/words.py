@@ -146,18 +146,16 @@ def layer_rows(
     model: Projected, recipe: LayerRecipe, theirs: list[Tensor], scores: dict[int, Tensor], batch: Batch
 ) -> Tensor:
     """One student's loss a text (Jiao et al. 2020, eq. 7-9)."""
-    real, ours = batch.x > 0, model.student.hidden(batch.x)
-    rows = 0.0
+    real, ours, student = batch.x > 0, model.student.hidden(batch.x), model.student
+    rows, layers = 0.0, list(enumerate(recipe.layers, 1))  # the student's layer, the teacher's
     if recipe.embedding:
         rows = hidden_state_loss(ours[0], theirs[0], real, model.embedding, **batch.by_row)
-    attention = []
-    if recipe.attention:
-        attention = [(model.student.scores(ours, m), scores[g]) for m, g in enumerate(recipe.layers, 1)]
+    attention = [(student.scores(ours, m), scores[g]) for m, g in layers] if recipe.attention else []
     if recipe.softmaxed:
-        keys = real[:, None, None, :]
-        attention = [tuple(s.masked_fill(~keys, -torch.inf).softmax(-1) for s in pair) for pair in attention]
-    states = [(ours[m], theirs[g]) for m, g in enumerate(recipe.layers, 1)] if recipe.hidden else []
-    if not attention and not states:
-        return rows
-    lists = [list(side) for pairs in (attention, states) for side in (zip(*pairs, strict=True) if pairs else ((), ()))]
-    return rows + transformer_layer_loss(*lists, model.hidden, mask=real, **batch.by_row)
+        filling = ~real[:, None, None, :]
+        attention = [tuple(s.masked_fill(filling, -torch.inf).softmax(-1) for s in pair) for pair in attention]
+    states = [(ours[m], theirs[g]) for m, g in layers] if recipe.hidden else []
+    if attention or states:
+        lists = [[pair[side] for pair in pairs] for pairs in (attention, states) for side in (0, 1)]
+        rows = rows + transformer_layer_loss(*lists, model.hidden, mask=real, **batch.by_row)
+    return rows

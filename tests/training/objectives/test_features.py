@@ -10,7 +10,7 @@ from kdbook.losses.feature import attention_transfer, hint_loss
 from kdbook.losses.relation import flow_of_solution, similarity_preserving
 from kdbook.nets.vision import MLP, ConvNet
 from kdbook.training import ApiTeacher, Batch, CachedTeacher, LiveTeacher, fit, sgd
-from kdbook.training.transfer import Contrastive, Flow, Pairwise, Regressed, Transfer
+from kdbook.training.objectives import Contrastive, Flow, Pairwise, Regressed, Transfer
 
 
 @pytest.fixture

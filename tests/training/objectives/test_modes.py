@@ -9,20 +9,18 @@ from torch import nn
 
 from kdbook.book.plots.training_modes import scenes
 from kdbook.nets.vision import MLP, ConvNet, EarlyExits
-from kdbook.training import Batch, CachedTeacher, HardLabels, fit, loop, predict, sgd
-from kdbook.training.modes import (
-    BornAgain,
+from kdbook.training import Batch, CachedTeacher, Distillation, HardLabels, fit, loop, predict, sgd
+from kdbook.training.objectives import (
     Collaborative,
     CoTrained,
-    Labels,
+    Logged,
     MutualLearning,
-    Offline,
     ProgressiveSelf,
     SelfExits,
     min_logit,
-    told,
     who_teaches,
 )
+from kdbook.training.objectives.modes import told
 
 SETTINGS = {"epochs": 4, "batch_size": 16, "optimizer": sgd(0.1), "seed": 3, "progress": False}
 
@@ -63,17 +61,25 @@ def test_what_is_told_by_hand():
     assert float(found["hard"]) == pytest.approx(math.log(math.exp(2) + 2))
 
 
-def test_a_one_hot_target_tells_no_entropy(batch):
-    _, parts = Labels()(nets(1), batch)
+def test_a_one_hot_target_tells_no_entropy_and_a_smoothed_one_its_own(batch):
+    _, parts = Logged(HardLabels())(nets(1), batch)
     assert float(parts["entropy"].max()) == 0
-    _, parts = Labels(0.1)(nets(1), batch)
+    _, parts = Logged(HardLabels(0.1))(nets(1), batch)
     p = torch.tensor([0.925, 0.025, 0.025, 0.025])
     assert float(parts["entropy"].mean()) == pytest.approx(float(-(p * p.log2()).sum()), rel=1e-5)
 
 
+def test_a_mode_without_peers_minimises_what_its_objective_does_and_logs_the_soft_targets(batch, cache):
+    student, objective = nets(1), Distillation(cache, 4.0, 0.3)
+    rows, parts = Logged(objective)(student, batch)
+    assert torch.equal(rows[0], objective(student[0], batch)[0])
+    p = (cache.logits[0] / 4).softmax(-1)
+    torch.testing.assert_close(parts["entropy"], -(p * p.log2()).sum(-1))
+
+
 def test_two_nets_of_one_list_learn_labels_as_each_would_alone(split):
     together, first, second = nets(), nets()[0], nets()[1]
-    fit(together, Labels(), split, **SETTINGS)
+    fit(together, HardLabels(), split, **SETTINGS)
     for alone, one in zip((first, second), together, strict=True):
         fit(alone, HardLabels(), split, **SETTINGS)
         torch.testing.assert_close(weights(one), weights(alone), rtol=1e-4, atol=1e-5)
@@ -86,7 +92,7 @@ def test_peers_learn_labels_and_each_other(batch):
     p = z.softmax(-1)
     expected = F.cross_entropy(z[0], batch.y, reduction="none") + (kl(p[1], p[0]) + kl(p[2], p[0])) / 2
     torch.testing.assert_close(rows[0], expected)
-    with pytest.raises(ValueError, match="two or more peers, got 1"):
+    with pytest.raises(ValueError, match="at least two tensors, got 1"):
         MutualLearning()(nets(1), batch)
 
 
@@ -122,16 +128,6 @@ def test_a_co_trained_teacher_without_feedback_learns_as_if_it_were_alone(split)
     assert float((weights(listening[1]) - weights(alone)).abs().max()) > 0.01
 
 
-def test_offline_and_born_again_take_the_stored_answers(batch, cache):
-    student = nets(1)
-    z, v = student[0](batch.x).logits, cache.logits[0]
-    soft = 16 * kl((v / 4).softmax(-1), (z / 4).softmax(-1))
-    rows, _ = Offline(cache, 4.0, 0.3)(student, batch)
-    torch.testing.assert_close(rows[0], 0.3 * soft + 0.7 * F.cross_entropy(z, batch.y, reduction="none"))
-    rows, _ = BornAgain(cache)(student, batch)
-    torch.testing.assert_close(rows[0], kl(v.softmax(-1), z.softmax(-1)))
-
-
 def test_ps_kd_starts_from_labels_and_then_mixes_in_the_answers_of_last_epoch_by_sample_index(split):
     mode, student = ProgressiveSelf(split, epochs=4, final=0.8, classes=4), nets(1)
 
@@ -163,18 +159,13 @@ def test_the_deepest_exit_teaches_and_reversed_the_first(batch):
 @pytest.mark.parametrize("mode", ["Offline", "Born-Again", "PS-KD", "Be Your Own Teacher", "DML", "KDCL", "Co-trained"])
 def test_the_arrows_of_a_diagram_are_found_on_the_objective(mode):
     scene = scenes()[mode]
-    found = who_teaches(*scene[:5])
-    if mode in ("DML", "KDCL"):
-        expected = {(a, b) for a in scene.sources for b in scene.learners if a != b}
-    elif mode in ("Offline", "PS-KD"):
-        expected = {(source, "student") for source in scene.sources if source != "student"}
-    elif mode == "Born-Again":
-        expected = {("generation\nbefore", "student")}
-    elif mode == "Co-trained":
-        expected = {("labels", "student"), ("labels", "teacher"), ("teacher", "student")}
-    else:
-        expected = {("labels", f"exit {e}") for e in (1, 2, 3)} | {("exit 3", "exit 1"), ("exit 3", "exit 2")}
-    assert found == expected
+    everybody = {(a, b) for a in scene.sources for b in scene.learners if a != b}
+    expected = {
+        "Born-Again": {("generation\nbefore", "student")},
+        "Co-trained": {("labels", "student"), ("labels", "teacher"), ("teacher", "student")},
+        "Be Your Own Teacher": {("labels", f"exit {e}") for e in (1, 2, 3)} | {("exit 3", f"exit {e}") for e in (1, 2)},
+    }
+    assert who_teaches(*scene[:5]) == expected.get(mode, everybody)
 
 
 def test_feedback_is_one_arrow_more_and_asking_leaves_everything_as_it_was():
@@ -189,7 +180,7 @@ def modes_for(split, cache):
         "dml": (nets(2), MutualLearning()),
         "kdcl": (nets(3), Collaborative()),
         "cotrained": (nets(2), CoTrained(2.0, 0.5, 0.3)),
-        "offline": (nets(1), Offline(cache, 4.0, 0.5)),
+        "offline": (nets(1), Logged(Distillation(cache, 4.0, 0.5))),
         "ps_kd": (nets(1), ProgressiveSelf(split, epochs=4, classes=4)),
     }
 

@@ -13,16 +13,15 @@ from kdbook.losses.transformer import (
     masked_lm_distillation,
 )
 from kdbook.nets.bert import Bert
-from kdbook.training import Batch, CachedTeacher, adam, fit
-from kdbook.training.masked import (
-    ClassDistillation,
+from kdbook.training import Batch, adam, fit
+from kdbook.training.masked import mask_tokens
+from kdbook.training.objectives import (
     LayerDistillation,
     LayerRecipe,
     MaskedLM,
     Projected,
     TripleDistillation,
     TripleRecipe,
-    mask_tokens,
 )
 
 SMALL = {"width": 8, "heads": 2, "vocabulary": 40, "length": 12}
@@ -162,15 +161,3 @@ def test_each_thin_student_matches_the_layers_of_its_recipe():
         attention(3, softmax),
     ]
     torch.testing.assert_close(rows.mean(1), torch.stack(expected))
-
-
-def test_predictions_are_matched_at_temperature_one_or_labels_learned():
-    data = split()
-    teacher = model(9, classes=3)
-    students = nn.ModuleList(model(i, classes=3) for i in range(2))
-    rows, _ = ClassDistillation(CachedTeacher.of(teacher, data), [1.0, 0.0])(students, batch(data))
-    log_p = teacher(data.x).logits.log_softmax(-1)
-    z = [s(data.x).logits for s in students]
-    kl = (log_p.exp() * (log_p - z[0].log_softmax(-1))).sum(-1)
-    torch.testing.assert_close(rows[0], kl)
-    torch.testing.assert_close(rows[1], F.cross_entropy(z[1], data.y, reduction="none"))

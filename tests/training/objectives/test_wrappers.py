@@ -1,45 +1,12 @@
+"""Objectives around objectives: mixtures, and a record of what was seen."""
+
 import numpy as np
-import pytest
 import torch
 
-from kdbook.data.images import CENTRE_VIEW, VIEWS
+from kdbook.data.images import CENTRE_VIEW
 from kdbook.nets.vision import MLP
-from kdbook.training import Batch, CachedTeacher, Distillation, LiveTeacher
-from kdbook.training.patience import Looking, Mixup, mixed
-
-
-@pytest.fixture
-def table():
-    """A cache whose answer names the view and the sample: logits (view, sample)."""
-    view, sample = torch.meshgrid(torch.arange(float(VIEWS)), torch.arange(6.0), indexing="ij")
-    return CachedTeacher(torch.stack([view, sample], -1), torch.arange(6))
-
-
-INDEX, VIEW = torch.tensor([5, 0, 2]), torch.tensor([3, 24, 7])
-
-
-def test_the_consistent_teacher_sees_what_the_student_sees(table):
-    answer = Looking(table).soft_targets(None, INDEX, VIEW).logits
-    assert answer.tolist() == [[3, 5], [24, 0], [7, 2]]
-
-
-def test_the_fixed_teacher_always_sees_the_unshifted_image(table):
-    answer = Looking(table, "fixed").soft_targets(None, INDEX, VIEW).logits
-    assert answer.tolist() == [[CENTRE_VIEW, 5], [CENTRE_VIEW, 0], [CENTRE_VIEW, 2]]
-
-
-def test_the_independent_teacher_sees_any_view_of_the_same_images(table):
-    torch.manual_seed(0)
-    index = torch.arange(6).repeat(500)
-    answer = Looking(table, "other").soft_targets(None, index, torch.full((3000,), 7)).logits
-    assert torch.equal(answer[:, 1], index.float())
-    counts = torch.bincount(answer[:, 0].long(), minlength=VIEWS)
-    assert counts.min() > 70 and counts.max() < 180  # 120 expected, of standard deviation 11
-
-
-def test_an_unknown_look_is_named(table):
-    with pytest.raises(ValueError, match="look must be one of same, other, fixed, got 'none'"):
-        Looking(table, "none")
+from kdbook.training import Batch, Distillation, HardLabels, LiveTeacher
+from kdbook.training.objectives import Mixup, Seen, mixed
 
 
 def test_mixtures_by_hand():
@@ -83,3 +50,12 @@ def test_mixup_shows_teacher_and_student_the_same_mixtures_and_needs_no_label():
     torch.manual_seed(2)
     other_labels = objective(student, batch._replace(y=torch.full((10,), 3)))[0]
     torch.testing.assert_close(rows, other_labels)
+
+
+def test_what_was_seen_is_noted_and_the_loss_is_that_of_the_objective(quadrants):
+    split = quadrants(8)
+    objective, model = Seen(HardLabels()), MLP([36, 4])
+    for rows in (slice(0, 3), slice(2, 5)):
+        batch = Batch(split.images()[rows], split.y[rows], split.index[rows], CENTRE_VIEW)
+        assert torch.equal(objective(model, batch)[0], HardLabels()(model, batch)[0])
+    assert objective.index == set(split.index[:5].tolist())
