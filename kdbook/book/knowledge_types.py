@@ -9,208 +9,152 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
+import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from torch import Tensor, nn
 
 from kdbook.book.shared.embeddings import (
-    IMAGES,
     class_distances,
     distance_correlation,
     embed,
     embedding_pictures,
     embedding_scores,
 )
+from kdbook.data import load_images
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
     fidelity,
+    predict,
     seeded_network,
+    splits,
     stored_network,
     teacher_answers,
-    test_split,
     train,
     training_split,
 )
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import feature, relation
 from kdbook.nets.vision import MLP, count_parameters
-from kdbook.training import ApiTeacher, CachedTeacher, Distillation, HardLabels, predict
+from kdbook.show.figures import figure
+from kdbook.show.grammar import Both, gallery, heat, lying, of_seeds
+from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
+from kdbook.training import ApiTeacher, CachedTeacher, Distillation, HardLabels
 from kdbook.training.objectives import Contrastive, Flow, Pairwise, Regressed, Transfer
 
-VERSION = 1
-DATA = "fashion-mnist"
-
-COLUMNS = {
-    "arm": "teacher, hard, kd, api (KD from three classes), or a method, alone or (_kd) added to KD; mlp_: an MLP",
-    "seed": "seed of weights and order",
-    "teacher_seed": "seed of the teacher; seed mod number of teachers",
-    "test_errors": "wrong answers on the 10,000 test images, last epoch",
-    "agreement": "share of test images with the teacher's top class",
-    "mean_kl": "mean KL(teacher || student) over test images at T = 1, nats",
-    "recall": "recall@1: share of 4,000 test images whose nearest neighbour by the embedding's cosine has their class",
-    "recall_new": "the same among MNIST test images, whose classes nobody was trained on",
-    "few_shot": "share of right answers by 5-way 5-shot nearest class means among MNIST test images",
-    "distance_correlation": "Spearman correlation with the teacher's 45 distances between class means",
-    "parameters": "trainable parameters of the student, without regressors",
-}
+VERSION, DATA = 1, "fashion-mnist"
+SEEDS = {"full": (5, 3), "quick": (1, 1)}  # students, teachers
+COLUMNS = columns(
+    "arm seed teacher_seed test_errors agreement mean_kl recall recall_new few_shot distance_correlation parameters",
+    arm="teacher, hard, kd, api (KD from three classes), or a method, alone or (_kd) added to KD; mlp_: an MLP",
+    recall="recall@1: share of 4,000 test images whose nearest neighbour by the embedding's cosine has their class",
+    recall_new="the same among MNIST test images, whose classes nobody was trained on",
+    few_shot="share of right answers by 5-way 5-shot nearest class means among MNIST test images",
+    distance_correlation="Spearman correlation with the teacher's 45 distances between class means",
+    parameters="trainable parameters of the student, without regressors",
+)
 
 
 class Method(NamedTuple):
-    """What a method compares: the loss, the hidden layers of teacher and student, and whether those need regressors."""
+    """What a method compares: the loss, and the hidden layers of teacher and student; and how much weight it has.
+
+    Weights are a pair for each network, beside labels and added to soft targets. An MLP has no maps: methods that need
+    them cannot teach it, and their losses say so.
+    """
 
     label: str
     type: str
     loss: Callable
     layers: tuple[int, ...]
-    regressed: bool = False
+    conv: tuple[float, float]
+    mlp: tuple[float, float] | None = None
+    regressed: bool = False  # whether the layers pass through trainable maps
 
 
 # Layers 0 to 2 are the maps of the stages, -1 is the embedding. They are the papers' choices: the middle for hints,
 # every stage for attention, first to last for the flow, the last map for SP, the embedding for all other relations.
+# Weights were chosen on validation images by the question `transfer_weights`. A hint is alone in a first stage and
+# absent from the second: it has no weight, but epochs.
 METHODS = {
-    "fitnet": Method("FitNet hints", "feature", feature.hint_loss, (1,), True),
-    "at": Method("AT", "feature", feature.attention_transfer, (0, 1, 2)),
-    "at_paper": Method("AT, paper's form", "feature", partial(feature.attention_transfer, form="paper"), (0, 1, 2)),
-    "fsp": Method("FSP", "relation", relation.flow_of_solution, (0, 2), True),
-    "rkd_d": Method("RKD-D", "relation", relation.relational_distance, (-1,)),
-    "rkd_a": Method("RKD-A", "relation", relation.relational_angle, (-1,)),
-    "sp": Method("SP", "relation", relation.similarity_preserving, (2,)),
-    "cc": Method("CC", "relation", relation.correlation_congruence, (-1,)),
-    "pkt": Method("PKT", "relation", relation.probabilistic_transfer, (-1,)),
-    "crd": Method("CRD", "relation", relation.contrastive_distillation, (-1,), True),
+    "fitnet": Method("FitNet hints", "feature", feature.hint_loss, (1,), (2, 1), (1, 1), regressed=True),
+    "at": Method("AT", "feature", feature.attention_transfer, (0, 1, 2), (10.0, 40.0)),
+    "at_paper": Method(
+        "AT, paper's form", "feature", partial(feature.attention_transfer, form="paper"), (0, 1, 2), (0.6, 0.6)
+    ),
+    "fsp": Method("FSP", "relation", relation.flow_of_solution, (0, 2), (76.8, 4.8), regressed=True),
+    "rkd_d": Method("RKD-D", "relation", relation.relational_distance, (-1,), (16.0, 16.0), (64.0, 64.0)),
+    "rkd_a": Method("RKD-A", "relation", relation.relational_angle, (-1,), (19.2, 19.2), (19.2, 19.2)),
+    "sp": Method("SP", "relation", relation.similarity_preserving, (2,), (1600.0, 6400.0), (400.0, 400.0)),
+    "cc": Method("CC", "relation", relation.correlation_congruence, (-1,), (80.0, 320.0), (80.0, 80.0)),
+    "pkt": Method("PKT", "relation", relation.probabilistic_transfer, (-1,), (32e3, 2e3), (32e3, 32e3)),
+    "crd": Method("CRD", "relation", relation.contrastive_distillation, (-1,), (0.028, 0.007), (0.112, 0.028), True),
 }
-NEEDS_MAPS = ("at", "at_paper", "fsp")  # an MLP has no maps: these cannot teach it, and the losses say so
+NEEDS_MAPS = tuple(name for name, method in METHODS.items() if not method.mlp)
 LAYERS = (0, 1, 2, 3)  # of the teacher, cached once for all methods
+IMAGES = 4_000  # of the test set for the embedding; all 10,000 would take six times as long
 CRD = {"width": 64, "negatives": 256}  # the paper has 128 and 16,384
-
 KD = {"temperature": 4.0, "alpha": 0.9}
-TRAINING = {"samples": 12_000, "epochs": 8, "batch_size": 128, "weight_decay": 5e-4}
-QUICK = {"samples": 2_000, "epochs": 4, "batch_size": 32}  # many small steps
-SETTINGS = {
-    "full": {
-        "teacher": {"net": "conv", "widths": [32, 64, 128], "depth": 2, "epochs": 6},
-        "conv": {"net": "conv", "widths": [8, 16, 32], **TRAINING},
-        "mlp": {"sizes": [784, 100, 100, 10], **TRAINING},
-    },
-    "quick": {
-        "teacher": {"net": "conv", "widths": [16, 32, 64], "samples": 6_000, "epochs": 4},
-        "conv": {"net": "conv", "widths": [8, 16, 32], **TRAINING, **QUICK},
-        "mlp": {"sizes": [784, 50, 50, 10], **TRAINING, **QUICK},
-    },
-}
-SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 1}}
-
-# Chosen on validation images by the experiment `transfer_weights`: beside labels, and added to soft targets.
+API = {"reveals": "top_k", "count": 3}  # KD from a teacher that names three classes and shows nothing else
+# Beside labels, and with soft targets; chosen on validation images too. Quick runs have smaller batches: at the full
+# rates some terms diverge.
 RATES = {
     "full": {"conv": (0.8, 0.4), "mlp": (0.1, 0.05)},
-    "quick": {"conv": (0.1, 0.1), "mlp": (0.05, 0.05)},  # smaller batches; at the full rates some terms diverge
-}
-HINT_EPOCHS = {"conv": (2, 1), "mlp": (1, 1)}
-BETAS = {
-    "conv": {
-        "at": (10.0, 40.0),
-        "at_paper": (0.6, 0.6),
-        "fsp": (76.8, 4.8),
-        "rkd_d": (16.0, 16.0),
-        "rkd_a": (19.2, 19.2),
-        "sp": (1600.0, 6400.0),
-        "cc": (80.0, 320.0),
-        "pkt": (32_000.0, 2_000.0),
-        "crd": (0.028, 0.007),
-    },
-    "mlp": {
-        "rkd_d": (64.0, 64.0),
-        "rkd_a": (19.2, 19.2),
-        "sp": (400.0, 400.0),
-        "cc": (80.0, 80.0),
-        "pkt": (32_000.0, 32_000.0),
-        "crd": (0.112, 0.028),
-    },
+    "quick": {"conv": (0.1, 0.1), "mlp": (0.05, 0.05)},
 }
 
 
-def teacher(profile: str, seed: int) -> Trial:
-    """The convolutional teacher that chapters 04 and 05 share.
+def arms(profile: str) -> dict[str, Arm]:
+    """The convolutional teacher that chapters 04 and 05 share, and each method for two students.
 
-    It never sees the 10,000 validation images, so that it can teach while weights are chosen on them and afterwards.
+    The teacher never sees the 10,000 validation images, so that it can teach while weights are chosen on them and
+    afterwards.
     """
-    check_profile(profile)
-    settings = {**SETTINGS[profile]["teacher"], "part": "fit", "scored_on": "test"}
-    settings |= {"batch_size": 128, "lr": 0.1, "weight_decay": 5e-4}
-    return Trial("knowledge_types", "teacher", seed % SEEDS[profile]["teacher"], settings, data=DATA, version=VERSION)
+    quick = profile == "quick"
+    teacher = {"net": "conv", "part": "fit", "scored_on": "test", "batch_size": 128, "lr": 0.1, "weight_decay": 5e-4}
+    training = {"samples": 12_000, "epochs": 8, "batch_size": 128, "weight_decay": 5e-4}
+    nets = {"conv": {"net": "conv", "widths": [8, 16, 32]}, "mlp": {"sizes": [784, 100, 100, 10]}}
+    if quick:
+        teacher |= {"widths": [16, 32, 64], "samples": 6_000, "epochs": 4}
+        training |= {"samples": 2_000, "epochs": 4, "batch_size": 32}  # many small steps
+        nets["mlp"] = {"sizes": [784, 50, 50, 10]}
+    else:
+        teacher |= {"widths": [32, 64, 128], "depth": 2, "epochs": 6}
 
+    def student(net: str, kd: bool, label: str, **more) -> Arm:
+        settings = {**nets[net], **training, "lr": RATES[profile][net][kd], **(KD if kd else {}), **more}
+        return Arm(label, "soft" if kd else "hard", settings, ("teacher",))
 
-class Arm(NamedTuple):
-    """A condition: the student's network, a method or none, and whether there are soft targets."""
+    def taught(net: str, name: str, kd: bool) -> Arm:
+        weight = {"hint_epochs" if name == "fitnet" else "beta": getattr(METHODS[name], net)[kd]}
+        return student(net, kd, METHODS[name].label, method=name, **weight, **(CRD if name == "crd" else {}))
 
-    net: str
-    method: str | None
-    kd: bool
-
-
-def _arms() -> dict[str, Arm]:
-    found = {}
-    for net in ("conv", "mlp"):
-        for method in (None, *METHODS):
-            for kd in (False, True):
-                if net == "conv" or method not in NEEDS_MAPS:
-                    name = ("kd" if kd else "hard") if method is None else f"{method}_kd" if kd else method
-                    found[name if net == "conv" else f"mlp_{name}"] = Arm(net, method, kd)
-    return found | {"api": Arm("conv", None, True)}
-
-
-ARMS = _arms()
-API = {"reveals": "top_k", "count": 3}  # of arm api: KD from a teacher that names three classes and shows nothing else
-
-
-def settings(arm: str, profile: str) -> dict:
-    """Settings of a student's arm."""
-    net, method, kd = ARMS[arm]
-    chosen = {
-        **SETTINGS[profile][net],
-        "lr": RATES[profile][net][kd],
-        **(KD if kd else {}),
-        **(API if arm == "api" else {}),
-    }
-    if method:
-        chosen |= {"method": method, **(CRD if method == "crd" else {})}
-        # a hint is alone in the first stage and absent from the second: it has no weight
-        chosen |= {"hint_epochs": HINT_EPOCHS[net][kd]} if method == "fitnet" else {"beta": BETAS[net][method][kd]}
-    return chosen
-
-
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Teachers, then all arms of every student seed."""
-    check_profile(profile)
-    chosen = seeds_of(seeds, SEEDS[profile]["student"])
-    made = [teacher(profile, s) for s in range(min(SEEDS[profile]["teacher"], len(chosen)))]
-    for seed in chosen:
-        needs = (teacher(profile, seed),)
-        made += [
-            Trial("knowledge_types", arm, seed, settings(arm, profile), needs=needs, data=DATA, version=VERSION)
-            for arm in ARMS
-        ]
-    return made
+    found = {"teacher": Arm("teacher", "teacher", teacher, teaches=True)}
+    for net, prefix in (("conv", ""), ("mlp", "mlp_")):
+        found[f"{prefix}hard"], found[f"{prefix}kd"] = student(net, False, "hard labels"), student(net, True, "KD")
+        for name in METHODS if net == "conv" else [name for name in METHODS if name not in NEEDS_MAPS]:
+            found[prefix + name], found[f"{prefix}{name}_kd"] = (taught(net, name, kd) for kd in (False, True))
+    return found | {"api": student("conv", True, "KD from three classes", **API)}
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and look at its answers and at its embedding; a teacher's weights are kept."""
     (trial,) = trials
-    split = test_split(trial, tools)
-    if trial.needs:
-        model = train_student(trial, tools)
-    else:
-        model, _ = train(trial, training_split(trial, tools), HardLabels(), tools)
-    found = predict(model, split, layers=(-1,))
-    seen = split.rows(slice(IMAGES))
+    split, test = splits(trial, tools)
+    model = train_student(trial, tools) if trial.needs else train(trial, split, HardLabels(), tools)[0]
+    found, seen = predict(model, test, layers=(-1,)), test.rows(slice(IMAGES))
     embedding = found.features[-1][:IMAGES]
     if not trial.needs or trial.seed == 0:
         kept = {} if trial.needs else model.state_dict()
         tools.keep(trial, tensors=kept, pictures=embedding_pictures(model, seen, embedding))
-    row = {"test_errors": errors(found.logits, split.y), "parameters": count_parameters(model)}
+    row = {"test_errors": errors(found.logits, test.y), "parameters": count_parameters(model)}
     row |= embedding_scores(model, embedding, seen.y)
     for need in trial.needs:
-        row |= {"teacher_seed": need.seed, **fidelity(found.logits, teacher_answers(need, split, tools))}
+        row |= {"teacher_seed": need.seed, **fidelity(found.logits, teacher_answers(need, test, tools))}
         theirs = tools.remember(("embedding", need.id), lambda need=need: embed(stored_network(need, tools), seen))
         distances = [class_distances(e, seen.y) for e in (embedding, theirs)]
         row["distance_correlation"] = distance_correlation(*distances)
@@ -243,7 +187,7 @@ def with_term(trial: Trial, teacher: CachedTeacher, samples: int, device) -> tup
     s = trial.settings
     method = METHODS[s["method"]]
     student = seeded_network(trial).to(device)
-    layers = method.layers if student_has_maps(student) else (-1,)
+    layers = (-1,) if isinstance(student, MLP) else method.layers
     theirs = [f[:1] for f in teacher.features]
     with torch.no_grad():
         ours = student.eval()(torch.zeros(1, 28, 28, device=device)).features
@@ -261,13 +205,141 @@ def with_term(trial: Trial, teacher: CachedTeacher, samples: int, device) -> tup
     return model, Transfer(teacher.showing(layers), term, s.get("beta", 1.0), **response)
 
 
-def student_has_maps(student: nn.Module) -> bool:
-    """Whether a network has convolutional features."""
-    return not isinstance(student, MLP)
-
-
 def regressor(ours: Tensor, theirs: Tensor) -> nn.Module:
     """Linear map from one layer's channels to another's: a 1x1 convolution for maps (1, channels, H, W)."""
     if ours.ndim == 4:
         return nn.Conv2d(ours.shape[1], theirs.shape[1], 1)
     return nn.Linear(ours.shape[1], theirs.shape[1])
+
+
+LABELS = {name: arm.label for name, arm in arms("full").items()}
+TYPES = {"feature": CONTROL, "relation": SOFT_SHIFTED}
+CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
+
+
+def by_method(
+    axes: Axes, both: Both, column: str, prefix: str = "", minus: str | None = None, scale: float = 1
+) -> None:
+    """A line for each method, the first at the top: beside hard labels, and under it added to soft targets."""
+    for at, name in enumerate(reversed(METHODS)):
+        if prefix and name in NEEDS_MAPS:
+            continue
+        names = (prefix + name, f"{prefix}{name}_kd")
+        for arm, place, colour in zip(names, (0.17, -0.17), (HARD, SOFT), strict=True):
+            lying(axes, at + place, of_seeds(both.reference, arm, column, minus) * scale, colour)
+        if both.mine is not None:
+            own = [of_seeds(both.mine, arm, column, minus).mean() * scale for arm in names]
+            axes.scatter(own, [at + 0.3, at - 0.3], marker="D", s=20, facecolors="none", edgecolors=YOURS)
+    axes.set_yticks(range(len(METHODS)), [METHODS[name].label for name in reversed(METHODS)])
+
+
+@figure("knowledge_types", chapter="04", size=(12, 5), grid=(1, 2), legend=None, sharey=True)
+def students(left, right, both):
+    """Tian et al. 2020, Table 1, asked again on Fashion-MNIST: which knowledge is worth most at an equal budget?
+
+    Two panels, for a small convolutional student and an MLP. One line a method: test errors, when it is alone beside
+    hard labels and when it is added to soft targets, minus those of soft targets alone, paired by seed. Vertical lines
+    mark soft targets alone, at zero, and labels alone. Methods that need maps have no line for the MLP.
+    """
+    for axes, prefix, title in ((left, "", "convolutional student"), (right, "mlp_", "MLP student")):
+        labels = of_seeds(both.reference, f"{prefix}hard", "test_errors", minus=f"{prefix}kd").mean()
+        axes.axvline(labels, color=HARD, lw=2, label="hard labels alone")
+        axes.axvline(0, color=SOFT, lw=2, label="soft targets (KD) alone")
+        by_method(axes, both, "test_errors", prefix, minus=f"{prefix}kd")
+        axes.set(title=title, xlabel="test errors of 10,000, minus those of KD")
+    for label, name in zip(left.get_yticklabels(), reversed(METHODS), strict=True):
+        label.set_color(TYPES[METHODS[name].type])
+    shown = [
+        *left.get_legend_handles_labels()[0],
+        Line2D([], [], color=HARD, marker="o", label="beside hard labels"),
+        Line2D([], [], color=SOFT, marker="o", label="added to soft targets"),
+    ]
+    if both.mine is not None:
+        shown.append(Line2D([], [], color=YOURS, marker="D", mfc="none", ls="", label="yours (quick)"))
+    left.figure.legend(handles=shown, loc="outside lower center", ncols=len(shown))
+
+
+@figure("knowledge_types_embedding", chapter="04", size=(14, 5), grid=(1, 4), legend="below", sharey=True)
+def metric_learning(panels, both):
+    """Is relation knowledge best for metric learning and few examples, as the summary says?
+
+    Four panels, one line a method, each added to soft targets or beside hard labels: share of nearest neighbours of the
+    same class among Fashion-MNIST and among unseen MNIST digits, few-shot accuracy on MNIST, and how much the distances
+    between class means resemble the teacher's. Lines of labels alone, soft targets alone and the teacher are marked.
+    """
+    titles = {
+        "recall": "recall@1, own classes",
+        "recall_new": "recall@1, MNIST",
+        "few_shot": "5-way 5-shot, MNIST",
+        "distance_correlation": "distances of classes\nlike the teacher's",
+    }
+    for axes, (column, title) in zip(panels, titles.items(), strict=True):
+        scale, unit = (1, "Spearman correlation") if column == "distance_correlation" else (100, "%")
+        for arm, colour, style in (("hard", HARD, "-"), ("kd", SOFT, "-"), ("teacher", TEACHER, ":")):
+            mean = scale * of_seeds(both.reference, arm, column).mean()
+            axes.axvline(mean, color=colour, ls=style, lw=1.6, label=LABELS[arm])
+        by_method(axes, both, column, scale=scale)
+        axes.set(title=title, xlabel=unit)
+
+
+@figure("attention_maps", chapter="04", size=(7, 6), grid=(5, 6), legend=None)
+def attention(panels, both):
+    """Zagoruyko and Komodakis 2017: where a net looks is the mean of its squared activations over channels.
+
+    Six test images in columns; below each, the attention map of the second stage of the teacher, of a student of hard
+    labels, of soft targets, and of attention transfer. The last one's are the most like the teacher's, without copying
+    them.
+    """
+    gallery(panels[0], load_images(DATA, "test").x[:6].numpy())
+    for row, arm in zip(panels[1:], ("teacher", "hard", "kd", "at"), strict=True):
+        gallery(row, both.reference.array(arm, "attention_1"), cmap="magma")
+        row[0].set_ylabel(LABELS[arm], rotation=0, ha="right", va="center")
+
+
+SEEN = ("teacher", "hard", "kd", "sp", "crd")
+
+
+@figure("similarity_matrices", chapter="04", size=(14, 3.4), grid=(1, 5), legend=None)
+def similarities(panels, both):
+    """Which inputs does a net find alike? Six images a class, in the order of classes.
+
+    Five square matrices of cosines between the embeddings of sixty test images, for the teacher and students of hard
+    labels, soft targets, similarity-preserving and contrastive distillation. Bright blocks on the diagonal are classes;
+    blocks off it are classes that a net finds alike, such as pullovers, coats and shirts.
+    """
+    for axes, arm in zip(panels, SEEN, strict=True):
+        drawn = heat(axes, both.reference.array(arm, "similarity"), vmin=-0.2, vmax=1)
+        axes.set_title(LABELS[arm])
+    panels[0].set_yticks(np.arange(10) * 6 + 2.5, CLOTHES)
+    panels[0].figure.colorbar(drawn, ax=panels, shrink=0.8, label="cosine")
+
+
+@figure("embedding_planes", chapter="04", size=(14, 3.4), grid=(1, 5), legend=None)
+def planes(panels, both):
+    """Five hundred test images in the plane of their embedding's two largest principal components.
+
+    Five scatter plots, coloured by class: teacher and students of hard labels, soft targets, similarity-preserving and
+    contrastive distillation. Shoes, bags and trousers lie apart in all; upper-body clothes overlap in all.
+    """
+    labels = load_images(DATA, "test").y[:500].numpy()
+    for axes, arm in zip(panels, SEEN, strict=True):
+        x, y = both.reference.array(arm, "plane").T
+        for c, name in enumerate(CLOTHES):
+            axes.scatter(x[labels == c], y[labels == c], s=6, color=plt.get_cmap("tab10")(c), label=name)
+        axes.set(title=LABELS[arm], xticks=[], yticks=[])
+    panels[0].figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", markerscale=2)
+
+
+@figure("class_distances", chapter="04", size=(13, 3.6), grid=(1, 4), legend=None)
+def distances(panels, both):
+    """Inter-class distances: how far apart are the classes' mean embeddings?
+
+    Four matrices of ten by ten distances between class means, in units of their mean, for the teacher and students of
+    hard labels, soft targets and RKD's distances. Dark cells, classes near each other, are the same in all: shirts,
+    coats and pullovers. Far classes differ: trousers and boots are farthest for hard labels only.
+    """
+    for axes, arm in zip(panels, ("teacher", "hard", "kd", "rkd_d"), strict=True):
+        drawn = heat(axes, both.reference.array(arm, "distances"), CLOTHES, vmin=0, vmax=1.7)
+        axes.set_title(LABELS[arm])
+    panels[0].set_yticks(range(10), CLOTHES)
+    panels[0].figure.colorbar(drawn, ax=panels, shrink=0.8, label="distance / mean distance")

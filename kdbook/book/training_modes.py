@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kdbook.book import knowledge_types
 from kdbook.data.images import Split
+from kdbook.lab.arms import trial as trial_of
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
@@ -107,7 +107,7 @@ TEACHER_SEED = 100  # teachers of the student's own size must not start from its
 def teacher(profile: str, size: str, seed: int) -> Trial:
     """A net that is trained on labels, on the student's own images, before the student."""
     if size == "large":
-        return knowledge_types.teacher(profile, seed)
+        return trial_of("knowledge_types", profile, "teacher", seed)
     seed = TEACHER_SEED + seed % SEEDS[profile]["teacher"]
     return Trial("training_modes", f"teacher_{size}", seed, settings(profile, size), data=DATA, version=VERSION)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from kdbook.book import knowledge_types
 from kdbook.book.knowledge_types import DATA, LAYERS, METHODS, with_term
 from kdbook.data.images import CENTRE_VIEW, Split
+from kdbook.lab.arms import trial as trial_of
 from kdbook.lab.steps import cached_teacher, seeded_network, stored_network, training_split
 from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
 from kdbook.nets.vision import count_bytes
@@ -35,14 +36,14 @@ SEEDS = {"full": 3, "quick": 1}
 def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
     """One measurement of all methods a repetition."""
     check_profile(profile)
-    settings = {**knowledge_types.settings("kd", profile), "rounds": ROUNDS[profile], "profile": profile}
+    settings = {**knowledge_types.arms(profile)["kd"].settings, "rounds": ROUNDS[profile], "profile": profile}
     return [
         Trial(
             "transfer_cost",
             "cost",
             seed,
             settings,
-            needs=(knowledge_types.teacher(profile, seed),),
+            needs=(trial_of("knowledge_types", profile, "teacher", seed),),
             data=DATA,
             version=VERSION,
         )  # fmt: skip
@@ -61,7 +62,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         steps[name] = step_of(seeded_network(trial).to(tools.device), kd, split)
         extra[name] = count_bytes(source.model) if name == "kd_live" else 0
     for name, method in METHODS.items():
-        settings = {**knowledge_types.settings(f"{name}_kd", trial.settings["profile"])}
+        settings = knowledge_types.arms(trial.settings["profile"])[f"{name}_kd"].settings
         model, objective = with_term(replace(trial, settings=settings), teacher, len(split), tools.device)
         steps[name] = step_of(model, objective, split)
         extra[name] = extra_bytes(model, objective, [teacher.features[i] for i in method.layers])
@@ -93,7 +94,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 def step_of(model: nn.Module, objective: Callable, split: Split) -> Callable[[], None]:
     """A function that takes one training step, always on the split's first batch."""
     optimizer = sgd(1e-6)(model.parameters())
-    rows = slice(knowledge_types.TRAINING["batch_size"])
+    rows = slice(128)
     batch = Batch(split.images(rows), split.y[rows], split.index[rows], CENTRE_VIEW)
     model.train()
 

@@ -4,26 +4,31 @@ First the learning rate of each network and temperature and alpha of plain KD, t
 method beside labels and beside soft targets. One seed each: differences under about 40 errors are luck.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from kdbook.book import knowledge_types
-from kdbook.book.knowledge_types import ARMS, DATA, train_student
-from kdbook.lab.steps import errors, fidelity, teacher_answers, test_split
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.training import predict
+from kdbook.book.knowledge_types import METHODS, NEEDS_MAPS, train_student
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
+from kdbook.lab.steps import errors, fidelity, predict, teacher_answers, test_split
+from kdbook.lab.trial import Tools, Trial
+from kdbook.show.figures import figure
+from kdbook.show.style import HARD, SOFT, YOURS
 
-VERSION = 1
-
-COLUMNS = {
-    "arm": "as in knowledge_types",
-    "seed": "seed of weights and order",
-    "beta": "weight of the feature or relation term",
-    "hint_epochs": "epochs of the first stage of a FitNet",
-    "lr": "learning rate",
-    "temperature": "T of plain KD",
-    "alpha": "weight of the soft term of plain KD",
-    "validation_errors": "wrong answers on the 10,000 validation images, last epoch",
-    "agreement": "share of validation images with the teacher's top class",
-}
-
+VERSION, DATA = 1, knowledge_types.DATA
+SEEDS = {"full": (1, 0), "quick": (1, 0)}  # students; teachers are those of knowledge_types
+COLUMNS = columns(
+    "arm seed beta hint_epochs lr temperature alpha validation_errors agreement",
+    arm="as in knowledge_types",
+    beta="weight of the feature or relation term",
+    hint_epochs="epochs of the first stage of a FitNet",
+    lr="learning rate",
+    temperature="T of plain KD",
+    alpha="weight of the soft term of plain KD",
+    validation_errors="wrong answers on the 10,000 validation images, last epoch",
+    agreement="share of validation images with the teacher's top class",
+)
 # Weight at which a term is as large as the cross-entropy of an untrained student's first steps, rounded.
 UNITS = {
     "at": 100.0, "at_paper": 1.5,
@@ -33,44 +38,74 @@ FACTORS = {"full": (0.1, 0.4, 1.6, 6.4), "quick": (0.4, 6.4)}
 HINT_EPOCHS = {"full": (1, 2, 4), "quick": (1,)}
 QUICK = ("fitnet", "at", "rkd_d", "pkt")  # a quick run tries the weights of these only, and for one network
 RESPONSES = {
-    False: [{"lr": lr} for lr in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)],
-    True: [{"lr": lr} for lr in (0.025, 0.05, 0.1, 0.2, 0.4, 0.8)]
-    + [{"temperature": t, "alpha": a} for t in (2.0, 4.0, 8.0) for a in (0.5, 0.9)],
+    "hard": [{"lr": lr} for lr in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)],
+    "soft": [
+        *({"lr": lr} for lr in (0.025, 0.05, 0.1, 0.2, 0.4, 0.8)),
+        *({"temperature": t, "alpha": a} for t in (2.0, 4.0, 8.0) for a in (0.5, 0.9)),
+    ],
 }
-SEEDS = {"full": 1, "quick": 1}
+TRIED = ("beta", "hint_epochs", "lr", "temperature", "alpha")
 
 
-def variants(arm: str, profile: str) -> list[dict]:
+def arms(profile: str) -> dict[str, Arm]:
+    """Every student of `knowledge_types` with each variant, on the images that its teacher was trained on."""
+    found = {}
+    for name, arm in knowledge_types.arms(profile).items():
+        for other in variants(name, arm, profile):
+            settings = {**arm.settings, "part": "fit", **other}
+            # plain KD's own settings are in both of its grids, and one arm
+            key = " ".join([name, *(f"{tried}={settings[tried]:g}" for tried in TRIED if tried in settings)])
+            found[key] = replace(arm, settings=settings, named=name, needs=("knowledge_types/teacher",))
+    return found
+
+
+def variants(name: str, arm: Arm, profile: str) -> list[Mapping]:
     """What is tried for an arm of `knowledge_types`."""
-    net, method, kd = ARMS[arm]
-    if arm == "api" or (profile == "quick" and (net == "mlp" or method not in QUICK)):
+    method = arm.settings.get("method")
+    if name in ("teacher", "api") or (profile == "quick" and (name.startswith("mlp_") or method not in QUICK)):
         return []
     if method is None:
-        return RESPONSES[kd]
+        return RESPONSES[arm.role]
     if method == "fitnet":
         return [{"hint_epochs": epochs} for epochs in HINT_EPOCHS[profile]]
     return [{"beta": factor * UNITS[method]} for factor in FACTORS[profile]]
 
 
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Every variant of every arm, on the images that the teacher was trained on, scored on those that nobody saw."""
-    check_profile(profile)
-    made = []
-    for seed in seeds_of(seeds, SEEDS[profile]):
-        needs = (knowledge_types.teacher(profile, seed),)
-        for arm in ARMS:
-            base = knowledge_types.settings(arm, profile) | {"part": "fit"}
-            made += [
-                Trial("transfer_weights", arm, seed, base | other, needs=needs, data=DATA, version=VERSION)
-                for other in variants(arm, profile)
-            ]
-    return list(dict.fromkeys(made))  # plain KD's own settings are in both of its grids
-
-
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
-    """Train one student and score it on the validation images."""
+    """Train one student and score it on the validation images, which nobody saw."""
     (trial,) = trials
     split = test_split(trial, tools)
     logits = predict(train_student(trial, tools), split).logits
     agreement = fidelity(logits, teacher_answers(trial.needs[0], split, tools))["agreement"]
     return [{"validation_errors": errors(logits, split.y), "agreement": agreement}]
+
+
+@figure("transfer_weights", chapter="04", size=(14, 6), grid=(2, 5), legend=None, sharey=True)
+def weights(panels, both):
+    """How much weight should a term have? On validation images, which neither teacher nor student has seen.
+
+    One panel a method: validation errors over the term's weight, on a logarithmic axis, beside hard labels and added to
+    soft targets, for the convolutional student (circles) and the MLP (triangles); a ring marks the weight in use. Most
+    curves are as rough as one seed is; the MLP under a heavy SP leaves the picture upwards.
+    """
+    ways = [("", "o", "", HARD, "beside hard labels"), ("", "o", "_kd", SOFT, "added to soft targets")]
+    ways += [("mlp_", "^", suffix, colour, f"MLP, {label}") for _, _, suffix, colour, label in ways]
+    for axes, name in zip(panels.flat, UNITS, strict=False):
+        for prefix, mark, suffix, colour, label in ways:
+            if prefix and name in NEEDS_MAPS:
+                continue
+            of_arm = both.rows(arm=f"{prefix}{name}{suffix}")
+            rows = of_arm.reference.groupby("beta").validation_errors.mean()
+            axes.plot(rows.index, rows, f"{mark}-", ms=4, color=colour, label=label)
+            axes.scatter([rows.idxmin()], [rows.min()], s=70, facecolors="none", edgecolors=colour)
+            if of_arm.mine is not None and len(of_arm.mine):
+                own = of_arm.mine.groupby("beta").validation_errors.mean()
+                axes.plot(own.index, own, f"{mark}--", ms=4, color=YOURS, mfc="none", label="yours (quick)")
+        axes.set(xscale="log", ylim=(1_050, 1_550), title=METHODS[name].label, xlabel="weight beta")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("validation errors of 10,000")
+    for axes in panels.flat[len(UNITS) :]:
+        axes.set_axis_off()
+    handles, labels = panels.flat[[*UNITS].index("rkd_d")].get_legend_handles_labels()
+    entries = dict(zip(labels, handles, strict=True))  # each label once
+    axes.figure.legend(entries.values(), entries, loc="outside lower center", ncols=5)
