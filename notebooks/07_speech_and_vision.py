@@ -151,7 +151,7 @@ show_figure("speech_frames", speech, my_speech)
 # sure of it than one net. That is what its student is told, and what a label never says.
 
 # %%
-from kdbook.book.plots.speech_ensemble import frame_alt, one_frame
+from kdbook.book.speech_ensemble import frame_alt, one_frame
 
 moments = range(10, len(speech.array("ensemble", "mel")) - 5, 24)
 picture_slider(
@@ -199,9 +199,8 @@ show_figure("speech_ensemble", speech, my_speech)
 
 # %%
 import pandas as pd
-from kdbook.book.plots.speech_ensemble import STUDENT
 
-from kdbook.book.speech_ensemble import PUBLISHED
+from kdbook.book.speech_ensemble import PUBLISHED, STUDENT
 
 columns = ["parameters", "frame_accuracy", "word_error_rate"]
 table = speech[speech.arm.isin(["baseline", "ensemble", STUDENT])].groupby("arm")[columns].mean()
@@ -318,8 +317,8 @@ show_figure("speech_three_percent", few, my_few)
 
 # %%
 from IPython.display import Markdown
-from kdbook.book.plots.speech_ensemble import kept
 
+from kdbook.book.speech_ensemble import kept
 from kdbook.lab import t_interval
 
 
@@ -494,8 +493,7 @@ show_figure("mobile_gap", mobile, my_mobile)
 # six and more; no published MobileNet that we know of reaches its teacher at 4 to 10 times.
 
 # %%
-from kdbook.book.plots.mobile_vision import against_teacher
-
+from kdbook.book.mobile_vision import against_teacher
 from kdbook.lab import t_interval
 
 rows = []
@@ -527,7 +525,7 @@ show_figure("mobile_latency", clock, my_clock)
 
 # %%
 from kdbook.book.mobile_latency import BATCH_SIZES as PICTURES
-from kdbook.book.plots.mobile_latency import speed_alt, speed_bars
+from kdbook.book.mobile_latency import speed_alt, speed_bars
 
 picture_slider(
     "pictures at once",
@@ -603,7 +601,7 @@ show_figure("patience", patience, my_patience)
 # %%
 from IPython.display import Markdown
 
-from kdbook.book.plots.mobile_latency import times_as as vision_speed
+from kdbook.book.mobile_latency import times_as as vision_speed
 
 
 def fewer_errors(times, arm, than):
@@ -640,7 +638,7 @@ Markdown(f"""
 # ### With a network: CIFAR
 #
 # Nets and questions take colour as well. Where torchvision's copy of CIFAR is there, or was fetched, `load_images` reads it, and
-# `mobile_vision.trials(data="cifar10")` are the same trials on it; where it is not, the next cell says how to get it.
+# `arms.trials("mobile_vision", data="cifar10")` are the same trials on it; where it is not, the next cell says how to get it.
 
 # %%
 from kdbook.data import load_images

@@ -8,80 +8,71 @@ timbres in the test that no net heard in training.
 import time
 
 import numpy as np
+import pandas as pd
 import torch
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from kdbook.book.shared.word_loop import WordLoop, word_errors
-from kdbook.data.speech import CONTEXT, MEL, SILENCE, STATES, Frames, Utterances, load_digits
-from kdbook.lab.steps import matmul_limit, network, stored_network, train
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.data.speech import CONTEXT, MEL, PHONEMES, SILENCE, STATES, Frames, Utterances, load_digits
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
+from kdbook.lab.steps import matmul_limit, network, percent_right, stored_network, train
+from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import MLP, count_parameters
-from kdbook.training import (
-    CachedTeacher,
-    Distillation,
-    EnsembleTeacher,
-    HardLabels,
-    OwnRates,
-    StackedMLP,
-    predict,
-    stack,
-    unstack,
-)
+from kdbook.show.figures import figure
+from kdbook.show.grammar import by_arm, curve, level, published, temperatures
+from kdbook.show.style import HARD, SOFT, TEACHER, Look, looks
+from kdbook.training import CachedTeacher, Distillation, EnsembleTeacher, HardLabels, OwnRates, predict
+from kdbook.training.cohort import StackedMLP, stack, unstack
 
 VERSION = 1
-COLUMNS = {
-    "arm": "net:0 to net:9 (hard labels); baseline, their mean; ensemble, their average; T=..., distilled from it",
-    "seed": "seed of ten nets, their ensemble and its students; the speech is the same for all",
-    "frame_accuracy": "frames of the test timbres whose state is right, %",
-    "word_error_rate": "substituted, deleted and inserted words of 100 test words",
-    "best_frame_accuracy": "of the best of the ten nets",
-    "best_word_error_rate": "of the best of the ten nets",
-    "parameters": "trainable parameters that have to be kept to use it",
-    "frames_per_second": "frames that the nets of a cohort are trained on in a second, all together",
-    "matmul_share": "multiply-adds a second, in % of a matrix product's in the same process",
-}
-
+DATA = "spoken-digits"
+SEEDS = {"full": (5, 5), "quick": (1, 1)}  # each is ten nets and four students
+COLUMNS = columns(
+    "arm seed frame_accuracy word_error_rate best_frame_accuracy best_word_error_rate parameters frames_per_second "
+    "matmul_share",
+    arm="net:0 to net:9 (hard labels); baseline, their mean; ensemble, their average; T=..., distilled from it",
+    seed="seed of ten nets, their ensemble and its students; the speech is the same for all",
+    frame_accuracy="frames of the test timbres whose state is right, %",
+    word_error_rate="substituted, deleted and inserted words of 100 test words",
+    best_frame_accuracy="of the best of the ten nets",
+    best_word_error_rate="of the best of the ten nets",
+    parameters="trainable parameters that have to be kept to use it",
+    frames_per_second="frames that the nets of a cohort are trained on in a second, all together",
+)
 # Table 1: frame accuracy and word error rate, %; section 4: layers, states of a decision tree, windows of 26 frames
 PUBLISHED = {"baseline": (58.9, 10.9), "ensemble": (61.1, 10.7), "distilled": (60.8, 10.7)}
 PUBLISHED_SIZES = (CONTEXT * MEL, *[2560] * 8, 14_000)
 PUBLISHED_BEST = 2.0  # of the temperatures below, with a weight of 0.5 on the hard labels
-TEMPERATURES = (1.0, 2.0, 5.0, 10.0)
+RATES = {1.0: 0.1, 2.0: 0.1, 5.0: 0.05, 10.0: 0.025}  # of students, by temperature
 NETS = 10
-SHOWN = ("net:0", "ensemble", "T=2")  # whose answers to one utterance are kept for a picture
-
-# Chosen on 100 utterances of validation timbres, with one set of six nets and their ensemble. Noise of 0 to 15 dB
-# leaves a net at 71 %. Of rates of 0.025 to 0.2 a net likes 0.1; students like the largest that does not diverge. Hard
-# labels reach 70.7 % in 4 epochs and 71.4 in 8, a student of T = 2 72.2 in 8: nets and students alike get 6, to keep
-# the time within bounds. Nets of 128 units were 1.5 points better in twice the time. Penalties from 0 to 40 were tried.
-NET = {"sizes": [CONTEXT * MEL, 64, 64, 64, STATES], "batch_size": 256, "lr": 0.1, "epochs": 6, "penalty": 30.0}
-SETTINGS = {
-    "full": {**NET, "utterances": 500, "scored": 200},
-    "quick": {**NET, "utterances": 60, "scored": 30},
-}
-RATES = {1.0: 0.1, 2.0: 0.1, 5.0: 0.05, 10.0: 0.025}
-SEEDS = {"full": 5, "quick": 1}  # each is ten nets and four students
+STUDENT = "T=2"
+HEARD = {"net:0": "one net", "ensemble": "the ensemble", STUDENT: "the distilled net"}  # by whom, in pictures
 
 
-def nets(profile: str, seed: int) -> tuple[Trial, ...]:
-    """The ten nets of a seed: one cohort that shares its batches, each with initial weights of its own."""
-    return tuple(_trial(f"net:{m}", seed, {**SETTINGS[profile], "init": m}, cohort="nets") for m in range(NETS))
-
-
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Of every seed ten nets, their mean, their ensemble, and a student of it for each temperature."""
-    check_profile(profile)
-    made = []
-    for seed in seeds_of(seeds, SEEDS[profile]):
-        ten, settings = nets(profile, seed), SETTINGS[profile]
-        made += [*ten, *(_trial(arm, seed, settings, ten) for arm in ("baseline", "ensemble"))]
-        for t in TEMPERATURES:
-            soft = {"init": NETS, "temperature": t, "alpha": 0.5, "lr": RATES[t]}
-            made.append(_trial(f"T={t:g}", seed, {**settings, **soft}, ten, cohort="students"))
-    return made
-
-
-def _trial(arm: str, seed: int, settings: dict, needs: tuple = (), cohort: str = "") -> Trial:
-    return Trial("speech_ensemble", arm, seed, settings, needs, data="spoken-digits", version=VERSION, cohort=cohort)
+def arms(profile: str) -> dict[str, Arm]:
+    """Ten nets that share their batches, each with its own first weights; their mean, their ensemble, its students."""
+    # Chosen on 100 utterances of validation timbres, with one set of six nets and their ensemble. Noise of 0 to 15 dB
+    # leaves a net at 71 %. Of rates of 0.025 to 0.2 a net likes 0.1; students like the largest that does not diverge.
+    # Hard labels reach 70.7 % in 4 epochs and 71.4 in 8, a student of T = 2 72.2 in 8: nets and students alike get 6,
+    # to keep the time within bounds. Nets of 128 units were 1.5 points better in twice the time. Penalties from 0 to 40
+    # were tried.
+    settings = {"sizes": [CONTEXT * MEL, 64, 64, 64, STATES], "batch_size": 256, "lr": 0.1, "epochs": 6}
+    settings |= {"penalty": 30.0, "utterances": 500, "scored": 200}
+    if profile == "quick":
+        settings |= {"utterances": 60, "scored": 30}
+    nets = {f"net:{m}": Arm("one net", "hard", {**settings, "init": m}, cohort="nets") for m in range(NETS)}
+    found = {
+        **nets,
+        "baseline": Arm("one net", "hard", settings, needs=tuple(nets)),
+        "ensemble": Arm("ten nets,\naveraged", "teacher", settings, needs=tuple(nets)),
+    }
+    for t, rate in RATES.items():
+        soft = {**settings, "init": NETS, "temperature": t, "alpha": 0.5, "lr": rate}
+        found[f"T={t:g}"] = Arm("one net,\ndistilled", "soft", soft, needs=tuple(nets), cohort="students")
+    return found
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
@@ -146,7 +137,7 @@ def score(trial: Trial, said: Tensor, tools: Tools, nets: int = 1) -> dict:
     """Frame accuracy and word error rate from log p (N, C)."""
     wrong, right = recognise(trial, said, tools)
     return {
-        "frame_accuracy": 100 * float((said.argmax(-1) == scored(trial, tools).frames.y).float().mean()),
+        "frame_accuracy": percent_right(said, scored(trial, tools).frames.y),
         "word_error_rate": 100 * wrong / len(right),
         "parameters": nets * count_parameters(network(trial.settings)),
     }
@@ -162,7 +153,7 @@ def recognise(trial: Trial, said: Tensor, tools: Tools) -> tuple[int, np.ndarray
 
 def example(trial: Trial, said: Tensor, tools: Tools) -> dict | None:
     """What is heard in the first utterance, by phoneme, and which words of all; None for most trials."""
-    if trial.seed or trial.arm not in SHOWN:
+    if trial.seed or trial.arm not in HEARD:
         return None
     spoken = scored(trial, tools)
     first = slice(spoken.lengths[0])
@@ -196,3 +187,109 @@ def speed(cohort: StackedMLP, frames: int, seconds: float) -> dict:
     first, *rest = (w[0].numel() for w in cohort.weights)
     rate = len(cohort) * frames / seconds
     return {"frames_per_second": rate, "matmul_share": 100 * rate * (2 * first + 3 * sum(rest)) / matmul_limit()}
+
+
+def kept(table, column: str, arm: str = STUDENT):
+    """Share of the ensemble's gain over one net that a student keeps, % by seed."""
+    by = table.pivot_table(index="seed", columns="arm", values=column)
+    return 100 * (by[arm] - by["baseline"]) / (by["ensemble"] - by["baseline"])
+
+
+def published_share(measure: int) -> float:
+    """The same in Table 1, of frame accuracy (0) or word error rate (1), %."""
+    alone, ten, distilled = (PUBLISHED[name][measure] for name in ("baseline", "ensemble", "distilled"))
+    return 100 * (distilled - alone) / (ten - alone)
+
+
+@figure("speech_ensemble", chapter="07", size=(10, 4.2), grid=(1, 2))
+def table1(frames, words, both):
+    """Hinton et al. 2015, Table 1, on synthetic digits.
+
+    Frame accuracy and word error rate of one net, of the average of ten, and of one distilled net of the same size.
+    Black crosses are the published values as shares of the gap between one net and ten: the levels belong to another
+    task. The distilled net lies between the two in frame accuracy.
+    """
+    for number, (axes, column) in enumerate(((frames, "frame_accuracy"), (words, "word_error_rate"))):
+        by_arm(axes, both, column, looks(arms("full"), ("baseline", "ensemble", STUDENT)))
+        means = both.reference.groupby("arm")[column].mean()
+        one, ten = means["baseline"], means["ensemble"]
+        crosses = [one, ten, one + (ten - one) * published_share(number) / 100]
+        published(axes, range(3), crosses, "published, as a share of the gap")
+    frames.set(title="Frames of new timbres", ylabel="frames right, %")
+    words.set(title="Words of new timbres", ylabel="word errors, %")
+
+
+@figure("speech_temperatures", chapter="07", size=(7, 4.2))
+def by_temperature(axes, both):
+    """Hinton et al. 2015, section 4.1: the best of four temperatures was 2.
+
+    Share of the ensemble's gain in frame accuracy that a distilled net keeps, at four temperatures with half the weight
+    on the labels. The published share is drawn at its temperature; high temperatures keep less.
+    """
+
+    def shares(table):
+        found = {t: kept(table, "frame_accuracy", f"T={t:g}") for t in RATES}
+        return pd.concat([pd.DataFrame({"t": t, "share": share}) for t, share in found.items()])
+
+    curve(axes, both.map(shares), "t", "share", Look("reference", SOFT), own="yours (quick: less speech)")
+    published(axes, PUBLISHED_BEST, published_share(0), "published")
+    level(axes, 0, HARD)
+    level(axes, 100, TEACHER)
+    temperatures(axes, [*RATES])
+    axes.set(title="What is kept of the ensemble's gain (0: one net, 100: the ensemble)", ylabel="% of the gain")
+
+
+@figure(
+    "speech_frames", chapter="07", size=(10, 9), grid=(4, 1), legend=None, sharex=True, height_ratios=[1.2, 1, 1, 1]
+)
+def frames(panels, both):
+    """One utterance, and who hears what in it.
+
+    From above: log-mel energies of a synthetic test utterance with noise; the phoneme that sounds; and the probability
+    of each of its phonemes by one net, by the ensemble and by the distilled net. All three waver at the borders between
+    phonemes, the ensemble and its student more gradually.
+    """
+    numbers, names, said = sounding(both.reference)
+    panels[0].imshow(both.reference.array("ensemble", "mel").T, aspect="auto", origin="lower", cmap="magma")
+    panels[0].set(title="log-mel energies", ylabel="filter")
+    for axes, (arm, label) in zip(panels[1:], HEARD.items(), strict=True):
+        axes.imshow(both.reference.array(arm, "phonemes").T[numbers], aspect="auto", cmap="Blues", vmin=0, vmax=1)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(title=f"what {label} hears (line: what is said)", ylabel="phoneme")
+        axes.step(range(len(said)), said, where="mid", color=TEACHER, lw=1)
+    for axes in panels:
+        axes.grid(visible=False)
+    panels[-1].set_xlabel("frame (10 ms)")
+
+
+def sounding(reference) -> tuple[list[int], list[str], np.ndarray]:
+    """Phonemes of the stored utterance as they appear: their numbers, their names, and which of them each frame is."""
+    by_frame = reference.array("ensemble", "states").astype(int) // 3  # silence last
+    numbers = [*dict.fromkeys(by_frame.tolist())]
+    return numbers, [[*PHONEMES, "silence"][n] for n in numbers], (by_frame[:, None] == numbers).argmax(1)
+
+
+def one_frame(reference, at: int) -> Figure:
+    """A moment of the stored utterance: where it is, and the probability of each phoneme by the three, side by side."""
+    numbers, names, said = sounding(reference)
+    fig, (above, below) = plt.subplots(2, 1, figsize=(8, 4.6), height_ratios=[1, 1.6])
+    above.imshow(reference.array("ensemble", "mel").T, aspect="auto", origin="lower", cmap="magma")
+    above.axvline(at, color="white", lw=1.5)
+    above.set(title=f"frame {at}: {names[said[at]]}", yticks=[])
+    above.grid(visible=False)
+    for number, (arm, look) in enumerate(looks(arms("full"), HEARD, **HEARD).items()):
+        heights = reference.array(arm, "phonemes")[at, numbers]
+        below.bar(np.arange(len(numbers)) + 0.27 * (number - 1), heights, 0.25, color=look.colour, label=look.label)
+    below.set_xticks(range(len(names)), names)
+    below.set(ylim=(0, 1), ylabel="probability")
+    below.grid(axis="x", visible=False)
+    below.legend()
+    return fig
+
+
+def frame_alt(reference, at: int) -> str:
+    """What `one_frame` shows, in words."""
+    numbers, names, said = sounding(reference)
+    p = {label: reference.array(arm, "phonemes")[at, numbers[said[at]]] for arm, label in HEARD.items()}
+    heard = ", ".join(f"{label} {share:.2f}" for label, share in p.items())
+    return f"Frame {at}, in which {names[said[at]]} sounds: its probability is by {heard}."
