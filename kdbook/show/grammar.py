@@ -146,7 +146,7 @@ def line(axes: Axes, samples: Mapping, colour: str, mark: str = "o-", label: str
 
 
 def curve(
-    axes: Axes, both: Both, x: str, column: str, look: Look, *, mark: str = "o-", own_mark="", own=None, scale=1.0
+    axes: Axes, both: Both, x: str, column: str, look: Look, *, mark="o-", own_mark="", own=None, scale=1.0, bars=True
 ) -> None:
     """One column over another: means of the seeds with intervals, and the reader's own dashed beside them.
 
@@ -166,12 +166,14 @@ def curve(
         What the legend calls the reader's own run, whose intervals are left out: two seeds' would dwarf all else.
     scale : float
         Factor on every value, such as 100 for per cent.
+    bars : bool
+        Whether the means of the full results have their intervals.
     """
 
     def samples(table) -> dict:
         return {at: rows[column] * scale for at, rows in table.groupby(x)}
 
-    line(axes, samples(both.reference), look.colour, mark, look.label)
+    line(axes, samples(both.reference), look.colour, mark, look.label, bars)
     if both.mine is not None:
         line(axes, samples(both.mine), YOURS, own_mark or f"{mark[0]}--", own, interval=False)
 
