@@ -551,8 +551,7 @@ show_figure("bias_transfer", hallucination, my_hallucination)
 # weights come in a Python package, four bits each, so that no network is needed. What it says next, at the temperature that you choose:
 
 # %%
-from kdbook.book.plots.real_teacher import tokens, tokens_alt
-from kdbook.book.real_teacher import TEMPERATURES
+from kdbook.book.real_teacher import TEMPERATURES, tokens, tokens_alt
 
 real_teacher = load("real_teacher")
 picture_slider(

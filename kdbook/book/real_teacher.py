@@ -8,35 +8,42 @@ next tokens of the teacher at every place, which hold most of the probability. N
 import time
 from collections.abc import Iterator
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from kdbook.book.shared.small_world import as_split, seeded_gpt
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import train_stage
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.losses import hard_loss
-from kdbook.losses.sequence import sparse_kl, token_mean
+from kdbook.lab.trial import Tools, Trial
+from kdbook.losses.sequence import sparse_kl
 from kdbook.nets.pretrained import load_language_model
 from kdbook.nets.vision import count_parameters
-from kdbook.training.objectives import Batch
+from kdbook.show.figures import figure
+from kdbook.show.grammar import by_arm, level, yours
+from kdbook.show.style import SOFT, TEACHER, looks
+from kdbook.training.objectives import Told, places
 
-VERSION = 1
+VERSION, DATA = 1, "world"
 CARDS = ("smollm2-135m-instruct", "own-teacher")
-COLUMNS = {
-    "arm": "teacher; sequence: the student of its texts, logits: of its next-token probabilities as well",
-    "seed": "seed of the student's weights and order; the teacher's texts are the same for all",
-    "loss": "cross entropy of the teacher's held-out texts, nats a token; the teacher's own is a lower bound, since a "
+SEEDS = {"full": (3, 1), "quick": (1, 1)}  # students, fewer than elsewhere since one takes minutes; teachers
+COLUMNS = columns(
+    "arm seed loss kl agreement told entropy parameters tokens_per_second tokens_per_second_batch",
+    arm="teacher; sequence: the student of its texts, logits: of its next-token probabilities as well",
+    seed="seed of the student's weights and order; the teacher's texts are the same for all",
+    loss="cross entropy of the teacher's held-out texts, nats a token; the teacher's own is a lower bound, since a "
     "token that is not among its fifty counts as the fiftieth",
-    "kl": "mean KL(teacher || student) on them over the teacher's fifty likeliest tokens and the rest, nats a token",
-    "agreement": "tokens of these texts after which both have the same likeliest next token, %",
-    "told": "probability of the teacher's fifty likeliest tokens together, mean, %",
-    "entropy": "mean entropy of the teacher's next token, bits, by those tokens",
-    "parameters": "trainable parameters",
-    "tokens_per_second": "tokens written a second, one text at a time",
-    "tokens_per_second_batch": "the same, 32 texts at a time",
-}
+    kl="mean KL(teacher || student) on them over the teacher's fifty likeliest tokens and the rest, nats a token",
+    agreement="tokens of these texts after which both have the same likeliest next token, %",
+    told="probability of the teacher's fifty likeliest tokens together, mean, %",
+    entropy="mean entropy of the teacher's next token, bits, by those tokens",
+    tokens_per_second="tokens written a second, one text at a time",
+    tokens_per_second_batch="the same, 32 texts at a time",
+)
 THINGS = tuple(
     """
     apple bear boat bread bridge camel candle castle cat cloud coffee coral crow desert dog dolphin door dragon
@@ -55,38 +62,30 @@ PROMPTS = (
     "The opposite of hot is", "She opened the door and saw a",
 )  # fmt: skip
 TOP = 50
-# Round numbers, not tuned: one try of this size is what there was time for. The same for both students.
-NET = {"kind": "llama", "layers": 3, "width": 208, "heads": 4, "length": 32}
-SETTINGS = {
-    "full": {
-        "teacher": {"things": len(THINGS), "times": 2, "tokens": 20},
-        "student": {**NET, "epochs": 6, "batch_size": 16, "lr": 3e-3},
-    },
-    "quick": {
-        "teacher": {"things": HELD_OUT + 16, "times": 1, "tokens": 8},
-        "student": {**NET, "layers": 1, "width": 64, "epochs": 2, "batch_size": 16, "lr": 5e-3},
-    },
-}
-SEEDS = {"full": 3, "quick": 1}  # fewer than elsewhere: a student takes minutes
-ARMS = ("sequence", "logits")
 END = 2  # SmolLM2's <|im_end|>; 0 is free for filling, 1 begins a student's text
-_VOCABULARY = 49_152
+TEMPERATURES = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)  # of the slider; `rest` holds the exact normalisers
 
 
-def teacher(profile: str) -> Trial:
-    """SmolLM2, its texts and what it tells about each token."""
-    return Trial("real_teacher", "teacher", 0, SETTINGS[profile]["teacher"], data="world", version=VERSION)
+def arms(profile: str) -> dict[str, Arm]:
+    """The teacher, and a student of its texts or of what it tells about each token.
 
-
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """The teacher, and two students a seed."""
-    check_profile(profile)
-    settings = {**SETTINGS[profile]["student"], "vocabulary": _VOCABULARY}
-    return [teacher(profile)] + [
-        Trial("real_teacher", arm, seed, settings, (teacher(profile),), "world", VERSION)
-        for seed in seeds_of(seeds, SEEDS[profile])
-        for arm in ARMS
-    ]
+    Round numbers, not tuned: one try of this size is what there was time for. The same for both students.
+    """
+    quick = profile == "quick"
+    asked = (
+        {"things": HELD_OUT + 16, "times": 1, "tokens": 8}
+        if quick
+        else {"things": len(THINGS), "times": 2, "tokens": 20}
+    )
+    student = {"kind": "llama", "layers": 3, "width": 208, "heads": 4, "length": 32, "vocabulary": 49_152}
+    student |= {"epochs": 6, "batch_size": 16, "lr": 3e-3}
+    if quick:
+        student |= {"layers": 1, "width": 64, "epochs": 2, "lr": 5e-3}
+    return {
+        "teacher": Arm("the teacher itself", "teacher", asked, teaches=True),
+        "sequence": Arm("its texts", "hard", student, ("teacher",)),
+        "logits": Arm("its probabilities", "soft", student, ("teacher",)),
+    }
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
@@ -161,11 +160,6 @@ def written(net: nn.Module, prompts: Tensor, own: list[list[int]], tokens: int) 
     return texts
 
 
-def places(x: Tensor, values: Tensor) -> Tensor:
-    """Where the teacher told what comes next (B, N - 1)."""
-    return (values[..., 0] <= 0) & (x[:, 1:] > 0)
-
-
 def log_prob_of(x: Tensor, index: Tensor, values: Tensor) -> Tensor:
     """The teacher's log-probability of the tokens that stand there; of its 50th for those that are less likely."""
     hit = index == x[:, 1:, None]
@@ -185,9 +179,6 @@ def next_tokens(net: nn.Module, tokenizer, count: int = 20) -> dict:
     }
 
 
-TEMPERATURES = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)  # of the slider; `rest` holds the exact normalisers
-
-
 @torch.no_grad()
 def pace(model: nn.Module, batch: int, tokens: int = 16) -> float:
     """Tokens written a second, greedily, with the cache of keys and values."""
@@ -197,21 +188,6 @@ def pace(model: nn.Module, batch: int, tokens: int = 16) -> float:
     began = time.perf_counter()
     net.generate(x, attention_mask=torch.ones_like(x), **look)
     return batch * tokens / (time.perf_counter() - began)
-
-
-class Told:
-    """Objective of one student on its teacher's texts: their tokens, or the likeliest next tokens with the rest."""
-
-    def __init__(self, index: Tensor, values: Tensor, soft: bool):
-        self.index, self.values, self.soft = index, values, soft
-
-    def __call__(self, model, batch: Batch) -> tuple[Tensor, dict]:
-        width = batch.x.shape[1] - 1
-        index, values = (t[batch.index][:, :width] for t in (self.index, self.values))
-        logits, mask = model(batch.x[:, :-1]).logits, places(batch.x, values)
-        if not self.soft:
-            return token_mean(hard_loss(logits, batch.x[:, 1:], reduction="none", check=batch.check), mask), {}
-        return token_mean(sparse_kl(logits, values, index, missing="rest", reduction="none", check=False), mask), {}
 
 
 def measure_student(trial: Trial, tools: Tools) -> dict:
@@ -244,3 +220,61 @@ def scored(model: nn.Module, x: Tensor, index: Tensor, values: Tensor) -> dict:
         "kl": float(kl[mask].mean()),
         "agreement": 100 * float(same[mask].double().mean()),
     }
+
+
+SHOWN = 8  # tokens a prompt
+
+
+def probabilities(reference, prompt: int, temperature: float) -> tuple[list[str], np.ndarray]:
+    """The likeliest next tokens after a prompt, and their exact probabilities at one of `TEMPERATURES`."""
+    words, logits = (reference.array("teacher", name)[prompt] for name in ("words", "logits"))
+    rest = reference.array("teacher", "rest")[prompt, TEMPERATURES.index(temperature)]
+    return [repr(str(w))[1:-1] for w in words[:SHOWN]], np.exp(logits[:SHOWN] / temperature - rest)
+
+
+def tokens(reference, temperature: float) -> Figure:
+    """The likeliest next tokens of a real model after every prompt."""
+    fig, grid = plt.subplots(2, 3, figsize=(11, 5), sharex=True)
+    for prompt, axes in enumerate(grid.flat):
+        words, p = probabilities(reference, prompt, temperature)
+        axes.barh(range(SHOWN), p, color=TEACHER)
+        axes.set_yticks(range(SHOWN), words)
+        axes.invert_yaxis()
+        axes.set_title(f"{PROMPTS[prompt]} …", fontsize=9)
+        axes.set_xlim(0, 1)
+    fig.suptitle(f"SmolLM2, T = {temperature:g}: probability of the next token", fontsize=10)
+    return fig
+
+
+def tokens_alt(reference, temperature: float) -> str:
+    """What the picture of one temperature says."""
+    first = [probabilities(reference, i, temperature) for i in range(len(PROMPTS))]
+    told = "; ".join(f"{PROMPTS[i]}: {words[0].strip()} {p[0]:.2f}" for i, (words, p) in enumerate(first))
+    return f"At T = {temperature:g} the likeliest next tokens are: {told}."
+
+
+@figure("real_teacher", chapter="09", size=(12, 4), grid=(1, 3), legend="all")
+def students(left, middle, right, both):
+    """A real model's students of a tenth of its size, on one narrow task.
+
+    Left, cross entropy of the held-out texts: the teacher as a line, and its students of texts alone and
+    of texts with next-token probabilities. Middle, how often they have the teacher's likeliest token. Right, tokens
+    written a second, one text at a time and many, on a logarithmic scale.
+    """
+    found = arms("full")
+    by_arm(left, both, "loss", looks(found, ("sequence", "logits")))
+    by_arm(middle, both, "agreement", looks(found, ("sequence", "logits")))
+    teacher = both.reference[both.reference.arm == "teacher"].iloc[0]
+    level(left, teacher.loss, TEACHER, found["teacher"].label, lw=1.4)
+    for at, column in enumerate(("tokens_per_second", "tokens_per_second_batch")):
+        told = both.map(lambda table: table[table.arm != "teacher"])
+        means = told.reference.groupby("seed")[column].mean()
+        right.scatter([at - 0.15], [teacher[column]], s=40, marker="s", color=TEACHER, label=["teacher", None][at])
+        right.scatter([at + 0.15] * len(means), means, s=20, color=SOFT, label=["students", None][at])
+        if told.mine is not None:
+            yours(right, at, told.mine[column])
+    right.set_yscale("log")
+    right.set_xticks((0, 1), ("one text\nat a time", "32 texts\nat a time"))
+    left.set(title="Loss on the teacher's held-out texts", ylabel="nats a token")
+    middle.set(title="Same likeliest next token", ylabel="% of tokens")
+    right.set(title="Speed of writing", ylabel="tokens a second (log scale)", xlim=(-0.5, 1.6))

@@ -10,17 +10,15 @@ from kdbook.book.real_teacher import (
     HELD_OUT,
     THINGS,
     TOP,
-    Told,
     alike,
     log_prob_of,
-    places,
     scored,
-    trials,
     written,
 )
+from kdbook.lab import arms
 from kdbook.nets.pretrained import MissingModelError
 from kdbook.nets.vision import Outputs
-from kdbook.training.objectives import Batch
+from kdbook.training.objectives import Batch, Told, places
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +102,7 @@ def test_things_are_asked_in_batches_of_equal_length(monkeypatch):
 
 
 def test_both_students_of_a_seed_begin_alike_and_read_the_same():
-    pairs = [t for t in trials("full") if t.needs]
+    pairs = [t for t in arms.trials("real_teacher", "full") if t.needs]
     assert [(t.arm, t.seed) for t in pairs] == [(arm, s) for s in range(3) for arm in ("sequence", "logits")]
     assert len({t.needs[0].id for t in pairs}) == 1
 
