@@ -1,7 +1,6 @@
 """The one loop: it trains every network of the book, alone or as a cohort."""
 
 import os
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -163,15 +162,13 @@ def _save(path: Path, stateful: dict, run: dict, history: History) -> None:
     """Write a checkpoint aside and move it into place."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         state = {name: part.state_dict() for name, part in stateful.items()}
         torch.save({**state, "run": run, "history": history.epochs}, aside)
-        os.replace(aside, path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _resume(path: Path | None, stateful: dict, run: dict) -> History:

@@ -97,9 +97,7 @@ class CachedTeacher(Lookup):
     def showing(self, layers: Collection[int] = ()) -> "CachedTeacher":
         """The same cache that looks up only these of its layers: a row of all maps is hundreds of times its logits."""
         shown = copy.copy(self)
-        count = len(self.features or ())
-        wanted = {range(count)[i] for i in layers}
-        shown.features = [self.features[i] if i in wanted else None for i in range(count)] if wanted else None
+        shown.features = only(self.features, layers) if layers else None
         return shown
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
@@ -255,13 +253,17 @@ def predict(
     model.eval()
     rows = torch.arange(len(split), device=split.x.device)
     views = None if isinstance(view, int) and view == CENTRE_VIEW else torch.as_tensor(view).expand(len(split)).to(rows)
-    logits, features = [], {}
+    logits, kept = [], []
     for x, _ in split.batches(rows, views, batch_size):
         out = model(x)
         logits.append(out.logits)
-        count = len(out.features)
-        for layer in {range(count)[i] for i in layers}:
-            features.setdefault(layer, []).append(out.features[layer])
+        kept.append(only(out.features, layers))
     model.train(was_training)
-    kept = [torch.cat(features[i]) if i in features else None for i in range(count)]
-    return Outputs(torch.cat(logits, dim=-2), kept if layers else [])
+    features = [None if parts[0] is None else torch.cat(parts) for parts in zip(*kept, strict=True)]
+    return Outputs(torch.cat(logits, dim=-2), features if layers else [])
+
+
+def only(features: Sequence[Tensor], layers: Collection[int]) -> list[Tensor | None]:
+    """Features of these hidden layers, negative ones from the end, and None in place of all others."""
+    wanted = {range(len(features))[i] for i in layers}
+    return [f if i in wanted else None for i, f in enumerate(features)]

@@ -4,7 +4,7 @@ An objective may also have `start_epoch(epoch)`, `state_dict()` and `load_state_
 and checkpoints the others, so a table of last epoch's predictions or a co-trained teacher lives in the objective.
 """
 
-from kdbook.training.objectives.across import AcrossVocabularies, Aligned, binary_kl, by_bytes, by_rank, by_token
+from kdbook.training.objectives.across import AcrossVocabularies, Aligned, by_bytes, by_rank, by_token
 from kdbook.training.objectives.answers import (
     Distillation,
     HardLabels,
@@ -13,9 +13,8 @@ from kdbook.training.objectives.answers import (
     RegularisedSpecialist,
     TreatedTargets,
     WithoutFactor,
-    permuted,
 )
-from kdbook.training.objectives.asking import Answers, Batch
+from kdbook.training.objectives.asking import Batch
 from kdbook.training.objectives.features import Contrastive, Flow, Pairwise, Regressed, Transfer
 from kdbook.training.objectives.modes import (
     Collaborative,
@@ -25,7 +24,6 @@ from kdbook.training.objectives.modes import (
     ProgressiveSelf,
     SelfExits,
     TrainingMode,
-    min_logit,
     who_teaches,
 )
 from kdbook.training.objectives.sentences import (
@@ -48,4 +46,4 @@ from kdbook.training.objectives.words import (
     TripleDistillation,
     TripleRecipe,
 )
-from kdbook.training.objectives.wrappers import Mixup, OwnRates, Seen, mixed
+from kdbook.training.objectives.wrappers import Mixup, OwnRates, Seen

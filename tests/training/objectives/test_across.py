@@ -10,7 +10,8 @@ from kdbook.data.vocabularies import byte_pairs, characters
 from kdbook.data.world import make_world
 from kdbook.losses.sequence import token_mean
 from kdbook.nets.gpt import GPT
-from kdbook.training.objectives import Aligned, Batch, binary_kl, by_bytes, by_token, shifted
+from kdbook.training.objectives import Aligned, Batch, by_bytes, by_token, shifted
+from kdbook.training.objectives.across import binary_kl
 from kdbook.training.sequences import log_probs
 
 WORLD = make_world()

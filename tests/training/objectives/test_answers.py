@@ -17,8 +17,8 @@ from kdbook.training.objectives import (
     RegularisedSpecialist,
     TreatedTargets,
     WithoutFactor,
-    permuted,
 )
+from kdbook.training.objectives.answers import permuted
 
 
 def net(seed=1, hidden=12):

@@ -5,8 +5,9 @@ import torch
 
 from kdbook.data.images import CENTRE_VIEW
 from kdbook.nets.vision import MLP
-from kdbook.training import Batch, Distillation, HardLabels, LiveTeacher
-from kdbook.training.objectives import Mixup, Seen, mixed
+from kdbook.training import Batch, Distillation, HardLabels, LiveTeacher, fit, sgd, stack, unstack
+from kdbook.training.objectives import Mixup, OwnRates, Seen
+from kdbook.training.objectives.wrappers import mixed
 
 
 def test_mixtures_by_hand():
@@ -59,3 +60,24 @@ def test_what_was_seen_is_noted_and_the_loss_is_that_of_the_objective(quadrants)
         batch = Batch(split.images()[rows], split.y[rows], split.index[rows], CENTRE_VIEW)
         assert torch.equal(objective(model, batch)[0], HardLabels()(model, batch)[0])
     assert objective.index == set(split.index[:5].tolist())
+
+
+def test_each_student_of_a_cohort_learns_as_it_would_alone_at_its_own_rate(quadrants):
+    torch.manual_seed(0)
+    split, teacher = quadrants(64), LiveTeacher(MLP([36, 20, 4]))
+    students = [MLP([36, 8, 4]) for _ in range(3)]
+    temperatures, rates = [1.0, 4.0, 20.0], [0.2, 0.05, 0.1]
+
+    def trained(model, objective, rate):
+        settings = {"epochs": 3, "batch_size": 16, "optimizer": sgd(rate), "seed": 1, "progress": False}
+        fit(model, objective, split, **settings)
+        return model
+
+    objective = OwnRates(Distillation(teacher, torch.tensor(temperatures)[:, None]), rates)
+    together = unstack(trained(stack(students), objective, rates[0]))
+    for student, found, temperature, rate in zip(students, together, temperatures, rates, strict=True):
+        before = [p.detach().clone() for p in student.parameters()]
+        alone = trained(student, Distillation(teacher, temperature), rate)
+        for start, p, q in zip(before, alone.parameters(), found.parameters(), strict=True):
+            torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-4)
+            assert float((p.detach() - start).abs().max()) > 1e-2
