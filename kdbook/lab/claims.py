@@ -50,8 +50,13 @@ def published(claim: str, check: str) -> float:
     KeyError
         When there is no such check.
     """
-    found = {(c.id, one.label): one.published for c in load_claims() for one in c.checks}
-    return found[claim, check]
+    return _published()[claim, check]
+
+
+@functools.cache
+def _published() -> dict[tuple[str, str], float | None]:
+    """Of every check; the ledger takes seconds to read, and a figure asks for several."""
+    return {(claim.id, check.label): check.published for claim in load_claims() for check in claim.checks}
 
 
 @dataclass(frozen=True)
