@@ -5,77 +5,68 @@ answer, and the variance of the gradient that it gives. The student arms are com
 similarities, features, mistakes. An untrained net is the zero line of each comparison.
 """
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.cluster.hierarchy import dendrogram, linkage
+from scipy.spatial.distance import squareform
+from scipy.special import softmax
 from torch import Tensor
 
 from kdbook.book import hinton_mnist
 from kdbook.data.images import Split, load_images
+from kdbook.lab.arms import Arm
 from kdbook.lab.arms import trial as trial_of
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import predict, seeded_network, stored_network
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.losses import soft_targets
+from kdbook.lab.trial import Tools, Trial
+from kdbook.losses import entropy_bits, soft_targets
+from kdbook.show.figures import figure
+from kdbook.show.grammar import by_arm, gallery, heat, level, temperatures
+from kdbook.show.style import HARD, SOFT, TEACHER, YOURS, looks
 
 VERSION = 1
+SEEDS = hinton_mnist.SEEDS
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 20.0)
-SIMILARITY_TEMPERATURE = 4.0
-
-COLUMNS = {
-    "arm": "whose answers: the teacher's (a row a temperature), or a student's held against the teacher's",
-    "seed": "seed of the net",
-    "temperature": "T of the softmax",
-    "entropy_bits": "mean entropy of the answer over test images, bits",
-    "information_bits": "H(mean answer) - mean H(answer): information about the input, bits; at most log2(10) = 3.32",
-    "top": "mean probability of the top class over test 2s",
-    "runner_up": "median probability of the second class over test 2s",
-    "two_as_1": "mean probability of class 1 over test 2s",
-    "two_as_3": "mean probability of class 3 over test 2s",
-    "two_as_7": "mean probability of class 7 over test 2s",
-    "two_as_8": "mean probability of class 8 over test 2s",
-    "gradient_variance": "variance over images / squared mean of an untrained student's output-layer gradient, soft",
-    "gradient_variance_hard": "the same with hard labels",
-    "similarity": "correlation with the teacher's class-similarity matrix (log, off the diagonal)",
-    "cka": "linear CKA of the last hidden layers on 2,000 test images",
-    "shared_mistakes": "share of the teacher's mistakes for which the student gives the same wrong answer",
-    "confusion": "correlation of the two confusion matrices off the diagonal",
-    "entropy_auc": "chance that an image this student gets wrong has higher teacher entropy than one it gets right",
-}
-STUDENTS = ("untrained", "hard", "distilled", "distilled_shifted")
+COLUMNS = columns(
+    "arm seed temperature",
+    arm="whose answers: the teacher's (a row a temperature), or a student's held against the teacher's",
+    seed="seed of the net",
+    temperature="T of the softmax",
+    entropy_bits="mean entropy of the answer over test images, bits",
+    information_bits="H(mean answer) - mean H(answer): information about the input, bits; at most log2(10) = 3.32",
+    top="mean probability of the top class over test 2s",
+    runner_up="median probability of the second class over test 2s",
+    two_as_1="mean probability of class 1 over test 2s",
+    two_as_3="mean probability of class 3 over test 2s",
+    two_as_7="mean probability of class 7 over test 2s",
+    two_as_8="mean probability of class 8 over test 2s",
+    gradient_variance="variance over images / squared mean of an untrained student's output-layer gradient, soft",
+    gradient_variance_hard="the same with hard labels",
+    similarity="correlation with the teacher's class-similarity matrix (log, off the diagonal)",
+    cka="linear CKA of the last hidden layers on 2,000 test images",
+    shared_mistakes="share of the teacher's mistakes for which the student gives the same wrong answer",
+    confusion="correlation of the two confusion matrices off the diagonal",
+    entropy_auc="chance that an image this student gets wrong has higher teacher entropy than one it gets right",
+)
 
 
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Teachers, then four students of every seed."""
-    check_profile(profile)
-    chosen = seeds_of(seeds, hinton_mnist.SEEDS[profile][0])
-    teachers = range(min(len(chosen), hinton_mnist.SEEDS[profile][1]))
-    made = [
-        Trial(
-            "dark_knowledge",
-            "teacher",
-            s,
-            {},
-            needs=(trial_of("hinton_mnist", profile, "teacher", s),),
-            version=VERSION,
-        )
-        for s in teachers
-    ]
-    for seed in chosen:
-        teacher = trial_of("hinton_mnist", profile, "teacher", seed)
-        for arm in STUDENTS:
-            student = trial_of("hinton_mnist", profile, "hard" if arm == "untrained" else arm, seed)
-            made.append(Trial("dark_knowledge", arm, seed, {}, needs=(teacher, student), version=VERSION))
-    return made
+def arms(profile: str) -> dict[str, Arm]:
+    """The teacher of the main experiment, and four of its students; only the untrained one is no stored net."""
+
+    def student(label: str, role: str, net: str) -> Arm:
+        return Arm(label, role, needs=("hinton_mnist/teacher", f"hinton_mnist/{net}"))
+
+    return {
+        "teacher": Arm("teacher", "teacher", needs=("hinton_mnist/teacher",), teaches=True),
+        "untrained": student("untrained", "plain", "hard"),
+        "hard": student("hard", "hard", "hard"),
+        "distilled": student("distilled", "soft", "distilled"),
+        "distilled_shifted": student("distilled\nshifted", "shifted", "distilled_shifted"),
+    }
 
 
-def entropy(p: Tensor) -> Tensor:
-    """Entropy over the last axis, bits."""
-    return torch.special.entr(p).sum(-1) / math.log(2)
-
-
-def class_similarity(logits: Tensor, y: Tensor, temperature: float = SIMILARITY_TEMPERATURE) -> Tensor:
+def class_similarity(logits: Tensor, y: Tensor, temperature: float = 4.0) -> Tensor:
     """Mean soft target of the images of each class: row a, column b = how much an a looks like a b.  (C, C)"""
     p = soft_targets(logits, temperature)
     return torch.stack([p[y == c].mean(0) for c in range(logits.shape[-1])])
@@ -111,7 +102,16 @@ def gradient_noise(features: Tensor, difference: Tensor) -> float:
     return float((second - mean.square().sum()) / mean.square().sum())
 
 
-def _teacher_rows(model, test: Split, student, train: Split) -> list[dict]:
+def auc(score: Tensor, positive: Tensor) -> float:
+    """Chance that a positive has a higher score than a negative (Mann-Whitney), ties counted half."""
+    _, place, counts = torch.unique(score, return_inverse=True, return_counts=True)
+    ranks = (counts.cumsum(0) - (counts - 1) / 2.0).double()[place]  # equal scores share their mean rank
+    n = int(positive.sum())
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))
+
+
+def teacher_rows(model, test: Split, student, train: Split) -> list[dict]:
+    """What the teacher says at each temperature, and the noise of the gradient that it gives an untrained student."""
     logits, twos = predict(model, test).logits, test.y == 2
     train_logits, x = predict(model, train).logits, train.images()
     with torch.no_grad():
@@ -120,13 +120,13 @@ def _teacher_rows(model, test: Split, student, train: Split) -> list[dict]:
     rows = []
     for t in TEMPERATURES:
         p = soft_targets(logits, t)
-        of_twos = p[twos]
+        of_twos, unsure = p[twos], entropy_bits(p).mean()
         soft = soft_targets(out.logits, t) - soft_targets(train_logits, t)
         rows.append(
             {
                 "temperature": t,
-                "entropy_bits": float(entropy(p).mean()),
-                "information_bits": float(entropy(p.mean(0)) - entropy(p).mean()),
+                "entropy_bits": float(unsure),
+                "information_bits": float(entropy_bits(p.mean(0)) - unsure),
                 "top": float(of_twos.amax(-1).mean()),
                 "runner_up": float(of_twos.topk(2).values[:, 1].median()),
                 **{f"two_as_{c}": float(of_twos[:, c].double().mean()) for c in (1, 3, 7, 8)},
@@ -137,25 +137,16 @@ def _teacher_rows(model, test: Split, student, train: Split) -> list[dict]:
     return rows
 
 
-def _teacher_pictures(logits: Tensor, test: Split) -> dict[str, np.ndarray]:
+def teacher_pictures(logits: Tensor, test: Split) -> dict[str, np.ndarray]:
     """Images with their logits: six 2s over the range of certainty, and the most and least certain of all."""
-    unsure = entropy(logits.softmax(-1))
-    order = unsure.argsort(descending=True)
+    order = entropy_bits(logits.softmax(-1)).argsort(descending=True)
     twos = order[test.y[order] == 2]
-    chosen = twos[torch.linspace(0, len(twos) - 1, 6).long()]
-    chosen = torch.cat([twos[[0, 4, 20]], chosen[1:4]])
+    spread = twos[torch.linspace(0, len(twos) - 1, 6).long()]
+    chosen = torch.cat([twos[[0, 4, 20]], spread[1:4]])
     pictures = {"similarity": class_similarity(logits, test.y)}
     for name, rows in (("twos", chosen), ("least_certain", order[:12]), ("most_certain", order[-12:])):
         pictures |= {f"{name}_images": test.x[rows], f"{name}_logits": logits[rows], f"{name}_labels": test.y[rows]}
-    return {k: v.numpy() for k, v in pictures.items()}
-
-
-def _auc(score: Tensor, positive: Tensor) -> float:
-    """Chance that a positive has a higher score than a negative (Mann-Whitney), ties counted half."""
-    _, place, counts = torch.unique(score, return_inverse=True, return_counts=True)
-    ranks = (counts.cumsum(0) - (counts - 1) / 2.0).double()[place]  # equal scores share their mean rank
-    n = int(positive.sum())
-    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))
+    return {name: picture.numpy() for name, picture in pictures.items()}
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
@@ -165,19 +156,17 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     teacher = stored_network(trial.needs[0], tools).cpu()
     logits = predict(teacher, test).logits
     if trial.arm == "teacher":
-        tools.keep(trial, pictures=_teacher_pictures(logits, test))
+        tools.keep(trial, pictures=teacher_pictures(logits, test))
         few = load_images(trial.data, "train").rows(slice(2000))
         fresh = trial_of("hinton_mnist", "full", "hard", trial.seed)
-        return [{"rows": _teacher_rows(teacher, test, seeded_network(fresh), few)}]
-    student_trial = trial.needs[1]
-    untrained = trial.arm == "untrained"
-    student = seeded_network(student_trial) if untrained else stored_network(student_trial, tools).cpu()
+        return [{"rows": teacher_rows(teacher, test, seeded_network(fresh), few)}]
+    net = trial.needs[1]
+    student = seeded_network(net) if trial.arm == "untrained" else stored_network(net, tools).cpu()
     answers = predict(student, test).logits
     few = test.rows(slice(2000)).images()
     with torch.no_grad():
-        features = [m.eval()(few).features[-1] for m in (teacher, student)]
+        features = [model.eval()(few).features[-1] for model in (teacher, student)]
     similar = [class_similarity(z, test.y) for z in (logits, answers)]
-    confused = [confusion_matrix(z, test.y) for z in (logits, answers)]
     mistaken = logits.argmax(-1) != test.y
     tools.keep(trial, pictures={"similarity": similar[1].numpy()})
     return [
@@ -185,7 +174,129 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
             "similarity": off_diagonal_correlation(similar[0].log(), similar[1].log()),
             "cka": linear_cka(*features),
             "shared_mistakes": float((answers.argmax(-1) == logits.argmax(-1))[mistaken].double().mean()),
-            "confusion": off_diagonal_correlation(*confused),
-            "entropy_auc": _auc(entropy(logits.softmax(-1)), answers.argmax(-1) != test.y),
+            "confusion": off_diagonal_correlation(*(confusion_matrix(z, test.y) for z in (logits, answers))),
+            "entropy_auc": auc(entropy_bits(logits.softmax(-1)), answers.argmax(-1) != test.y),
         }
     ]
+
+
+@figure(
+    "two_soft_targets",
+    chapter="01",
+    size=(12, 7),
+    grid=(4, 6),
+    height_ratios=[1.1, 1, 1, 1],
+    sharex="row",
+    sharey="row",
+)
+def two_soft_targets(panels, both):
+    """The paper speaks of 1e-6 against 1e-9; here are real ones.
+
+    Six real test images of a 2 and the teacher's probabilities for them at temperatures 1, 4 and 20, on a logarithmic
+    scale. At 1 the other classes of a clear 2 lie many powers of ten below; at 20 all are visible.
+    """
+    gallery(panels[0], both.reference.array("teacher", "twos_images"))
+    for column, z in zip(panels[1:].T, both.reference.array("teacher", "twos_logits").astype(float), strict=True):
+        for axes, t in zip(column, (1.0, 4.0, 20.0), strict=True):
+            axes.bar(range(10), softmax(z / t), color=[TEACHER if c == 2 else SOFT for c in range(10)])
+            axes.set(yscale="log", ylim=(1e-10, 2), xticks=range(10), ylabel=f"T = {t:g}")
+            axes.label_outer()
+    panels[-1, 0].set_xlabel("class")
+    panels[0, 0].figure.suptitle("The teacher's answer for six test images of a 2 (most ambiguous first)")
+
+
+@figure("class_similarity", chapter="01", size=(15, 3.4), grid=(1, 5), legend=None)
+def similarities(panels, both):
+    """Row: true class; colour: mean soft target, logarithmic, diagonal left out.
+
+    Class-similarity matrices at T = 4 of the teacher, an untrained net, a student of hard labels and a distilled
+    student, and a tree of the teacher's classes. 4 joins 9, 3 joins 5; the hard student's matrix looks much alike.
+    """
+    shown = looks(arms("full"), ("teacher", "untrained", "hard", "distilled"), hard="hard labels")
+    for axes, (arm, look) in zip(panels, shown.items(), strict=False):
+        matrix = np.log10(both.reference.array(arm, "similarity").astype(float))
+        np.fill_diagonal(matrix, np.nan)
+        heat(axes, np.ma.masked_invalid(matrix), range(10), range(10))
+        axes.set(title=look.label, xlabel="looks like")
+    panels[0].set_ylabel("true class")
+    log_p = np.log(both.reference.array("teacher", "similarity").astype(float))
+    distance = -(log_p + log_p.T) / 2
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(distance - distance[distance > 0].min() * 0.9 * (distance > 0), checks=False), "average")
+    dendrogram(tree, ax=panels[4], color_threshold=0, above_threshold_color=TEACHER)
+    panels[4].set(title="teacher's classes as a tree", xlabel="class", yticks=[])
+    panels[4].grid(visible=False)
+
+
+@figure("similarity_to_teacher", chapter="01", size=(15, 3.8), grid=(1, 4))
+def similarity_to_teacher(panels, both):
+    """What a hard student learns by itself, and what soft targets add.
+
+    Four panels: how like the teacher an untrained net, a student of hard labels and two distilled students are, in
+    class similarities, features, confusions and mistakes. Hard labels already teach relations; soft targets more.
+    """
+    students = {arm: look for arm, look in looks(arms("full")).items() if arm != "teacher"}
+    titles = {
+        "similarity": "Class similarities (correlation)",
+        "cka": "Last hidden layer (linear CKA)",
+        "confusion": "Confusion matrix (correlation)",
+        "shared_mistakes": "Teacher's mistakes repeated (share)",
+    }
+    for axes, (column, title) in zip(panels, titles.items(), strict=True):
+        by_arm(axes, both, column, students)
+        axes.set_title(title)
+
+
+@figure("certainty_gallery", chapter="01", size=(13, 3.6), grid=(2, 12))
+def certainty_gallery(panels, both):
+    """Does the teacher's doubt match what the eye sees?
+
+    Twelve test images with the highest and twelve with the lowest entropy of the teacher's answer. The uncertain ones
+    are broken, slanted or between two digits; the certain ones are textbook digits.
+    """
+    for line, name in zip(panels, ("least_certain", "most_certain"), strict=True):
+        images, logits = (both.reference.array("teacher", f"{name}_{part}") for part in ("images", "logits"))
+        answers = [softmax(z.astype(float)) for z in logits]
+        firsts = [np.argsort(p)[::-1][:2] for p in answers]
+        gallery(line, images, [f"{a}: {p[a]:.2f}\n{b}: {p[b]:.2g}" for p, (a, b) in zip(answers, firsts, strict=True)])
+    panels[0, 0].figure.suptitle("Teacher's two likeliest classes: least certain images above, most certain below")
+
+
+def by_temperature(axes, table, column: str, mark: str, colour: str, label: str) -> None:
+    """A column of the teacher's rows over the temperature, mean of the seeds."""
+    means = table[table.arm == "teacher"].groupby("temperature")[column].mean()
+    axes.plot(means.index, means, mark, color=colour, mfc="none" if mark.startswith("D") else colour, label=label)
+
+
+@figure("information_by_temperature", chapter="01")
+def information(axes, both):
+    """I = H(mean answer) - mean H(answer) never exceeds log2 C, whatever the temperature.
+
+    Mean entropy of the teacher's answer, and information about the input in it, over temperature, in bits, with the
+    ceiling of log2 of 10. Entropy rises towards the ceiling while information falls towards zero.
+    """
+    level(axes, np.log2(10), "black", "log2(10): all a label can carry", ls=":", lw=1.5)
+    for column, colour, label in (
+        ("entropy_bits", HARD, "mean entropy of one answer"),
+        ("information_bits", SOFT, "information about the input"),
+    ):
+        by_temperature(axes, both.reference, column, "o-", colour, label)
+        if both.mine is not None:
+            by_temperature(axes, both.mine, column, "D--", colour, f"{label}, yours")
+    temperatures(axes, TEMPERATURES)
+    axes.set(title="Bits in the teacher's answer, test images", ylabel="bits")
+
+
+@figure("gradient_variance", chapter="01")
+def gradient_variance(axes, both):
+    """Hinton et al. 2015, section 1: soft targets give less variance between cases.
+
+    Variance between training images of the output layer's gradient in an untrained student, relative to the mean
+    gradient, over temperature, for soft targets, with hard labels as a level line.
+    """
+    for table, mark, colour, who in ((both.reference, "o-", SOFT, ""), (both.mine, "D--", YOURS, ", yours (quick)")):
+        if table is not None:
+            by_temperature(axes, table, "gradient_variance", mark, colour, f"soft targets{who}")
+            by_temperature(axes, table, "gradient_variance_hard", mark[1:], HARD, f"hard labels{who}")
+    temperatures(axes, TEMPERATURES)
+    axes.set(title="Noise of the gradient between images", ylabel="variance / squared mean", ylim=(0, None))
