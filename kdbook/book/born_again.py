@@ -9,10 +9,12 @@ convolutional net and a small ResNet on 4,000 images of Fashion-MNIST; the MLP a
 import torch
 from torch import nn
 
-from kdbook.book.training_modes import DATA, expected_calibration_error
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
+    expected_calibration_error,
     network,
     predict,
     teacher_answers,
@@ -20,88 +22,65 @@ from kdbook.lab.steps import (
     train,
     training_split,
 )
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import count_multiply_adds
+from kdbook.show.figures import figure
+from kdbook.show.grammar import OWN, of_seeds, plain, seeds, yours
+from kdbook.show.style import HARD, SOFT
 from kdbook.training import Distillation, HardLabels
 
-VERSION = 1
+VERSION, DATA = 1, "fashion-mnist"
+SEEDS = {"full": (5, 0), "quick": (2, 0)}  # chains; teachers are the generations before
+COLUMNS = columns(
+    "arm seed net kind generation test_errors ece agreement total_gigamacs",
+    arm="net, then generation_k, independent_k, or the ensemble of four of a kind",
+    seed="seed of a chain; with the generation's number it fixes weights and order",
+    net="mlp, conv or resnet; mlp_long is trained for 60 epochs instead of 10",
+    kind="generation, independent, or ensemble",
+    generation="number of the generation, 0 = of labels; for an ensemble that of its last member",
+    agreement="share of test images with the top class of the generation before, or of independent net 0",
+    total_gigamacs="multiply-adds of its training and of all that had to be trained before it, in 10^9",
+)
 GENERATIONS = 4
-COLUMNS = {
-    "arm": "net, then generation_k, independent_k, or the ensemble of four of a kind",
-    "seed": "seed of a chain; with the generation's number it fixes weights and order",
-    "net": "mlp, conv or resnet; mlp_long is trained for 60 epochs instead of 10",
-    "kind": "generation, independent, or ensemble",
-    "generation": "number of the generation, 0 = of labels; for an ensemble that of its last member",
-    "test_errors": "wrong answers on the 10,000 test images, last epoch",
-    "ece": "expected calibration error on test images, 15 bins, %",
-    "agreement": "share of test images with the top class of the generation before, or of independent net 0",
-    "total_gigamacs": "multiply-adds of its training and of all that had to be trained before it, in 10^9",
-}
-
-# Learning rates were chosen for generation 0 on validation images, seed 0: of 0.05, 0.1 and 0.2 for the MLP, 0.1 and
-# 0.4 for the convolutional net, 0.1, 0.2 and 0.4 for the ResNet.
-TRAINING = {"samples": 4_000, "epochs": 10, "batch_size": 128, "lr": 0.1, "weight_decay": 5e-4}
-NETS = {
-    "mlp": {"net": "mlp", "sizes": [784, 100, 100, 10]},
-    "conv": {"net": "conv", "widths": [8, 16, 32], "lr": 0.4},
-    "resnet": {"net": "resnet", "widths": [8, 16, 32]},
-}
-# Added after the first full results: on validation images, seeds 0 to 2, generations gained, not lost, once the net was
-# trained this long.
-NETS["mlp_long"] = {**NETS["mlp"], "epochs": 60}
-SETTINGS = {
-    "full": {net: {**TRAINING, **chosen} for net, chosen in NETS.items()},
-    "quick": {
-        "mlp": {**TRAINING, "net": "mlp", "sizes": [784, 30, 30, 10], "samples": 800, "batch_size": 50, "epochs": 4},
-        "conv": {
-            **TRAINING,
-            "net": "conv",
-            "widths": [4, 8, 16],
-            "lr": 0.4,
-            "samples": 800,
-            "batch_size": 50,
-            "epochs": 4,
-        },
-        "mlp_long": {
-            **TRAINING,
-            "net": "mlp",
-            "sizes": [784, 30, 30, 10],
-            "samples": 400,
-            "batch_size": 50,
-            "epochs": 16,
-        },
-        "resnet": {**TRAINING, "net": "resnet", "widths": [8, 16, 32], "samples": 400, "batch_size": 50, "epochs": 4},
-    },
-}
-SEEDS = {"full": 5, "quick": 2}
+NETS = {"mlp": "MLP", "conv": "convolutional net", "resnet": "ResNet", "mlp_long": "MLP, 6 x as long"}
 
 
-def member(profile: str, net: str, kind: str, number: int, seed: int) -> Trial:
-    """A generation, with its chain of ancestors as needs, or the independent net of the same weights and batches."""
-    needs = (member(profile, net, kind, number - 1, seed),) if kind == "generation" and number else ()
-    kind = kind if number else "generation"  # the two families share their first net
-    settings = {**SETTINGS[profile][net], "generation": number}
-    return Trial("born_again", f"{net}:{kind}_{number}", seed, settings, needs=needs, data=DATA, version=VERSION)
+def nets(profile: str) -> dict[str, dict]:
+    """Settings of each net.
+
+    Learning rates were chosen for generation 0 on validation images, seed 0: of 0.05, 0.1 and 0.2 for the MLP, 0.1 and
+    0.4 for the convolutional net, 0.1, 0.2 and 0.4 for the ResNet. The long training was added after the first full
+    results: on validation images, seeds 0 to 2, generations gained, not lost, once the net was trained this long.
+    """
+    training = {"samples": 4_000, "epochs": 10, "batch_size": 128, "lr": 0.1, "weight_decay": 5e-4}
+    mlp = {"net": "mlp", "sizes": [784, 100, 100, 10]}
+    conv = {"net": "conv", "widths": [8, 16, 32], "lr": 0.4}
+    few, long = {}, {"epochs": 60}
+    if profile == "quick":
+        training |= {"samples": 800, "epochs": 4, "batch_size": 50}
+        mlp["sizes"], conv["widths"] = [784, 30, 30, 10], [4, 8, 16]
+        few, long = {"samples": 400}, {"samples": 400, "epochs": 16}
+    return {
+        "mlp": {**training, **mlp},
+        "conv": {**training, **conv},
+        "resnet": {**training, "net": "resnet", "widths": [8, 16, 32], **few},
+        "mlp_long": {**training, **mlp, **long},
+    }
 
 
-def ensemble(profile: str, net: str, kind: str, seed: int) -> Trial:
-    """The four nets of a family as one."""
-    needs = tuple(member(profile, net, kind, k, seed) for k in range(GENERATIONS))
-    settings = {**SETTINGS[profile][net], "generation": GENERATIONS - 1}
-    return Trial("born_again", f"{net}:ensemble_{kind}", seed, settings, needs=needs, data=DATA, version=VERSION)
-
-
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Four generations, three independent nets and two ensembles of each network and seed."""
-    check_profile(profile)
-    made = []
-    for seed in seeds_of(seeds, SEEDS[profile]):
-        for net in NETS:
-            for kind in ("generation", "independent"):
-                start = int(kind == "independent")
-                made += [member(profile, net, kind, k, seed) for k in range(start, GENERATIONS)]
-                made.append(ensemble(profile, net, kind, seed))
-    return made
+def arms(profile: str) -> dict[str, Arm]:
+    """Four generations, three independent nets and two ensembles of each network; both families share net 0."""
+    found = {}
+    for net, settings in nets(profile).items():
+        for kind, role in (("generation", "soft"), ("independent", "hard")):
+            family = [f"{net}:generation_0", *(f"{net}:{kind}_{k}" for k in range(1, GENERATIONS))]
+            for k, arm in enumerate(family):
+                before = (family[k - 1],) if k and kind == "generation" else ()
+                made = Arm(f"{NETS[net]}, {kind} {k}", role, {**settings, "generation": k}, before)
+                found.setdefault(arm, made)
+            last = {**settings, "generation": GENERATIONS - 1}
+            found[f"{net}:ensemble_{kind}"] = Arm(f"{NETS[net]}, ensemble", role, last, tuple(family))
+    return found
 
 
 def trained_before(trial: Trial) -> set[Trial]:
@@ -121,10 +100,10 @@ def train_member(trial: Trial, tools: Tools) -> nn.Module:
     objective = Distillation(cached_teacher(trial.needs[0], split, tools), 1.0) if trial.needs else HardLabels()
     with torch.random.fork_rng():
         torch.manual_seed(own)
-        nets = nn.ModuleList([network(trial.settings)])
-    train(trial, split, objective, tools, nets, seed=own)
-    tools.keep(trial, tensors=nets[0].state_dict())
-    return nets[0]
+        alone = nn.ModuleList([network(trial.settings)])
+    train(trial, split, objective, tools, alone, seed=own)
+    tools.keep(trial, tensors=alone[0].state_dict())
+    return alone[0]
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
@@ -138,7 +117,6 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         answers, own = torch.stack(needed).softmax(-1).mean(0).log(), 0.0
     else:
         answers, own = predict(train_member(trial, tools), test).logits, cost(trial)
-        tools.remember(("answers", trial.id), lambda: answers)  # where `teacher_answers` of its students looks first
     return [
         {
             "net": net,
@@ -149,3 +127,29 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
             "total_gigamacs": own + sum(map(cost, before)),
         }
     ]
+
+
+FAMILIES = {"generation": (SOFT, -0.13, "generations of teachers"), "independent": (HARD, 0.13, "independent, labels")}
+
+
+@figure("born_again_generations", chapter="05", size=(15, 4.4), grid=(1, 4), sharey=True)
+def generations(panels, both):
+    """Furlanello et al. 2018, Tables 1 to 3 and 6.
+
+    A panel each for an MLP, a convolutional net, a ResNet, and the MLP trained for much longer: test errors of
+    four generations, each taught by the one before, beside four nets of the same initial weights that learned labels;
+    at the right the two ensembles of four.
+    """
+    for axes, (net, title) in zip(panels, NETS.items(), strict=True):
+        for kind, (colour, shift, label) in FAMILIES.items():
+            family = [f"{net}:{kind if k else 'generation'}_{k}" for k in range(GENERATIONS)]
+            for at, arm in enumerate([*family, f"{net}:ensemble_{kind}"]):
+                values = of_seeds(both.reference, arm, "test_errors")
+                seeds(axes, at + shift, values, colour, label if at == 1 else None)
+                if both.mine is not None and kind == "generation":
+                    yours(axes, at, of_seeds(both.mine, arm, "test_errors"), OWN if at == 1 else None)
+        axes.set_xticks(range(GENERATIONS + 1), [*range(GENERATIONS), "ensemble"])
+        plain(axes.yaxis, (1000, 1200, 1400, 1600, 1800, 2000, 3000, 4000, 6000), "log")
+        axes.set(title=title, xlabel="generation")
+        axes.grid(axis="x", visible=False)
+    panels[0].set_ylabel("test errors of 10,000 (log scale)")

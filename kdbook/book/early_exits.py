@@ -6,63 +6,56 @@ is sometimes told; and the net without early exits. Besides what every exit answ
 image leaves by the first exit that is sure enough.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from kdbook.book.training_modes import DATA, SEEDS, TRAINING, expected_calibration_error
-from kdbook.lab.steps import errors, predict, test_split, train, training_split
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
+from kdbook.lab.steps import errors, expected_calibration_error, predict, splits, train
+from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import hard_loss
 from kdbook.nets.vision import EarlyExits, count_multiply_adds
+from kdbook.show.figures import figure
+from kdbook.show.grammar import by_arm, plain
+from kdbook.show.style import PLAIN, looks
 from kdbook.training.objectives import SelfExits
 
-VERSION = 1
-COLUMNS = {
-    "arm": "who teaches the exits; deepest_alone: the net without early exits",
-    "seed": "seed of weights and order; all arms of a seed share the weights of the stages",
-    "exit": "1 = after the first stage, 3 = the deepest",
-    "test_errors": "wrong answers of this exit on the 10,000 test images, last epoch",
-    "ece": "expected calibration error on test images, 15 bins, %",
-    "megamacs": "multiply-adds of one image up to this exit, in 10^6",
-    "agreement": "share of test images with the deepest exit's top class",
-    "ensemble_errors": "wrong answers of the mean probability of all exits",
-    "train_seconds": "wall time of this training, seconds",
-}
-
-# Tried on validation images, seed 0: T of 1 and 3 with alpha 0.3, and 0.7 with T = 3, beta 0.1 and 1; learning rates of
-# 0.2 and 0.4 for exits on labels. The differences between T and alpha are no larger than luck.
-SELF = {"temperature": 1.0, "alpha": 0.3, "beta": 0.0}
-ARMS = {
-    "deepest_alone": {"exits": 1},
-    "labels": {"alpha": 0.0, "beta": 0.0},
-    "deep_teaches": SELF,
-    "deep_teaches_hints": {**SELF, "beta": 0.1},
-    "shallow_teaches": {**SELF, "reverse": True},
-}
-SETTINGS = {
-    "full": {**TRAINING, "lr": 0.2, "widths": [8, 16, 32], "depth": 2},
-    "quick": {
-        **TRAINING,
-        "lr": 0.2,
-        "widths": [8, 16, 32],
-        "depth": 1,
-        "samples": 1_000,
-        "batch_size": 50,
-        "epochs": 4,
-    },
-}
+VERSION, DATA = 1, "fashion-mnist"
+SEEDS = {"full": (5, 0), "quick": (2, 0)}  # students; they teach themselves
+COLUMNS = columns(
+    "arm seed exit test_errors ece megamacs agreement ensemble_errors train_seconds",
+    arm="who teaches the exits; deepest_alone: the net without early exits",
+    seed="seed of weights and order; all arms of a seed share the weights of the stages",
+    exit="1 = after the first stage, 3 = the deepest",
+    test_errors="wrong answers of this exit on the 10,000 test images, last epoch",
+    megamacs="multiply-adds of one image up to this exit, in 10^6",
+    agreement="share of test images with the deepest exit's top class",
+    ensemble_errors="wrong answers of the mean probability of all exits",
+)
 CONFIDENCES = np.round(np.concatenate([np.arange(0.3, 0.95, 0.05), [0.97, 0.99, 0.995, 0.999, 1.0]]), 3)
 
 
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Every way to train the exits for every seed."""
-    check_profile(profile)
-    return [
-        Trial("early_exits", arm, s, {**SETTINGS[profile], **changed}, data=DATA, version=VERSION)
-        for s in seeds_of(seeds, SEEDS[profile]["student"])
-        for arm, changed in ARMS.items()
-    ]
+def arms(profile: str) -> dict[str, Arm]:
+    """Every way to train the exits.
+
+    Tried on validation images, seed 0: T of 1 and 3 with alpha 0.3, and 0.7 with T = 3, beta 0.1 and 1; learning rates
+    of 0.2 and 0.4 for exits on labels. The differences between T and alpha are no larger than luck.
+    """
+    net = {"net": "conv", "widths": [8, 16, 32], "depth": 2, "weight_decay": 5e-4, "lr": 0.2}
+    net |= {"samples": 6_000, "epochs": 12, "batch_size": 128}
+    if profile == "quick":
+        net |= {"depth": 1, "samples": 1_000, "epochs": 4, "batch_size": 50}
+    itself = {"temperature": 1.0, "alpha": 0.3, "beta": 0.0}
+    return {
+        "deepest_alone": Arm("no early exits", "control", {**net, "exits": 1}),
+        "labels": Arm("labels alone", "hard", {**net, "alpha": 0.0, "beta": 0.0}),
+        "deep_teaches": Arm("the deepest teaches", "soft", {**net, **itself}),
+        "deep_teaches_hints": Arm("the deepest teaches, features too", "shifted", {**net, **itself, "beta": 0.1}),
+        "shallow_teaches": Arm("the first teaches (reversed)", "teacher", {**net, **itself, "reverse": True}),
+    }
 
 
 def deepest_only(net, batch) -> tuple[Tensor, dict]:
@@ -92,7 +85,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net, then read the test set once, a row an exit."""
     (trial,) = trials
     s = trial.settings
-    split, test = training_split(trial, tools), test_split(trial, tools)
+    split, test = splits(trial, tools)
     with torch.random.fork_rng():
         torch.manual_seed(trial.seed)
         net = EarlyExits(s["widths"], s["depth"])
@@ -117,3 +110,56 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         for e in shown
     ]
     return [{"rows": rows}]
+
+
+EXITS = ("labels", "deep_teaches", "deep_teaches_hints", "shallow_teaches")  # arms with early exits
+ARMS = looks(arms("full"), (*EXITS, "deepest_alone"))
+
+
+@figure("early_exits_errors", chapter="05", size=(13, 4.4), grid=(1, 3))
+def exits(panels, both):
+    """Zhang et al. 2019: the deepest exit teaches; the reverse is tried beside it.
+
+    A panel for each of three exits: test errors with all exits on labels, with the deepest as teacher, without and with
+    features, with the first as teacher, and for the deepest also of the net without early exits. The first exit makes
+    by far the most errors.
+    """
+    for number, axes in enumerate(panels, 1):
+        of_exit = both.rows(exit=number)
+        shown = [*ARMS] if number == 3 else EXITS
+        by_arm(axes, of_exit, "test_errors", {arm: ARMS[arm] for arm in shown}, own=None)
+        axes.set_xticks(range(len(shown)), [ARMS[arm].label.replace(" ", "\n") for arm in shown])
+        plain(axes.yaxis, [*range(1000, 2000, 100), 2000, 2200, 2400, 2700, 3000, 4000, 6000, 8000], "log")
+        axes.set_title(f"exit {number}" + (", the deepest" if number == 3 else ""))
+    panels[0].set_ylabel("test errors of 10,000 (log scale)")
+
+
+@figure("early_exits_leaving", chapter="05", size=(8.5, 4.8))
+def by_confidence(axes, both):
+    """Accuracy against cost, when each image leaves by the first exit that is sure enough.
+
+    Test errors over the mean multiply-adds an image, one curve for each way to train the exits, traced by the
+    confidence that an exit needs; squares are the three exits by themselves. The curves fall steeply at first and are
+    level long before the full cost.
+    """
+    for arm in EXITS:
+        curve = both.reference.stack(arm, "leaving").mean(0)  # (confidences, 2 + exits)
+        axes.plot(curve[:, 1], curve[:, 0], "-", color=ARMS[arm].colour, label=ARMS[arm].label)
+        alone = both.rows(arm=arm).reference.groupby("exit")[["megamacs", "test_errors"]].mean()
+        axes.scatter(alone.megamacs, alone.test_errors, marker="s", s=22, color=ARMS[arm].colour)
+    plain(axes.yaxis, scale="log")
+    axes.set(title="Leave as soon as an exit is sure", xlabel="multiply-adds an image, 10^6, mean")
+    axes.set_ylabel("test errors of 10,000 (log scale)")
+
+
+def leaving_at(reference, arm: str, confidence: float) -> Figure:
+    """One position of the chapter's slider: where images leave, what that costs and how many answers are wrong."""
+    curve = reference.stack(arm, "leaving").mean(0)
+    wrong, cost, *shares = curve[int(np.abs(CONFIDENCES - confidence).argmin())]
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3))
+    left.bar([1, 2, 3], 100 * np.array(shares), color=ARMS[arm].colour)
+    left.set(title="Where images leave", xlabel="exit", ylabel="% of test images", ylim=(0, 100), xticks=[1, 2, 3])
+    right.plot(curve[:, 1], curve[:, 0], "-", color=PLAIN)
+    right.scatter([cost], [wrong], s=70, color=ARMS[arm].colour, zorder=3)
+    right.set(title="What that costs", xlabel="multiply-adds an image, 10^6", ylabel="test errors of 10,000")
+    return fig

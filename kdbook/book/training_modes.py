@@ -6,134 +6,129 @@ epochs stands equal compute: the student alone for twice and four times as long.
 epoch by epoch.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor, nn
 
 from kdbook.data.images import Split
-from kdbook.lab.arms import trial as trial_of
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
+    expected_calibration_error,
     network,
     predict,
+    splits,
     teacher_answers,
-    test_split,
     train,
-    training_split,
 )
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.nets.vision import count_multiply_adds
-from kdbook.training import objectives
+from kdbook.lab.trial import Tools, Trial
+from kdbook.nets.vision import MLP, EarlyExits, count_multiply_adds
+from kdbook.show.figures import figure
+from kdbook.show.grammar import by_arm, epochs, ladder, level, plain
+from kdbook.show.style import CONTROL, HARD, PUBLISHED, ROLES, SOFT, SOFT_SHIFTED, TEACHER, looks
+from kdbook.training import Batch, CachedTeacher, objectives
 
-VERSION = 1
-DATA = "fashion-mnist"
-
-COLUMNS = {
-    "arm": "mode; _weaker, _equal, _stronger: the partner's size; _2, _4: number of equal nets",
-    "seed": "seed of weights and order; the student of a seed starts alike under every mode",
-    "mode": "alone, offline, online or self",
-    "partner": "width of the teacher or peer relative to the student: weaker, equal, stronger, large; none",
-    "test_errors": "the student's wrong answers on the 10,000 test images, last epoch",
-    "ece": "its expected calibration error on test images, 15 bins, %",
-    "partner_errors": "wrong answers of the teacher, or mean of the other nets",
-    "ensemble_errors": "wrong answers of the mean probability of all nets that were trained together",
-    "entropy_first": "mean entropy of what the student was told in the first epoch, bits",
-    "entropy_last": "the same in the last epoch",
-    "agreement_first": "share of the first epoch's images whose target has the student's top class",
-    "agreement_last": "the same in the last epoch",
-    "largest_rise": "largest rise of the student's training cross entropy from one epoch to the next, nats",
-    "forward_passes": "images through a net in training, all nets, in thousands",
-    "gigamacs": "multiply-adds of this training, a backward pass counted as two forward ones, in 10^9",
-    "teacher_gigamacs": "the same for the training of the teacher that was needed first",
-    "train_seconds": "wall time of this training, seconds",
-}
-EPOCH_COLUMNS = ("entropy", "agreement", "hard")  # what `TrainingMode` logs; the arrays behind the figures
-ENDS = {"first": 0, "last": -1}
-
-
-class Arm(NamedTuple):
-    """A condition: its mode, the partners' sizes, and settings that differ from the common ones."""
-
-    mode: str
-    objective: str
-    partners: tuple[str, ...] = ()
-    settings: dict = {}
-
-
+VERSION, DATA = 1, "fashion-mnist"
+SEEDS = {"full": (5, 3), "quick": (2, 1)}  # students, teachers
+FIRST_TEACHER = 100  # teachers of the student's own size must not start from its weights
+COLUMNS = columns(
+    "arm seed mode partner test_errors ece partner_errors ensemble_errors entropy_first entropy_last agreement_first "
+    "agreement_last largest_rise forward_passes gigamacs teacher_gigamacs train_seconds",
+    arm="mode; _weaker, _equal, _stronger: the partner's size; _2, _4: number of equal nets",
+    seed="seed of weights and order; the student of a seed starts alike under every mode",
+    mode="alone, offline, online or self",
+    partner="width of the teacher or peer relative to the student: weaker, equal, stronger, large; none",
+    test_errors="the student's wrong answers on the 10,000 test images, last epoch",
+    ece="its expected calibration error on test images, 15 bins, %",
+    partner_errors="wrong answers of the teacher, or mean of the other nets",
+    ensemble_errors="wrong answers of the mean probability of all nets that were trained together",
+    entropy_first="mean entropy of what the student was told in the first epoch, bits",
+    entropy_last="the same in the last epoch",
+    agreement_first="share of the first epoch's images whose target has the student's top class",
+    agreement_last="the same in the last epoch",
+    largest_rise="largest rise of the student's training cross entropy from one epoch to the next, nats",
+    forward_passes="images through a net in training, all nets, in thousands",
+    gigamacs="multiply-adds of this training, a backward pass counted as two forward ones, in 10^9",
+    teacher_gigamacs="the same for the training of the teacher that was needed first",
+)
 SIZES = ("weaker", "equal", "stronger")
-# Chosen on validation images with 12,000 training images and 8 epochs, seeds 0 and 1, at a learning rate of 0.1: alpha
-# of 0.5 and 0.9 and T of 1 and 4 for offline and co-trained, T of 1, 2, 4 and weights of 0.5 and 1 for KDCL, final
-# weights of 0.2, 0.5 and 0.8 for PS-KD (the paper has 0.8), 0.05 to 0.2 for label smoothing, feedback of 0.2, 0.5, 0.8.
-# The learning rate: 0.05 to 0.4 for labels, up to 0.2 for DML and offline, and 0.1, 0.4 and 0.8 for labels with 6,000
-# images: labels gain up to 0.4 and no more above, so that the baseline is no weaker than what it is compared with.
-KD, TOGETHER = {"temperature": 4.0, "alpha": 0.5}, {"temperature": 1.0, "alpha": 0.5}
-ARMS = {
-    "hard": Arm("alone", "labels"),
-    "hard_double": Arm("alone", "labels", (), {"times": 2}),
-    "hard_quadruple": Arm("alone", "labels", (), {"times": 4}),
-    "smoothing": Arm("alone", "labels", (), {"label_smoothing": 0.05}),
-    "independent_2": Arm("alone", "labels", ("equal",)),
-    "offline_large": Arm("offline", "offline", ("large",), KD),
-    **{f"offline_{size}": Arm("offline", "offline", (size,), KD) for size in SIZES},
-    **{f"dml_{size}": Arm("online", "dml", (size,)) for size in SIZES},
-    "dml_4": Arm("online", "dml", ("equal",) * 3),
-    "kdcl_2": Arm("online", "kdcl", ("equal",), {"temperature": 1.0, "weight": 1.0}),
-    **{f"cotrained_{size}": Arm("online", "cotrained", (size,), {**TOGETHER, "feedback": 0.0}) for size in SIZES},
-    "cotrained_feedback": Arm("online", "cotrained", ("equal",), {**TOGETHER, "feedback": 0.2}),
-    "born_again": Arm("self", "born_again", ("equal",)),
-    "ps_kd": Arm("self", "ps_kd", (), {"final": 0.2}),
-    "ps_kd_paper": Arm("self", "ps_kd", (), {"final": 0.8}),
-}
-TRAINED_BEFORE = ("offline", "born_again")  # their partner is a stored net, not one of those that learn
-
-TRAINING = {"net": "conv", "samples": 6_000, "epochs": 12, "batch_size": 128, "lr": 0.4, "weight_decay": 5e-4}
-SETTINGS = {
-    "full": {**TRAINING, "widths": {"weaker": [4, 8, 16], "equal": [8, 16, 32], "stronger": [16, 32, 64]}},
-    "quick": {
-        **TRAINING,
-        "samples": 800,
-        "batch_size": 50,
-        "epochs": 4,
-        "widths": {"weaker": [2, 4, 8], "equal": [4, 8, 16], "stronger": [8, 16, 32]},
-    },
-}
-SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 2}}
-TEACHER_SEED = 100  # teachers of the student's own size must not start from its weights
+MODES = {"alone": "hard", "offline": "soft", "online": "shifted", "self": "control"}  # mode -> role of its arms
 
 
-def teacher(profile: str, size: str, seed: int) -> Trial:
-    """A net that is trained on labels, on the student's own images, before the student."""
-    if size == "large":
-        return trial_of("knowledge_types", profile, "teacher", seed)
-    seed = TEACHER_SEED + seed % SEEDS[profile]["teacher"]
-    return Trial("training_modes", f"teacher_{size}", seed, settings(profile, size), data=DATA, version=VERSION)
+def arms(profile: str) -> dict[str, Arm]:
+    """Every mode, and the teachers that the offline ones need.
+
+    Chosen on validation images with 12,000 training images and 8 epochs, seeds 0 and 1, at a learning rate of 0.1:
+    alpha of 0.5 and 0.9 and T of 1 and 4 for offline and co-trained, T of 1, 2, 4 and weights of 0.5 and 1 for KDCL,
+    final weights of 0.2, 0.5 and 0.8 for PS-KD (the paper has 0.8), 0.05 to 0.2 for label smoothing, feedback of 0.2,
+    0.5, 0.8. The learning rate: 0.05 to 0.4 for labels, up to 0.2 for DML and offline, and 0.1, 0.4 and 0.8 for labels
+    with 6,000 images: labels gain up to 0.4 and no more above, so that the baseline is no weaker than what it is
+    compared with.
+    """
+    widths = {"weaker": [4, 8, 16], "equal": [8, 16, 32], "stronger": [16, 32, 64]}
+    net = {"net": "conv", "samples": 6_000, "epochs": 12, "batch_size": 128, "lr": 0.4, "weight_decay": 5e-4}
+    if profile == "quick":
+        widths = {"weaker": [2, 4, 8], "equal": [4, 8, 16], "stronger": [8, 16, 32]}
+        net |= {"samples": 800, "epochs": 4, "batch_size": 50}
+
+    def arm(label: str, mode: str, objective: str, *partners: str, times: int = 1, teacher: str = "", **more) -> Arm:
+        settings = {**net, "widths": widths["equal"], "objective": objective, "epochs": times * net["epochs"], **more}
+        if not teacher:  # a partner that was trained before is a stored net, not one of those that learn
+            settings["partners"] = [widths[size] for size in partners]
+        facts = {"mode": mode, "partner": partners[0] if partners else "none"}
+        return Arm(label, MODES[mode], settings, (teacher,) if teacher else (), facts=facts)
+
+    def teacher(size: str) -> Arm:
+        facts = {"mode": "alone", "partner": "none"}
+        return Arm(size, "teacher", {**net, "widths": widths[size]}, teaches=True, listed=False, facts=facts)
+
+    def offline(size: str, teacher: str) -> Arm:
+        kd = {"temperature": 4.0, "alpha": 0.5}
+        return arm(f"offline, {size} teacher", "offline", "offline", size, teacher=teacher, **kd)
+
+    def cotrained(label: str, size: str, feedback: float) -> Arm:
+        together = {"temperature": 1.0, "alpha": 0.5, "feedback": feedback}
+        return arm(f"co-trained, {label}", "online", "cotrained", size, **together)
+
+    return {
+        **{f"teacher_{size}": teacher(size) for size in SIZES},
+        "hard": arm("hard labels", "alone", "labels"),
+        "hard_double": arm("hard labels, epochs x 2", "alone", "labels", times=2),
+        "hard_quadruple": arm("hard labels, epochs x 4", "alone", "labels", times=4),
+        "smoothing": arm("label smoothing", "alone", "labels", label_smoothing=0.05),
+        "independent_2": arm("two nets side by side", "alone", "labels", "equal"),
+        "offline_large": offline("large", "knowledge_types/teacher"),
+        **{f"offline_{size}": offline(size, f"teacher_{size}") for size in SIZES},
+        **{f"dml_{size}": arm(f"DML, {size} peer", "online", "dml", size) for size in SIZES},
+        "dml_4": arm("DML, four equal peers", "online", "dml", "equal", "equal", "equal"),
+        "kdcl_2": arm("KDCL, two equal nets", "online", "kdcl", "equal", temperature=1.0, weight=1.0),
+        **{f"cotrained_{size}": cotrained(f"{size} teacher", size, 0.0) for size in SIZES},
+        "cotrained_feedback": cotrained("feedback", "equal", 0.2),
+        "born_again": arm("Born-Again", "self", "born_again", "equal", teacher="teacher_equal"),
+        "ps_kd": arm("PS-KD, tuned weight", "self", "ps_kd", final=0.2),
+        "ps_kd_paper": arm("PS-KD, paper's weight", "self", "ps_kd", final=0.8),
+    }
 
 
-def settings(profile: str, size: str = "equal", **changed) -> dict:
-    """Settings of a net of one size."""
-    chosen = SETTINGS[profile]
-    return {**chosen, "widths": chosen["widths"][size], **changed}
-
-
-def student(profile: str, arm: str, seed: int) -> Trial:
-    """One arm of a seed, with the teacher that it needs."""
-    _, objective, partners, changed = ARMS[arm]
-    chosen = settings(profile, objective=objective, **changed)
-    chosen["epochs"] *= chosen.pop("times", 1)
-    if objective in TRAINED_BEFORE:
-        needs = (teacher(profile, partners[0], seed),)
-    else:
-        needs, chosen["partners"] = (), [SETTINGS[profile]["widths"][size] for size in partners]
-    return Trial("training_modes", arm, seed, chosen, needs=needs, data=DATA, version=VERSION)
-
-
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Every mode for every student seed; teachers come as needs."""
-    check_profile(profile)
-    return [student(profile, arm, s) for s in seeds_of(seeds, SEEDS[profile]["student"]) for arm in ARMS]
+def objective_for(trial: Trial, split: Split, tools: Tools) -> objectives.TrainingMode:
+    """What an arm minimises; a teacher learns labels."""
+    s = trial.settings
+    teacher = cached_teacher(trial.needs[0], split, tools) if trial.needs else None
+    made = {
+        "labels": lambda: objectives.Logged(objectives.HardLabels(s.get("label_smoothing", 0.0))),
+        "offline": lambda: objectives.Logged(objectives.Distillation(teacher, s["temperature"], s["alpha"])),
+        "born_again": lambda: objectives.Logged(objectives.Distillation(teacher, 1.0)),
+        "dml": objectives.MutualLearning,
+        "kdcl": lambda: objectives.Collaborative(s["temperature"], s["weight"]),
+        "cotrained": lambda: objectives.CoTrained(s["temperature"], s["alpha"], s["feedback"]),
+        "ps_kd": lambda: objectives.ProgressiveSelf(split, epochs=s["epochs"], final=s["final"]),
+    }
+    return made[s.get("objective", "labels")]()
 
 
 def seeded_nets(trial: Trial) -> nn.ModuleList:
@@ -146,76 +141,34 @@ def seeded_nets(trial: Trial) -> nn.ModuleList:
     return nets
 
 
-def objective_for(trial: Trial, split: Split, tools: Tools) -> objectives.TrainingMode:
-    """What an arm minimises; a trial without an objective, such as a teacher, learns labels."""
-    s = trial.settings
-    teacher = cached_teacher(trial.needs[0], split, tools) if trial.needs else None
-    made = {
-        "labels": lambda: objectives.Logged(objectives.HardLabels(s.get("label_smoothing", 0.0))),
-        "offline": lambda: objectives.Logged(objectives.Distillation(teacher, s["temperature"], s["alpha"])),
-        "born_again": lambda: objectives.Logged(objectives.Distillation(teacher, 1.0)),
-        "dml": objectives.MutualLearning,
-        "kdcl": lambda: objectives.Collaborative(s["temperature"], s["weight"]),
-        "cotrained": lambda: objectives.CoTrained(s["temperature"], s["alpha"], s["feedback"]),
-        "ps_kd": lambda: objectives.ProgressiveSelf(split, epochs=s["epochs"], final=s["final"]),
-    }
-    name = s.get("objective", "labels")
-    if name not in made:
-        raise ValueError(f"objective of {trial.arm} is unknown: {name!r}; there are {', '.join(made)}")
-    return made[name]()
-
-
-def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:
-    """Gap between confidence and accuracy, averaged over bins of confidence by their share of the images, in %.
-
-    Guo et al. 2017, On Calibration of Modern Neural Networks, eq. 3, with its 15 bins of equal width.
-
-    Parameters
-    ----------
-    logits : Tensor (N, C)
-        Answers.
-    labels : Tensor (N,)
-        What is right.
-    bins : int
-        Bin m holds confidences in ((m - 1) / bins, m / bins].
-    """
-    confidence, answer = logits.double().softmax(-1).max(-1)
-    at = (confidence * bins).ceil().long().clamp(1, bins) - 1
-    gap = confidence - (answer == labels).double()
-    return (
-        100 * float(torch.zeros(bins, dtype=torch.float64).index_add(0, at.cpu(), gap.cpu()).abs().sum()) / len(labels)
-    )
-
-
 def cost(trial: Trial) -> float:
     """Multiply-adds of a trial's training in 10^9, forward and twice that backward, all nets."""
-    s = trial.settings
-    samples = s.get("samples", 50_000)  # part "fit"
-    return 3 * s["epochs"] * samples * sum(map(count_multiply_adds, seeded_nets(trial))) / 1e9
+    samples = trial.settings.get("samples", 50_000)  # part "fit"
+    return 3 * trial.settings["epochs"] * samples * sum(map(count_multiply_adds, seeded_nets(trial))) / 1e9
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train the nets of one arm together, then read the test set once."""
     (trial,) = trials
-    split, test = training_split(trial, tools), test_split(trial, tools)
+    arm = arms("full")[trial.arm]
+    split, test = splits(trial, tools)
     nets = seeded_nets(trial)
     _, history = train(trial, split, objective_for(trial, split, tools), tools, nets)
     logits = torch.stack([predict(net, test).logits for net in nets])  # (M, N, C)
-    told = {name: np.array([epoch[name] for epoch in history.epochs]) for name in EPOCH_COLUMNS}
-    tools.keep(trial, tensors=None if trial.arm in ARMS else nets[0].state_dict(), pictures=told)
-    arm = ARMS.get(trial.arm, Arm("alone", "labels"))
-    others = [errors(one, test.y) for one in logits[1:]]
-    if trial.needs:
-        others = [errors(teacher_answers(trial.needs[0], test, tools), test.y)]
+    told = {name: np.array([epoch[name] for epoch in history.epochs]) for name in ("entropy", "agreement", "hard")}
+    tools.keep(trial, tensors=None if arm.listed else nets[0].state_dict(), pictures=told)
+    others = [teacher_answers(need, test, tools) for need in trial.needs] or [*logits[1:]]
     return [
         {
-            "mode": arm.mode,
-            "partner": arm.partners[0] if arm.partners else "none",
+            **arm.facts,
             "test_errors": errors(logits[0], test.y),
             "ece": expected_calibration_error(logits[0], test.y),
-            "partner_errors": sum(others) / len(others) if others else None,
+            "partner_errors": float(np.mean([errors(one, test.y) for one in others])) if others else None,
             "ensemble_errors": errors(logits.softmax(-1).mean(0), test.y),
-            **{f"{name}_{when}": float(told[name][at]) for name in EPOCH_COLUMNS[:2] for when, at in ENDS.items()},
+            "entropy_first": float(told["entropy"][0]),
+            "entropy_last": float(told["entropy"][-1]),
+            "agreement_first": float(told["agreement"][0]),
+            "agreement_last": float(told["agreement"][-1]),
             "largest_rise": float(np.diff(told["hard"]).max()),
             "forward_passes": len(nets) * trial.settings["epochs"] * len(split) / 1000,
             "gigamacs": cost(trial),
@@ -223,3 +176,181 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
             "train_seconds": round(history.seconds, 2),
         }
     ]
+
+
+class Scene(NamedTuple):
+    """A mode at work on a few images: what `who_teaches` needs, and which sources were made before this step."""
+
+    objective: Any
+    nets: nn.Module
+    batch: Batch
+    sources: dict[str, Tensor]
+    learners: dict[str, Tensor]
+    stored: tuple[str, ...] = ()
+
+
+def scenes() -> dict[str, Scene]:
+    """Every mode with untrained nets, ready to be asked who teaches whom."""
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randint(0, 256, (20, 28, 28), dtype=torch.uint8, generator=generator)
+    split = Split(x, torch.arange(20) % 10, torch.arange(20))
+    cache = CachedTeacher(torch.randn(1, 20, 10, generator=generator), split.index)
+    past = objectives.ProgressiveSelf(split, epochs=2)
+    past.start_epoch(1)
+    past.table = torch.rand(20, 10, generator=generator).softmax(-1)
+    teacher, table = {"frozen\nteacher": cache.logits}, {"answers of\nlast epoch": past.table}
+    before = {"generation\nbefore": cache.logits}
+    made = {
+        "Offline": (objectives.Distillation(cache, 4.0, 0.5), ["student"], teacher),
+        "Born-Again": (objectives.Distillation(cache, 1.0), ["student"], before),
+        "PS-KD": (past, ["student"], table),
+        "Be Your Own Teacher": (objectives.SelfExits(1.0, 0.3), ["exit 1", "exit 2", "exit 3"], {}),
+        "DML": (objectives.MutualLearning(), ["peer 1", "peer 2", "peer 3"], {}),
+        "KDCL": (objectives.Collaborative(1.0), ["net 1", "net 2", "net 3"], {}),
+        "Co-trained": (objectives.CoTrained(1.0, 0.5), ["student", "teacher"], {}),
+        "Co-trained, feedback": (objectives.CoTrained(1.0, 0.5, 0.2), ["student", "teacher"], {}),
+    }
+    found = {}
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        for name, (objective, learning, stored) in made.items():
+            exits = isinstance(objective, objectives.SelfExits)
+            nets = EarlyExits((8, 8, 8)) if exits else nn.ModuleList(MLP([784, 8, 10]) for _ in learning)
+            heads = [*nets.heads, nets.head] if exits else [net.layers[-1] for net in nets]
+            heads = dict(zip(learning, heads, strict=True))
+            batch = Batch(split.images(), split.y.clone(), split.index, 12)
+            sources = {"labels": batch.y, **stored, **{who: head.bias for who, head in heads.items()}}
+            weights = {who: head.weight for who, head in heads.items()}
+            found[name] = Scene(objective, nets, batch, sources, weights, tuple(stored))
+    return found
+
+
+def diagram(axes: Axes, scene: Scene) -> None:
+    """Boxes for nets and sources, an arrow for each that was found to teach another; dashed where it was stored."""
+    above = [name for name in scene.sources if name not in scene.learners]
+    below = list(scene.learners)
+    places = {name: ((i + 0.5) / len(above), 1.0) for i, name in enumerate(above)}
+    # the middle one of three lower, so that no arrow runs through it
+    places |= {name: ((i + 0.5) / len(below), -0.45 * (len(below) == 3 and i == 1)) for i, name in enumerate(below)}
+    for source, learner in sorted(objectives.who_teaches(*scene[:5])):
+        colour = HARD if source == "labels" else TEACHER if source in scene.stored else SOFT
+        style = {"arrowstyle": "-|>", "color": colour, "lw": 1.6, "shrinkA": 17, "shrinkB": 17}
+        style |= {"ls": "--" if source in scene.stored else "-", "connectionstyle": "arc3,rad=0.12"}
+        axes.annotate("", places[learner], places[source], arrowprops=style)
+    for name, (x, y) in places.items():
+        box = {"boxstyle": "round,pad=0.35", "fc": "#f2f2f2" if name in above else "white", "ec": "#555555"}
+        axes.text(x, y, name, ha="center", va="center", fontsize=9, bbox=box)
+    axes.set(xlim=(-0.05, 1.05), ylim=(-0.8, 1.35))
+    axes.set_axis_off()
+
+
+@figure("who_teaches_whom", chapter="05", size=(13, 6), grid=(2, 4), legend=None)
+def who(panels, both):
+    """Found by trial on the objectives: nudge a source, see whose gradient moves.
+
+    Eight diagrams, one a mode. Labels reach every net but the Born-Again student. Offline, Born-Again and PS-KD have
+    dashed arrows from something stored; peers point at each other; a co-trained teacher points at its student and only
+    with feedback gets an arrow back; the deepest exit points at the two others.
+    """
+    for axes, (name, scene) in zip(panels.flat, scenes().items(), strict=True):
+        diagram(axes, scene)
+        axes.set_title(name)
+    axes.figure.suptitle("Yellow: labels. Blue: another's answers of this very step. Dashed: answers stored before it")
+
+
+ARMS = looks(arms("full"), [name for name, arm in arms("full").items() if arm.listed])
+ERROR_TICKS = (-100, -50, 0, 50, 100, 200, 500, 1000)
+
+
+@figure("training_modes_errors", chapter="05", size=(13, 7), grid=(1, 2), sharey=True)
+def results(left, right, both):
+    """All modes at equal epochs, paired by seed with hard labels.
+
+    Two panels with a line for each way to train. Left, test errors minus those with hard labels, right the same for the
+    calibration error. A large frozen teacher helps clearly, weaker partners harm; most modes cannot be told from
+    zero. Label smoothing, longer training and large teachers worsen calibration.
+    """
+    others = {arm: look for arm, look in ARMS.items() if arm != "hard"}
+    ladder(left, both, "test_errors", others, minus="hard")
+    ladder(right, both, "ece", others, minus="hard")
+    plain(left.xaxis, ERROR_TICKS, "symlog", linthresh=150)  # linear near 0: quick nets' differences dwarf all others
+    plain(right.xaxis, (-1, 0, 1, 2, 3, 4, 5, 10), "symlog", linthresh=5)
+    left.set(title="Test errors, minus hard labels", xlabel="wrong of 10,000: fewer <- 0 -> more")
+    right.set(title="Calibration error, minus hard labels", xlabel="percentage points: better <- 0 -> worse")
+
+
+@figure("training_modes_compute", chapter="05", size=(13, 6))
+def compute(axes, both):
+    """The same at equal compute.
+
+    Test errors over all multiply-adds that a mode needed, its teacher's training included, on a logarithmic axis. A
+    line joins the student alone for one, two and four times as many epochs. Whatever lies above the line would have
+    done better to train alone for longer.
+    """
+    table = both.reference
+    declared, own = arms("full"), table.loc[table.arm == "hard", "gigamacs"].mean()
+    table = table.assign(total=(table.gigamacs + table.teacher_gigamacs) / own)
+    means = table.groupby("arm")[["total", "test_errors"]].mean().drop("independent_2")
+    edge = 2 * means.total.drop("offline_large").max()
+    alone = means.loc[["hard", "hard_double", "hard_quadruple"]]
+    axes.plot(alone.total, alone.test_errors, "-", color=HARD, lw=2, label="alone, longer and longer")
+    for mode, role in MODES.items():
+        chosen = means[[declared[arm].role == role for arm in means.index]]
+        axes.scatter(chosen.total.clip(upper=edge), chosen.test_errors, s=40, color=ROLES[role], label=mode, zorder=3)
+    for _, column in means.sort_values("test_errors").groupby(means.total.clip(upper=edge).round(1)):
+        height = 0.0
+        for arm, (total, wrong) in column.iterrows():
+            height = max(height + 0.03 * np.ptp(means.test_errors), wrong)  # no label over another
+            name = ARMS[arm].label.removeprefix("hard labels, ") + (", far off the scale" if total > edge else "")
+            crowded = means.total.between(1.05 * total, 1.3 * total).any()
+            side = {"xytext": (-7, -3), "ha": "right"} if crowded else {"xytext": (7, -3)}
+            axes.annotate(name, (min(total, edge), height), textcoords="offset points", fontsize=9, **side)
+    plain(axes.xaxis, (1, 2, 4, 8), "log")
+    axes.set(title="Errors by all the compute that was needed", ylabel="test errors of 10,000, mean of seeds")
+    axes.set(xlabel="all multiply-adds / those of the student alone (log scale)", xlim=(0.62, 2.1 * edge))
+
+
+@figure("training_modes_partner", chapter="05", size=(12, 4), grid=(1, 3), sharey=True)
+def partner(frozen, peer, cotrained, both):
+    """Must the teacher be much stronger? Gou et al. 2021, section 3.2.
+
+    Three panels: a frozen teacher, a peer, a teacher trained together with the student. In each the student's errors
+    minus hard labels for a weaker, an equal and a stronger partner, a dot a seed, and the same for two nets side by
+    side that ignore each other. How far the dots of a column spread is how unstable it is.
+    """
+    panels = {"offline": (frozen, "Frozen teacher"), "dml": (peer, "Peer (DML)")}
+    panels["cotrained"] = (cotrained, "Co-trained teacher")
+    for mode, (axes, title) in panels.items():
+        sizes = {f"{mode}_{size}": ARMS["hard"]._replace(label=size, colour=SOFT) for size in SIZES}
+        by_arm(axes, both, "test_errors", sizes, minus="hard", own=None)
+        level(axes, 0, HARD, ls=":", lw=1.5)
+        axes.set_title(title)
+    plain(frozen.yaxis, ERROR_TICKS, "symlog", linthresh=150)
+    frozen.set_ylabel("test errors, minus hard labels")
+
+
+TOLD = {
+    "smoothing": HARD,
+    "offline_equal": SOFT,
+    "dml_equal": SOFT_SHIFTED,
+    "kdcl_2": PUBLISHED,
+    "cotrained_equal": TEACHER,
+    "ps_kd_paper": CONTROL,
+}
+CURVES = {arm: ARMS[arm]._replace(colour=colour) for arm, colour in TOLD.items()}  # one colour each, whatever its mode
+
+
+@figure("training_modes_curriculum", chapter="05", size=(12, 4.4), grid=(1, 2), legend=1)
+def curriculum(left, right, both):
+    """Is there a dynamic curriculum?
+
+    Two panels over the epochs: entropy of what the student is told, and the share of training images for which its top
+    class is the target's. Targets of peers and co-trained teachers begin vague and become sure, those of a frozen
+    teacher stay as they are, those of PS-KD begin as labels and become vaguer.
+    """
+    epochs(left, both, "entropy", CURVES)
+    epochs(right, both, "agreement", CURVES, scale=100)
+    if both.mine is not None:
+        right.plot([], [], "--", lw=1, color="black", label="yours (quick)")
+    left.set(title="How vague are the targets?", ylabel="entropy, bits")
+    right.set(title="Does the student already agree with them?", ylabel="% of training images")

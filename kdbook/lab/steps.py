@@ -165,6 +165,18 @@ def percent_right(logits: Tensor, y: Tensor) -> float:
     return 100 * float((logits.argmax(-1) == y).float().mean())
 
 
+def expected_calibration_error(logits: Tensor, y: Tensor, bins: int = 15) -> float:
+    """Gap between confidence and accuracy, averaged over bins of confidence by their share of the images, in %.
+
+    Guo et al. 2017, On Calibration of Modern Neural Networks, eq. 3, with its 15 bins of equal width: bin m holds
+    confidences in ((m - 1) / bins, m / bins].
+    """
+    confidence, answer = logits.double().softmax(-1).max(-1)
+    at = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    gap = (confidence - (answer == y).double()).cpu()
+    return 100 * float(torch.zeros(bins, dtype=torch.float64).index_add(0, at.cpu(), gap).abs().sum()) / len(y)
+
+
 def fidelity(student_logits: Tensor, teacher_logits: Tensor) -> dict:
     """Top-1 agreement (share) and mean KL(teacher || student) at T = 1 (nats); Stanton et al. 2021, section 3."""
     log_p, log_q = teacher_logits.log_softmax(-1), student_logits.log_softmax(-1)
