@@ -125,7 +125,7 @@ show_figure("bert_sizes", bert_sizes, my_bert_sizes)
 # operations. One short text at a time, a processor spends its time on starting those steps.
 
 # %%
-from kdbook.book.plots.bert_sizes import BATCH_SIZES, LENGTHS, speed_alt, speed_bars
+from kdbook.book.bert_sizes import BATCH_SIZES, LENGTHS, speed_alt, speed_bars
 from kdbook.show.style import style
 
 positions = {f"{b} × {n}": (b, n) for b in BATCH_SIZES for n in LENGTHS}
@@ -337,8 +337,8 @@ pd.DataFrame(
 # %% [markdown]
 # A definition is in one part only, in all tasks and in pre-training alike: what a model is tested on it has never seen.
 #
-# With a copy of GLUE, `kdbook.data.glue.load(folder, "RTE", "train")` gives its tasks in the same form, with the development
-# sets to test on.
+# With a network, GLUE's own tasks are one call away: `datasets.load_dataset("glue", "rte")`. The answers of its test sets are not
+# public, so that most papers test on the development sets.
 
 # %% [markdown]
 # ### What is each part worth?
@@ -603,7 +603,7 @@ show_ledger("08", output_folder(PROFILE))
 # %%
 from IPython.display import Markdown
 
-from kdbook.book.plots.bert_sizes import times_as
+from kdbook.book.bert_sizes import times_as
 from kdbook.lab import t_interval
 
 

