@@ -48,15 +48,16 @@ def published(claim: str, check: str) -> float:
     Raises
     ------
     KeyError
-        When there is no such check.
+        When there is no such check with a published number.
     """
     return _published()[claim, check]
 
 
 @functools.cache
-def _published() -> dict[tuple[str, str], float | None]:
-    """Of every check; the ledger takes seconds to read, and a figure asks for several."""
-    return {(claim.id, check.label): check.published for claim in load_claims() for check in claim.checks}
+def _published() -> dict[tuple[str, str], float]:
+    """Of every check that has one; the ledger takes seconds to read, and a figure asks for several."""
+    found = [(claim.id, check) for claim in load_claims() for check in claim.checks]
+    return {(claim, check.label): check.published for claim, check in found if check.published is not None}
 
 
 @dataclass(frozen=True)
