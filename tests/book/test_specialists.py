@@ -1,34 +1,21 @@
+"""Specialists, their teams and the controls; what is counted of their answers; and a run with few texts."""
+
 import numpy as np
 import pytest
 import torch
 
-from kdbook.book import specialist_clusters, specialists, specialists_distilled
-from kdbook.book.specialist_clusters import class_columns, generalist
-from kdbook.book.specialists import (
-    PUBLISHED_GAIN,
-    conditional,
-    descent_gap,
-    ensemble,
-    longer,
-    routed,
-    score,
-    specialist,
-    started,
-    together,
-)
+from kdbook.book.specialists import PUBLISHED_GAIN, by_coverage, descent_gap, own_classes, score, started, whole
 from kdbook.data import load_glosses
+from kdbook.lab import arms
 from kdbook.lab.engines import in_order
-from kdbook.training.opinions import Opinion, active_specialists
+from kdbook.lab.steps import seeded_network
+from kdbook.training.opinions import Opinion
+
+EVERY = 30  # of the training texts
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    """A generalist of eight units and two epochs, three specialists of one."""
-    base = {**specialist_clusters.GENERALIST, "sizes": [20_000, 8, 535], "epochs": 2, "batch_size": 256, "lr": 0.02}
-    cut = {"generalist": base, "subsets": {"clusters": 3, "size": 20}}
-    monkeypatch.setitem(specialist_clusters.SETTINGS, "quick", cut)
-    monkeypatch.setattr(specialists, "QUICK", {**specialists.SPECIALIST, "epochs": 1, "batch_size": 512})
-    monkeypatch.setitem(specialists_distilled.SOFT, "quick", {**specialists_distilled.SOFT["full"], "epochs": 1})
+def trial_of(arm, seed=0, profile="full"):
+    return arms.trial("specialists", profile, arm, seed)
 
 
 @pytest.fixture
@@ -42,104 +29,71 @@ def spoken():
     return p.log(), torch.tensor([0, 1, 2, 0, 3, 2]), members
 
 
-@pytest.mark.slow
-def test_the_three_experiments_run_and_measure_what_they_document(micro, documented):
-    table, measured = micro("specialist_clusters")
-    documented("specialist_clusters", table, measured)
-    by_arm = table.set_index("arm")
-    assert by_arm.other_rand["covariance"] == 1
-    assert by_arm.taxonomy_rand["covariance"] > by_arm.taxonomy_rand["covariance_raw"]
-    assert table.array("covariance", "members").sum(1).tolist() == [20] * 3
-    assert table.array("covariance", "groups").sum() == 535
-
-    table, measured = micro("specialists")
-    documented("specialists", table, measured)
-    team = table[(table.arm == "specialists") & (table.correction == "sampling")]
-    whole, parts = team[team.coverage == "all"].set_index("routing"), team[team.coverage != "all"]
-    assert parts.texts.sum() == whole.texts["class:1"] == len(load_glosses("test"))
-    assert parts.gain.sum() == whole.gain["class:1"]
-    assert whole.calls["entropy:0.5"] < whole.calls["class:1"] <= whole.calls["class:5"]
-    assert 0 <= whole.descent_gap["class:1"] < 1e-3
-    alone = table[table.arm == "specialist"]
-    assert (alone.seen > 1.9 * alone.visits).all()  # a special text is seen at least once, and as many others
-
-    taught, measured = micro("specialists_distilled")
-    documented("specialists_distilled", taught, measured)
-    assert taught.hard_accuracy.tolist() == pytest.approx([whole.generalist_accuracy["class:1"]] * 3)
-    teachers = taught.set_index("arm").teacher_accuracy
-    assert teachers["of_specialists"] == pytest.approx(whole.accuracy["class:1"])
-    assert teachers["of_ensemble"] == pytest.approx(table[table.arm == "ensemble"].accuracy.item())
-
-
 def test_every_specialist_needs_its_generalist_and_its_subsets_and_no_other_specialist():
-    one = specialist("full", 2, 5)
-    assert [t.arm for t in one.needs] == ["generalist", "covariance"]
-    assert (
-        one.settings["sizes"] == [20_000, 20, 31]
-        and specialist("full", 2, 5, "regularised").settings["sizes"][2] == 535
-    )
-    assert len([t for t in in_order([together("full", 0)]) if t.arm == "specialist"]) == 24
-    assert len(specialists.trials("full")) == 5 * (2 * 24 + 2 + 2)
+    one, whole_softmax = trial_of("specialist:5", 2), trial_of("regularised:5", 2)
+    assert [t.arm for t in one.needs] == ["generalist", "covariance"] and one.settings["subset"] == 5
+    assert (one.settings["sizes"], whole_softmax.settings["sizes"]) == ([20_000, 20, 31], [20_000, 20, 535])
+    team = [t for t in in_order([trial_of("specialists")]) if t.arm == "specialist"]
+    assert [t.settings["subset"] for t in team] == list(range(24))
+    assert len(arms.trials("specialists", "full")) == 5 * (2 * 24 + 2 + 2)
 
 
 def test_the_controls_cost_what_generalist_and_specialists_cost():
-    source, others = ensemble("full", 0).needs[0], ensemble("full", 1).needs
-    assert source == generalist("full", 0) and len({t.id for t in (*ensemble("full", 0).needs, *others)}) == 6
-    assert longer("full", 0).settings["epochs"] == len(others) * source.settings["epochs"]
-
-
-def test_students_start_from_the_weights_of_their_seeds_generalist_and_have_its_size():
-    for arm in specialists_distilled.ARMS:
-        student = specialists_distilled.student(arm, "full", 3)
-        assert student.seed == 3 and student.settings["sizes"] == generalist("full", 3).settings["sizes"]
+    ensembles = [trial_of("ensemble", seed).needs for seed in range(2)]
+    generalist = arms.trial("specialist_clusters", "full", "generalist", 0)
+    assert ensembles[0][0] == generalist and len({*ensembles[0], *ensembles[1]}) == 6
+    assert trial_of("longer").settings["epochs"] == 3 * generalist.settings["epochs"]
 
 
 def test_a_specialist_starts_as_the_generalist_with_its_other_classes_merged():
-    torch.manual_seed(0)
-    weights = specialists.network(generalist("quick", 0).settings).state_dict()
-    classes = torch.tensor([7, 3] + list(range(100, 118)))
-    model = started(specialist("quick", 0, 0), weights, classes)
-    whole = started(specialist("quick", 0, 0, "regularised"), weights, classes)
-    x = load_glosses("validation").x[:50]
-    ours, theirs = model.eval()(x).logits, whole.eval()(x).logits
-    assert torch.allclose(ours[:, :20], theirs[:, classes])
-    rest = torch.ones(535, dtype=torch.bool)
-    rest[classes] = False
+    weights = seeded_network(arms.trial("specialist_clusters", "quick", "generalist", 0)).state_dict()
+    mine = torch.zeros(535, dtype=torch.bool)
+    mine[[3, 7, *range(100, 128)]] = True
+    one, whole_softmax = (
+        started(trial_of(arm, 0, "quick"), weights, mine) for arm in ("specialist:0", "regularised:0")
+    )
+    x = torch.randint(1, 20_000, (50, 12))
+    ours, theirs = one.eval()(x).logits, whole_softmax.eval()(x).logits
+    assert torch.allclose(ours[:, :30], theirs[:, mine])
     # weights of a fresh net are small, so that the log of the sum is close to the mean plus the log of the number
-    assert torch.allclose(ours[:, 20], theirs[:, rest].logsumexp(1), atol=0.2)
+    assert torch.allclose(ours[:, 30], theirs[:, ~mine].logsumexp(1), atol=0.2)
 
 
 def test_published_gains_grow_with_the_number_of_specialists():
-    gains = list(PUBLISHED_GAIN.values())
-    assert gains == sorted(gains) and gains[:2] == [0.0, 3.4]
-    assert 10.5 < PUBLISHED_GAIN["4+"] < 14.1
+    assert PUBLISHED_GAIN == sorted(PUBLISHED_GAIN)
+    assert PUBLISHED_GAIN[:2] == [0.0, 3.4] and PUBLISHED_GAIN[4] == pytest.approx(11.80, abs=0.01)
 
 
 def test_the_score_counts_right_answers_against_the_generalists(spoken):
-    log_p, y, _ = spoken
-    better = log_p.clone()
-    better[1, 1] = 0
-    row = score(better, type("T", (), {"y": y}), log_p)
-    assert (row["gain"], row["texts"]) == (1, 6)
-    assert row["relative_gain"] == pytest.approx(100 / 4)
+    log_p, y, members = spoken
+    better = log_p.exp()
+    better[1, 1] = 0.9
+    row = score(better, y, log_p)
+    assert (row["gain"], row["texts"], row["relative_gain"]) == (1, 6, 25)
     assert row["accuracy"] == pytest.approx(100 * 5 / 6)
-    half = score(better, type("T", (), {"y": y}), log_p, at=torch.tensor([0, 1]))
-    assert (half["gain"], half["accuracy"]) == (1, 100)
+    assert row["nll"] == pytest.approx(-np.log([0.7, 0.9, 0.6, 0.25, 0.7, 0.2]).mean())
+    parts = by_coverage(better, y, log_p, members)
+    # class 3 is known to none, 0 and 2 to one, 1 to both
+    assert [(part["coverage"], part["texts"], part["gain"]) for part in parts] == [
+        ("0", 1, 0),
+        ("1", 4, 0),
+        ("2", 1, 1),
+    ]
 
 
 def test_conditional_accuracy_looks_at_a_specialists_own_texts_and_classes(spoken):
     log_p, y, members = spoken
     # specialist 0 knows the texts 0, 1, 3 (right: 0, 3), specialist 1 the texts 1, 2, 5 (right: 1, 2)
-    assert conditional(log_p, y, members) == pytest.approx(100 * 4 / 6)
-    own = [log_p[:, :2], log_p[:, 1:3]]
-    assert conditional(own, y, members) == conditional(log_p, y, members)
-
-
-def test_routing_by_entropy_asks_only_about_the_least_sure_texts(spoken):
-    log_p, _, members = spoken
-    assert torch.equal(routed(log_p, members, "class:1"), active_specialists(log_p, members))
-    unsure = routed(log_p, members, "entropy:0.5").any(1)
-    assert unsure.tolist() == [False, True, False, True, False, True]
+    dustbin = torch.zeros(6, 1)
+    alike = [Opinion(m.nonzero()[:, 0], torch.cat([log_p[:, m], dustbin], 1)) for m in members]
+    assert own_classes(log_p, alike, y, members) == pytest.approx(
+        {"conditional": 100 * 4 / 6, "generalist_conditional": 100 * 4 / 6}
+    )
+    # with a softmax over all classes the others do not count either; this one says class 1 of each text
+    sure = torch.full((6, 5), -9.0)
+    sure[:, 1] = -0.1
+    every = Opinion(torch.arange(4), sure)
+    assert own_classes(log_p, [every, every], y, members)["conditional"] == pytest.approx(100 * 2 / 6)
 
 
 def test_both_ways_to_combine_agree_and_without_several_specialists_there_is_nothing_to_compare(spoken):
@@ -149,11 +103,25 @@ def test_both_ways_to_combine_agree_and_without_several_specialists_there_is_not
     assert descent_gap(log_p, opinions, torch.zeros(6, 2, dtype=torch.bool)) == 0
 
 
-def test_columns_have_length_one_and_no_diagonal_unless_they_are_raw(monkeypatch):
-    torch.manual_seed(0)
-    model = specialists.network(generalist("quick", 0).settings)
-    monkeypatch.setattr(specialist_clusters, "stored_network", lambda *_: model)
-    tools = type("Tools", (), {"device": torch.device("cpu")})
-    scaled, raw = (class_columns(None, source, tools) for source in ("covariance", "covariance_raw"))
-    assert np.allclose(np.linalg.norm(scaled, axis=1), 1) and not np.diag(scaled).any()
-    assert np.allclose(raw, raw.T) and (np.diag(raw) > 0).all()
+@pytest.mark.slow
+def test_a_small_run_measures_teams_by_coverage_and_routing_and_a_student_has_their_answers(micro, documented):
+    table, measured = micro("specialists", most={"batch_size": 256}, every=EVERY)
+    documented("specialists", table, measured)
+    team = table[(table.arm == "specialists") & (table.correction == "sampling")]
+    all_texts, parts = team[team.coverage == "all"].set_index("routing"), team[team.coverage != "all"]
+    assert parts.texts.sum() == all_texts.texts["class:1"] == len(load_glosses("test"))
+    assert parts.gain.sum() == all_texts.gain["class:1"]
+    assert all_texts.calls["entropy:0.5"] < all_texts.calls["class:1"] <= all_texts.calls["class:5"]
+    assert 0 <= all_texts.descent_gap["class:1"] < 1e-3
+    alone = table[table.arm == "specialist"]
+    assert (alone.seen > 0).all() and (alone.seen <= 2 * alone.visits).all()
+    assert set(whole(table).arm) - {*alone.arm} == {
+        "specialists", "uncorrected", "routed", "specialists_regularised", "longer", "ensemble",
+    }  # fmt: skip
+
+    taught, measured = micro("specialists_distilled", most={"batch_size": 256}, every=EVERY)
+    documented("specialists_distilled", taught, measured)
+    assert taught.hard_accuracy.tolist() == pytest.approx([all_texts.generalist_accuracy["class:1"]] * 3)
+    teachers = taught.set_index("arm").teacher_accuracy
+    assert teachers["of_specialists"] == pytest.approx(all_texts.accuracy["class:1"])
+    assert teachers["of_ensemble"] == pytest.approx(table[table.arm == "ensemble"].accuracy.item())

@@ -98,6 +98,12 @@ def test_the_specialists_of_the_likeliest_classes_are_asked_and_there_may_be_non
     assert active_specialists(log_p, members, 2).tolist() == [[True, True], [False, True], [True, True]]
 
 
+def test_specialists_may_be_asked_only_where_the_generalist_is_least_sure():
+    p = torch.tensor([[0.7, 0.1, 0.2], [0.4, 0.3, 0.3], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
+    members = torch.tensor([[True, True, True]])
+    assert active_specialists(p.log(), members, unsure=0.5)[:, 0].tolist() == [False, True, False, True]
+
+
 def test_without_a_specialist_the_generalist_answers():
     log_p = answers()
     q = combine(log_p, [opinion([1, 2])], torch.zeros(40, 1, dtype=torch.bool))
