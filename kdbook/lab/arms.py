@@ -29,7 +29,7 @@ class Arm:
     role : str
         What it is in the comparison, which gives its colour: a key of `kdbook.show.style.ROLES`.
     settings : mapping
-        Everything that the result depends on; values that JSON can hold.
+        Everything that the result depends on; values that JSON can hold, or functions of the seed that give such.
     needs : tuple of str
         Arms whose artifacts it uses: ``arm`` of this question, or ``question/arm``.
     teaches : bool
@@ -125,7 +125,7 @@ def trial(name: str, profile: str, arm: str, seed: int, **of) -> Trial:
         where, _, other = need.rpartition("/")
         needs.append(trial(where, profile, other, seed) if where else trial(name, profile, other, seed, **of))
     data, version = chosen.settings.get("data", getattr(module, "DATA", "mnist")), module.VERSION
-    settings = {key: value for key, value in chosen.settings.items() if key != "data"}
+    settings = {k: v(seed) if callable(v) else v for k, v in chosen.settings.items() if k != "data"}
     return Trial(name, chosen.named or arm, seed, settings, tuple(needs), data, version, chosen.cohort)
 
 
