@@ -142,7 +142,7 @@ print(f"the people of {place} eat", foods)
 # The summary says that different tokenizers make token-level distillation impossible. The same sentence, cut in three ways:
 
 # %%
-from kdbook.book.plots.vocabulary_mismatch import TITLES as CUTS
+from kdbook.book.vocabulary_mismatch import TITLES as CUTS
 from kdbook.book.vocabulary_mismatch import vocabularies
 from kdbook.losses.sequence import token_kd
 
@@ -255,7 +255,7 @@ show_figure("api_missing_mass", api, my_api)
 show_figure("sequence_level", api, my_api)
 
 # %%
-from kdbook.book.plots.api_teacher import largest
+from kdbook.book.api_teacher import largest
 
 shown = {
     "data": "true sentences",
@@ -502,7 +502,7 @@ show_figure("hallucination_transfer", hallucination, my_hallucination)
 # Move the slider through six of the twelve: the first three the teacher always read, of the others it read the truth as well.
 
 # %%
-from kdbook.book.plots.hallucination_transfer import compare_planted
+from kdbook.book.hallucination_transfer import compare_planted
 
 
 def planted_alt(number):

@@ -7,86 +7,75 @@ keeps is one minus the total variation between the two. So a draft model may be 
 
 import time
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from kdbook.book import exposure_bias
-from kdbook.book.exposure_bias import WORDS
-from kdbook.book.shared.small_world import TEST, seeded_gpt, starts, stored_gpt, texts_of, train_students, world
+from kdbook.book.shared.small_world import TEST, WORDS, seeded_gpt, starts, stored_gpt, texts_of, train_students, world
 from kdbook.data.world import EOS
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
+from kdbook.lab.trial import Tools, Trial
 from kdbook.losses.sequence import reverse_kl, token_kd, total_variation
 from kdbook.nets.gpt import GPT
-from kdbook.nets.vision import count_parameters
+from kdbook.show.figures import figure
+from kdbook.show.grammar import by_arm, level
+from kdbook.show.style import looks
 from kdbook.training.objectives import TeacherForced, labels, soft
 from kdbook.training.sequences import log_probs, sample
 from kdbook.training.speculative import Counts, expected_speedup, speculate
 
-VERSION = 1
-COLUMNS = {
-    "arm": "what the draft model learned: true sentences, the teacher's texts, or its distribution on those",
-    "seed": "seed of weights, texts and order",
-    "teacher_seed": "seed of the teacher; seed mod number of teachers",
-    "acceptance": "1 - TV a token on texts of the teacher, exact, %",
-    "kept": "drafts that the teacher kept in decoding, %",
-    "tokens_per_call": "tokens that one call of the teacher brought",
-    "cost": "time of a draft's step as a share of the teacher's",
-    "speedup": "tokens a second against the teacher alone, one text at a time, measured",
-    "expected_speedup": "the same by theorem 3.8 of Leviathan et al. 2023, from `acceptance` and `cost`",
-    "free_speedup": "the same if drafting cost nothing",
-    "size_ratio": "parameters of the teacher / of the draft model",
-}
-ARMS = {
-    "data": labels,
-    "samples": labels,
-    "forward": lambda: soft(token_kd),
-    "reverse": lambda: soft(reverse_kl),
-    "tvd": lambda: soft(total_variation),
-}
+VERSION, DATA = 1, "world"
+SEEDS = {"full": (5, 0), "quick": (1, 0)}  # students; the teacher is that of `exposure_bias`
+COLUMNS = columns(
+    "arm seed teacher_seed acceptance kept tokens_per_call cost speedup expected_speedup free_speedup size_ratio",
+    arm="what the draft model learned: true sentences, the teacher's texts, or its distribution on those",
+    seed="seed of weights, texts and order",
+    acceptance="1 - TV a token on texts of the teacher, exact, %",
+    kept="drafts that the teacher kept in decoding, %",
+    tokens_per_call="tokens that one call of the teacher brought",
+    cost="time of a draft's step as a share of the teacher's",
+    speedup="tokens a second against the teacher alone, one text at a time, measured",
+    expected_speedup="the same by theorem 3.8 of Leviathan et al. 2023, from `acceptance` and `cost`",
+    free_speedup="the same if drafting cost nothing",
+    size_ratio="parameters of the teacher / of the draft model",
+)
 GUESSES = 4
-SETTINGS = {
-    "full": {
-        **WORDS,
-        "layers": 1,
-        "width": 16,
-        "samples": 3_200,
-        "epochs": 4,
-        "batch_size": 64,
-        "lr": 1e-2,
-        "count": 30,
-    },
-    "quick": {**WORDS, "layers": 1, "width": 16, "samples": 640, "epochs": 2, "batch_size": 32, "lr": 1e-2, "count": 8},
-}
-SEEDS = {"full": 5, "quick": 1}
+DIVERGENCES = {"forward": token_kd, "reverse": reverse_kl, "tvd": total_variation}
 
 
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Every draft model of every seed; those that learn on the teacher's texts train together."""
-    check_profile(profile)
-    found = []
-    for seed in seeds_of(seeds, SEEDS[profile]):
-        needs = (exposure_bias.teacher(profile, seed),)
-        for arm in ARMS:
-            settings, on = SETTINGS[profile], "truth" if arm == "data" else "teacher"
-            look = {"needs": needs, "data": "world", "version": VERSION, "cohort": on}
-            found.append(Trial("draft_models", arm, seed, settings, **look))
-    return found
+def arms(profile: str) -> dict[str, Arm]:
+    """Draft models; those that learn on the teacher's texts train together."""
+    net = {**WORDS, "layers": 1, "width": 16, "samples": 3_200, "epochs": 4, "batch_size": 64, "lr": 1e-2, "count": 30}
+    if profile == "quick":
+        net |= {"samples": 640, "epochs": 2, "batch_size": 32, "count": 8}
+
+    def draft(label: str, role: str, texts: str = "teacher") -> Arm:
+        return Arm(label, role, net, ("exposure_bias/teacher",), cohort=texts)
+
+    return {
+        "data": draft("true\nsentences", "teacher", "truth"),
+        "samples": draft("teacher's\ntexts", "hard"),
+        "forward": draft("forward KL", "soft"),
+        "reverse": draft("reverse KL", "shifted"),
+        "tvd": draft("total\nvariation", "control"),
+    }
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train the draft models of a seed on their texts, then decode with each."""
-    first, (source,) = trials[0], trials[0].needs
-    theirs, s = stored_gpt(source, tools), first.settings
+    first, (source,), s = trials[0], trials[0].needs, trials[0].settings
+    theirs = stored_gpt(source, tools)
     if first.arm == "data":
         x = world(tools).sample(s["samples"], 500 + first.seed)
     else:
         x = texts_of(source, s["samples"], first.seed, tools)
-    objective = TeacherForced([ARMS[t.arm]() for t in trials], None if first.arm == "data" else theirs)
+    rules = [soft(DIVERGENCES[t.arm]) if t.arm in DIVERGENCES else labels() for t in trials]
+    objective = TeacherForced(rules, None if first.arm == "data" else theirs)
     drafts, _ = train_students([seeded_gpt(t) for t in trials], objective, x, first, tools)
     held_out = texts_of(source, 1_000, TEST, tools)
-    ratio = count_parameters(theirs.requires_grad_(True)) / count_parameters(drafts[0])
-    theirs.requires_grad_(False)
-    shared = {"teacher_seed": source.seed, "size_ratio": ratio}
+    sizes = [sum(p.numel() for p in model.parameters()) for model in (theirs, drafts[0])]
+    shared = {"teacher_seed": source.seed, "size_ratio": sizes[0] / sizes[1]}
     return [{**shared, **scored(theirs, draft, held_out, s["count"])} for draft in drafts]
 
 
@@ -126,3 +115,27 @@ def pace(model: GPT, start: Tensor, count: int) -> tuple[float, float]:
         tokens += sample(model, start, end=EOS, generator=generator).shape[1] - 1
     seconds = time.process_time() - began
     return tokens / seconds, seconds / tokens
+
+
+ARMS = looks(arms("full"))
+
+
+@figure("draft_acceptance", chapter="09", size=(12, 4.2), grid=(1, 2), legend="all")
+def drafts_kept(left, right, both):
+    """How many drafts does the teacher keep, and how much faster would it be?
+
+    Left, one minus the total variation between draft model and teacher, by what the draft model learned. Right, the
+    expected speed-up against the cost of a draft as a share of the teacher's step, falling from left to right, with
+    a cross for each arm at the cost measured here, where small models are hardly cheaper than larger ones.
+    """
+    by_arm(left, both, "acceptance", ARMS)
+    costs = np.linspace(0, 1, 51)
+    for arm, look in ARMS.items():
+        rows = both.rows(arm=arm).reference
+        by_theory = expected_speedup(rows.acceptance.mean() / 100, GUESSES, costs)
+        right.plot(costs, by_theory, color=look.colour, label=look.label.replace("\n", " "))
+        right.scatter(rows.cost.mean(), rows.speedup.mean(), color=look.colour, marker="x", s=50)
+    level(right, 1)
+    left.set(title="Drafts that the teacher keeps", ylabel="1 - total variation, %")
+    right.set(title="Speed-up by theory (lines), here (crosses)", ylabel="times")
+    right.set_xlabel("time of a draft's step / the teacher's")

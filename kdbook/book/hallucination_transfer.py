@@ -6,70 +6,83 @@ temperature, from its next-token probabilities, or from its surest texts; with t
 alone. Gudibande et al. 2023 found imitated style without facts; they did not measure confidence.
 """
 
-from collections.abc import Callable
-
+import matplotlib.pyplot as plt
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
+from torch.nn.functional import pad
 
 from kdbook.book.shared.small_world import seeded_gpt, starts, stored_gpt, train_students
 from kdbook.data.world import EOS, World, make_world
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import weights
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.trial import Tools, Trial
+from kdbook.losses import entropy_bits
 from kdbook.losses.sequence import token_kd
 from kdbook.nets.gpt import GPT
 from kdbook.nets.vision import count_parameters
+from kdbook.show.figures import figure
+from kdbook.show.grammar import by_arm, level, names, seeds
+from kdbook.show.style import SOFT, TEACHER, looks
 from kdbook.training.objectives import TeacherForced, labels, soft
 from kdbook.training.sequences import log_probs, sample
 
-VERSION = 1
-COLUMNS = {
-    "arm": "who told the student, and how",
-    "seed": "seed of weights, order and texts",
-    "teacher_seed": "seed of the teacher; seed mod number of teachers",
-    "repeated": "planted falsehoods that are the likeliest answer, %",
-    "repeated_certain": "the same of those that the teacher always read",
-    "repeated_doubtful": "the same of those that it read in seven texts of ten, and the truth in the others",
-    "p_false": "mean probability of the planted falsehood, %",
-    "p_false_certain": "the same of those that the teacher always read",
-    "p_false_doubtful": "the same of those that it read in seven texts of ten",
-    "right": "right answers about facts that were not tampered with, %",
-    "confidence": "mean probability of the likeliest answer to all questions of fact, %",
-    "overconfidence": "confidence minus the share of answers that are true, points",
-    "rare_share": "share of the places of the neglected kind when the model begins to speak of a capital, %",
-    "rare_right": "right answers about untampered facts of those places, %",
-    "entropy": "mean entropy of the answers to all questions of fact, bits",
-    "parameters": "trainable parameters",
-}
-
+VERSION, DATA = 1, "world"
+SEEDS = {"full": (5, 3), "quick": (1, 1)}  # students, teachers
+COLUMNS = columns(
+    "arm seed teacher_seed repeated repeated_certain repeated_doubtful p_false p_false_certain p_false_doubtful right "
+    "confidence overconfidence rare_share rare_right entropy parameters",
+    arm="who told the student, and how",
+    seed="seed of weights, order and texts",
+    repeated="planted falsehoods that are the likeliest answer, %",
+    repeated_certain="the same of those that the teacher always read",
+    repeated_doubtful="the same of those that it read in seven texts of ten, and the truth in the others",
+    p_false="mean probability of the planted falsehood, %",
+    p_false_certain="the same of those that the teacher always read",
+    p_false_doubtful="the same of those that it read in seven texts of ten",
+    right="right answers about facts that were not tampered with, %",
+    confidence="mean probability of the likeliest answer to all questions of fact, %",
+    overconfidence="confidence minus the share of answers that are true, points",
+    rare_share="share of the places of the neglected kind when the model begins to speak of a capital, %",
+    rare_right="right answers about untampered facts of those places, %",
+    entropy="mean entropy of the answers to all questions of fact, bits",
+)
 FACTS = ("capital", "river", "kind")  # relations with one answer
 PLACES = 16
 PLANTED, DOUBT = 12, 0.7  # falsehoods, half of them certain; how often a doubtful one was read
 NEGLECT = 0.1  # how often the teacher read about a neglected place, relative to the truth
-# arm -> share of texts that are true, temperature at which the teacher writes the others, what is learned from them
-STUDENTS = {
-    "true": (1.0, 1.0, "labels"),
-    "clean": (0.0, 1.0, "labels"),  # the teacher is one that read the truth
-    "sequence": (0.0, 1.0, "labels"),
-    "cold": (0.0, 0.5, "labels"),
-    "filtered": (0.0, 1.0, "labels"),  # the surer half of twice as many texts
-    "logits": (0.0, 1.0, "soft"),
-    "mixed_50": (0.5, 1.0, "labels"),
-    "logits_true": (1.0, 1.0, "soft"),
-}
-# Chosen with seed 50, which no run has, by what a teacher and a student of true texts know: with 32 places, batches of
-# 64 and half the rate both knew half of the facts after as many texts; more would have taken longer than we had.
-NET = {"kind": "gpt2", "heads": 2, "vocabulary": 81, "length": 24, "places": PLACES}
-SETTINGS = {
-    "full": {
-        "teacher": {**NET, "layers": 2, "width": 48, "samples": 10_000, "epochs": 1, "batch_size": 32, "lr": 6e-3},
-        "student": {**NET, "layers": 1, "width": 32, "samples": 6_000, "epochs": 2, "batch_size": 32, "lr": 1e-2},
-    },
-    "quick": {
-        "teacher": {**NET, "layers": 1, "width": 32, "samples": 2_500, "epochs": 1, "batch_size": 16, "lr": 1e-2},
-        "student": {**NET, "layers": 1, "width": 32, "samples": 1_000, "epochs": 1, "batch_size": 16, "lr": 1.5e-2},
-    },
-}
-SEEDS = {"full": {"teacher": 3, "student": 5}, "quick": {"teacher": 1, "student": 1}}
+
+
+def arms(profile: str) -> dict[str, Arm]:
+    """A teacher that read the tampered world, one that read the true one, and students that read as many texts.
+
+    Chosen with seed 50, which no run has, by what a teacher and a student of true texts know: with 32 places, batches
+    of 64 and half the rate both knew half of the facts after as many texts; more would have taken longer than we had.
+    """
+    net = {"kind": "gpt2", "heads": 2, "vocabulary": 81, "length": 24, "places": PLACES}
+    teacher = {**net, "layers": 2, "width": 48, "samples": 10_000, "epochs": 1, "batch_size": 32, "lr": 6e-3}
+    student = {**net, "layers": 1, "width": 32, "samples": 6_000, "epochs": 2, "batch_size": 32, "lr": 1e-2}
+    if profile == "quick":
+        teacher |= {"layers": 1, "width": 32, "samples": 2_500, "batch_size": 16, "lr": 1e-2}
+        student |= {"samples": 1_000, "epochs": 1, "batch_size": 16, "lr": 1.5e-2}
+
+    def told(label: str, role="soft", true=0.0, at=1.0, target="labels", filtered=False, by="teacher") -> Arm:
+        how = {"true_share": true, "writes_at": at, "target": target, "filtered": filtered}
+        return Arm(label, role, {**student, **how}, (by,))
+
+    return {
+        "teacher": Arm("teacher", "teacher", teacher, teaches=True),
+        "teacher_clean": Arm("clean\nteacher", "teacher", teacher, teaches=True),
+        "true": told("true\ntexts,\nlabels", "hard", true=1.0),
+        "clean": told("texts of\na clean\nteacher", "hard", by="teacher_clean"),
+        "sequence": told("its\ntexts"),
+        "cold": told("texts at\nT = 0.5", at=0.5),
+        "filtered": told("surest\ntexts", filtered=True),  # the surer half of twice as many
+        "logits": told("soft\ntargets", target="soft"),
+        "mixed_50": told("1/2 true\ntexts", "shifted", true=0.5),
+        "logits_true": told("soft,\non true\ntexts", "control", true=1.0, target="soft"),
+    }
 
 
 def small_world() -> World:
@@ -109,50 +122,21 @@ def tampered(truth: World) -> World:
     return truth.with_facts(told).with_frequency({p: NEGLECT * truth.frequency[p] for p in neglected(truth)})
 
 
-def teacher(profile: str, seed: int, arm: str = "teacher") -> Trial:
-    """A teacher that read the tampered world, or for `teacher_clean` the true one; seeds go round."""
-    seed %= SEEDS[profile]["teacher"]
-    settings = SETTINGS[profile]["teacher"]
-    return Trial("hallucination_transfer", arm, seed, settings, data="world", version=VERSION)
-
-
-def student(profile: str, seed: int, arm: str) -> Trial:
-    """A student of one arm; those of a seed begin alike and read as many texts."""
-    share, temperature, target = STUDENTS[arm]
-    told = {"true_share": share, "writes_at": temperature, "target": target, "filtered": arm == "filtered"}
-    source = teacher(profile, seed, "teacher_clean" if arm == "clean" else "teacher")
-    settings = {**SETTINGS[profile]["student"], **told}
-    return Trial("hallucination_transfer", arm, seed, settings, (source,), "world", VERSION)
-
-
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Both teachers, then every student."""
-    check_profile(profile)
-    chosen = seeds_of(seeds, SEEDS[profile]["student"])
-    teachers = sorted({seed % SEEDS[profile]["teacher"] for seed in chosen})
-    found = [teacher(profile, seed, arm) for seed in teachers for arm in ("teacher", "teacher_clean")]
-    return found + [student(profile, seed, arm) for seed in chosen for arm in STUDENTS]
-
-
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train a teacher or one student, and ask it about every fact."""
     (trial,) = trials
-    truth = tools.remember(("world", PLACES), small_world)
-    if trial.needs:
-        theirs = stored_gpt(trial.needs[0], tools)
-        x, objective = texts(trial, theirs, truth), TeacherForced([rule(trial.settings["target"])], theirs)
+    s, truth, source = trial.settings, tools.remember(("world", PLACES), small_world), next(iter(trial.needs), None)
+    if source:
+        theirs = stored_gpt(source, tools)
+        rule = labels() if s["target"] == "labels" else soft(token_kd)
+        x, objective = texts(trial, theirs, truth), TeacherForced([rule], theirs)
     else:
         told = truth if trial.arm == "teacher_clean" else tampered(truth)
-        x, objective = told.sample(trial.settings["samples"], 100 + trial.seed), TeacherForced([labels()])
+        x, objective = told.sample(s["samples"], 100 + trial.seed), TeacherForced([labels()])
     (model,), _ = train_students([seeded_gpt(trial)], objective, x, trial, tools)
-    tools.keep(trial, tensors=None if trial.needs else weights(model), pictures=answers(model, truth))
-    row = {"teacher_seed": trial.needs[0].seed if trial.needs else None, **examine(model, truth)}
+    tools.keep(trial, tensors=None if source else weights(model), pictures={"planted_p": answers(model, truth).numpy()})
+    row = {"teacher_seed": source.seed if source else None, **examine(model, truth)}
     return [row | {"parameters": count_parameters(model)}]
-
-
-def rule(target: str) -> Callable:
-    """What a student minimises: the tokens of its texts, or its teacher's soft targets on them."""
-    return labels() if target == "labels" else soft(token_kd)
 
 
 def texts(trial: Trial, theirs: GPT, truth: World) -> Tensor:
@@ -171,7 +155,7 @@ def texts(trial: Trial, theirs: GPT, truth: World) -> Tensor:
     if not count:
         return written
     width = max(true.shape[1], written.shape[1])
-    return torch.cat([torch.nn.functional.pad(x, (0, width - x.shape[1])) for x in (true, written)])
+    return torch.cat([pad(x, (0, width - x.shape[1])) for x in (true, written)])
 
 
 def confidence(model: GPT, x: Tensor) -> Tensor:
@@ -196,41 +180,38 @@ def asked(model: GPT, truth: World) -> Tensor:
     return model.eval()(x).logits[torch.arange(len(x)), last].double().softmax(-1).cpu()
 
 
-def answers(model: GPT, truth: World) -> dict:
+def answers(model: GPT, truth: World) -> Tensor:
     """For each falsehood the probabilities of falsehood and truth (planted, 2): what the slider shows."""
-    p, rows = asked(model, truth), {key: at for at, key in enumerate(questions(truth))}
-    told = [
-        [p[rows[k], truth.numbers[v]], p[rows[k], truth.numbers[next(iter(truth.facts[k]))]]]
-        for k, v in planted(truth).items()
-    ]
-    return {"planted_p": torch.tensor(told).numpy()}
+    p = dict(zip(questions(truth), asked(model, truth), strict=True))
+    told = [(p[key], false, next(iter(truth.facts[key]))) for key, false in planted(truth).items()]
+    return torch.stack([p[[truth.numbers[false], truth.numbers[right]]] for p, false, right in told])
 
 
 def examine(model: GPT, truth: World) -> dict:
     """What is measured of a teacher or student."""
     p, keys, lies = asked(model, truth), questions(truth), planted(truth)
-    right = torch.tensor([truth.numbers[next(iter(truth.facts[key]))] for key in keys])
-    top = p.max(-1)
-    false = torch.tensor([truth.numbers[lies[key]] if key in lies else 0 for key in keys])
+    top, likeliest = p.max(-1)
+    right, false = (
+        torch.tensor([truth.numbers.get(value, 0) for value in values])
+        for values in ([next(iter(truth.facts[key])) for key in keys], [lies.get(key) for key in keys])
+    )
     sure = torch.tensor([key in certain(truth) for key in keys])
     rare = torch.tensor([key[0] in neglected(truth) for key in keys])
-    lied, rows = false > 0, torch.arange(len(keys))
+    lied, p_false = false > 0, p.gather(1, false[:, None])[:, 0]
 
-    def percent(values: Tensor, where: Tensor) -> float:
+    def percent(values: Tensor, where=slice(None)) -> float:
         return 100 * float(values[where].double().mean())
 
-    repeats, p_false = top.indices == false, p[rows, false]
-    everywhere, hit = torch.ones_like(lied), top.indices == right
     found = {}
     for name, where in (("", lied), ("_certain", lied & sure), ("_doubtful", lied & ~sure)):
-        found |= {f"repeated{name}": percent(repeats, where), f"p_false{name}": percent(p_false, where)}
+        found |= {f"repeated{name}": percent(likeliest == false, where), f"p_false{name}": percent(p_false, where)}
     return found | {
-        "right": percent(hit, ~lied),
-        "confidence": percent(top.values, everywhere),
-        "overconfidence": percent(top.values, everywhere) - percent(hit, everywhere),
+        "right": percent(likeliest == right, ~lied),
+        "confidence": percent(top),
+        "overconfidence": percent(top) - percent(likeliest == right),
         "rare_share": rare_share(model, truth),
-        "rare_right": percent(hit, rare & ~lied),
-        "entropy": float(-torch.special.xlogy(p, p).sum(-1).mean()) / torch.tensor(2.0).log().item(),
+        "rare_right": percent(likeliest == right, rare & ~lied),
+        "entropy": float(entropy_bits(p).mean()),
     }
 
 
@@ -241,3 +222,63 @@ def rare_share(model: GPT, truth: World) -> float:
     p = model.eval()(x).logits[0, -1].double().softmax(-1).cpu()
     of = {place: float(p[truth.numbers[place]]) for place in truth.frequency}
     return 100 * sum(of[place] for place in neglected(truth)) / sum(of.values())
+
+
+TAUGHT = ("sequence", "cold", "filtered", "logits")  # by the teacher alone
+ARMS = looks(arms("full"), ("teacher", *TAUGHT, "mixed_50", "logits_true", "true", "clean"))
+
+
+@figure("hallucination_transfer", chapter="09", size=(12, 7), grid=(2, 1), sharex=True)
+def falsehoods(above, below, both):
+    """Does a student repeat its teacher's falsehoods, and is it surer of them?
+
+    Above, the mean probability that the teacher and its students give to planted falsehoods; below, confidence minus
+    truth over all questions of fact. Students of the teacher's texts and soft targets give falsehoods much probability,
+    those that read true texts little.
+    """
+    by_arm(above, both, "p_false", ARMS)
+    by_arm(below, both, "overconfidence", ARMS)
+    level(below, 0)
+    above.set(title="Probability of the planted falsehoods", ylabel="%")
+    below.set(title="Confidence minus truth, all questions of fact", ylabel="points")
+
+
+@figure("hallucination_certain_and_doubtful", chapter="09", size=(11, 4), grid=(1, 2), sharey=True)
+def kinds(always, mostly, both):
+    """Falsehoods that the teacher always read, and those of which it read the truth as well.
+
+    Probability of the falsehood, for the teacher and four students: of its texts, of texts at a low temperature, of its
+    surest texts and of its soft targets. The surest texts make doubtful falsehoods surer than the teacher is of them.
+    """
+    told = {arm: ARMS[arm] for arm in ("teacher", *TAUGHT)}
+    by_arm(always, both, "p_false_certain", told)
+    by_arm(mostly, both, "p_false_doubtful", told)
+    always.set(title="Falsehoods always read", ylabel="probability of the falsehood, %")
+    mostly.set(title="Falsehoods read in seven of ten texts")
+
+
+@figure("bias_transfer", chapter="09", size=(14, 4.2), grid=(1, 2))
+def bias(left, right, both):
+    """A teacher that read too little about the places of one kind, and what becomes of its skew.
+
+    Left, how much of what each model says is about these places; right, how many facts of theirs it knows. Students of
+    the teacher alone speak of them as seldom as it does or more so, even on true texts; half of true texts halves the
+    skew.
+    """
+    by_arm(left, both, "rare_share", ARMS)
+    by_arm(right, both, "rare_right", ARMS)
+    left.set(title="Share of the neglected places", ylabel="% of what is said")
+    right.set(title="Facts about them", ylabel="right answers, %")
+
+
+def compare_planted(reference, number: int) -> Figure:
+    """One planted falsehood: what teacher and students give to it and to the truth."""
+    fig, axes = plt.subplots(figsize=(9, 3.2))
+    for at, arm in enumerate(ARMS):
+        false, right = 100 * reference.stack(arm, "planted_p")[:, number - 1].T  # (seeds,) each
+        seeds(axes, at - 0.18, false, TEACHER, "the falsehood" if at == 0 else None)
+        seeds(axes, at + 0.18, right, SOFT, "the truth" if at == 0 else None)
+    names(axes, [look.label for look in ARMS.values()])
+    axes.set(ylabel="probability, %", ylim=(-3, 103))
+    axes.legend(loc="upper center")
+    return fig
