@@ -575,7 +575,7 @@ def function_matching(student, teacher, x):
 
 # %%
 from kdbook.book.patience import WEIGHTS
-from kdbook.book.plots.patience import mixture, mixture_alt
+from kdbook.book.patience import mixture, mixture_alt
 
 patience = load("patience")
 my_patience = run("patience", PROFILE, SEEDS, DEVICE, rerun=RERUN)
@@ -638,7 +638,7 @@ Markdown(f"""
 # ### With a network: CIFAR
 #
 # Nets and questions take colour as well. Where torchvision's copy of CIFAR is there, or was fetched, `load_images` reads it, and
-# `arms.trials("mobile_vision", data="cifar10")` are the same trials on it; where it is not, the next cell says how to get it.
+# `kdbook.lab.arms.trials("mobile_vision", data="cifar10")` are the same trials on it; where it is not, the next cell says how to get it.
 
 # %%
 from kdbook.data import load_images

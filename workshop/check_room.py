@@ -12,7 +12,7 @@ import torch
 from jupyter_client.manager import KernelManager
 from schedule import quick_minutes
 
-from kdbook.book.latency import median_milliseconds
+from kdbook.book.shared.timings import median_milliseconds
 from kdbook.lab import arms
 from kdbook.lab.doctor import examine, print_lines
 from kdbook.lab.results import REPOSITORY

@@ -6,32 +6,39 @@ texts for DistilBERT, a K80 GPU for TinyBERT. Here all models are timed in turn,
 """
 
 import json
-import time
 
+import matplotlib.pyplot as plt
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from kdbook.book.latency import median_milliseconds
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.book.shared.timings import clocked, over, timings
+from kdbook.lab.arms import Arm
+from kdbook.lab.claims import published as published_number
+from kdbook.lab.columns import columns
+from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import count_parameters
+from kdbook.show.figures import figure
+from kdbook.show.grammar import dot, level, line, names, plain, published, seeds, yours
+from kdbook.show.style import HARD, PLAIN, PUBLISHED, SOFT, SOFT_SHIFTED, looks
 
 VERSION = 1
 CARDS = ()  # random weights: nothing is learned from data
-COLUMNS = {
-    "arm": "model",
-    "seed": "round: in each, all models are timed one after another",
-    "batch_size": "texts in one forward pass",
-    "tokens": "tokens of each text",
-    "milliseconds": "median time of one forward pass, ms",
-    "texts_per_second": "throughput",
-    "processor_milliseconds": "processor time of one pass, all threads together, ms: others' work changes it little",
-    "cpu_share": "processor time used while timing, % of all threads' time: far below 100 = others used the machine",
-    "parameters": "of the encoder: no word predictor, no classifier",
-    "embedding_parameters": "of these in embeddings",
-    "bytes": "size of the file of weights in float32 (safetensors), bytes",
-    "flops": "floating-point operations for one text of so many tokens, two a multiply-add",
-}
+SEEDS = {"full": (5, 0), "quick": (2, 0)}  # rounds; no teachers
+COLUMNS = columns(
+    "arm seed batch_size tokens milliseconds texts_per_second processor_milliseconds cpu_share parameters "
+    "embedding_parameters bytes flops",
+    arm="model",
+    seed="round: in each, all models are timed one after another",
+    batch_size="texts in one forward pass",
+    tokens="tokens of each text",
+    texts_per_second="throughput",
+    parameters="of the encoder: no word predictor, no classifier",
+    embedding_parameters="of these in embeddings",
+    bytes="size of the file of weights in float32 (safetensors), bytes",
+    flops="floating-point operations for one text of so many tokens, two a multiply-add",
+)
 VOCABULARY = 30_522  # of uncased BERT
 BASE, DISTIL, TINY = "BERT-base", "DistilBERT", "TinyBERT-4"
 # the published shapes, with the names of `transformers`; what is not named is as in BERT-base
@@ -43,29 +50,18 @@ MODELS = {
     "MiniLM-L6": {"kind": "bert", "hidden_size": 384, "intermediate_size": 1536, "num_hidden_layers": 6},
     TINY: {"kind": "bert", "hidden_size": 312, "intermediate_size": 1200, "num_hidden_layers": 4},
 }
-# times as fast as BERT-base: Sanh et al. 2019, Table 3 (668 s / 410 s, Xeon, one text at a time); Jiao et al. 2020,
-# Table 1 (one K80 GPU); Sun et al. 2020, abstract (a Pixel 4 phone); Wang et al. 2020, the authors' README (a GPU)
-PUBLISHED_SPEED = {DISTIL: 668 / 410, TINY: 9.4, "MobileBERT": 5.5, "MiniLM-L12": 2.7, "MiniLM-L6": 5.3}
-# millions, as printed in the same places
-PUBLISHED_MILLIONS = {BASE: 110, DISTIL: 66, TINY: 14.5, "MiniLM-L12": 33, "MiniLM-L6": 22, "MobileBERT": 110 / 4.3}
-
-SETTINGS = {
-    "full": {"models": tuple(MODELS), "batch_sizes": [1, 8, 32], "lengths": [32, 128, 384], "seconds": 0.4},
-    "quick": {"models": (BASE, DISTIL, TINY), "batch_sizes": [1, 8], "lengths": [32], "seconds": 0.2},
-}
-SEEDS = {"full": 5, "quick": 2}
+BATCH_SIZES, LENGTHS = [1, 8, 32], [32, 128, 384]
 MOST_PASSES = 25
 
 
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Every model in every round; the models of a round are measured together, in turn."""
-    check_profile(profile)
-    asked = {key: value for key, value in SETTINGS[profile].items() if key != "models"}
-    return [
-        Trial("bert_sizes", name, seed, {**MODELS[name], **asked}, version=VERSION, cohort="models")
-        for seed in seeds_of(seeds, SEEDS[profile])
-        for name in SETTINGS[profile]["models"]
-    ]
+def arms(profile: str) -> dict[str, Arm]:
+    """Every model, or the three that most is said of; those of a round are timed together, in turn."""
+    asked = {"batch_sizes": BATCH_SIZES, "lengths": LENGTHS, "seconds": 0.4}
+    chosen = [*MODELS]
+    if profile == "quick":
+        asked, chosen = {"batch_sizes": [1, 8], "lengths": [32], "seconds": 0.2}, [BASE, DISTIL, TINY]
+    roles = {BASE: "teacher"}
+    return {n: Arm(n, roles.get(n, "soft"), {**MODELS[n], **asked}, cohort="models") for n in chosen}
 
 
 def architecture(name: str, **changes) -> nn.Module:
@@ -137,44 +133,158 @@ def timed(model: nn.Module, x: torch.Tensor, seconds: float) -> dict:
 
     A pass that takes longer than `seconds` is not repeated: warming up is no part of it that counts.
     """
-    found = _timed(model, x, passes=1)
-    if found["milliseconds"] >= 1000 * seconds:
-        return found
-    return _timed(model, x, passes=min(MOST_PASSES, int(1000 * seconds / found["milliseconds"])))
-
-
-def _timed(model: nn.Module, x: torch.Tensor, passes: int) -> dict:
-    began, used = time.perf_counter(), time.process_time()
-    milliseconds = median_milliseconds(model, x, passes, warm_up=0)
-    wall, used = time.perf_counter() - began, time.process_time() - used
-    return {
-        "milliseconds": milliseconds,
-        "texts_per_second": 1000 * len(x) / milliseconds,
-        "processor_milliseconds": 1000 * used / passes,
-        "cpu_share": 100 * used / wall / torch.get_num_threads(),
-    }
+    found = clocked(model, x, passes=1, warm_up=0)
+    if found["milliseconds"] < 1000 * seconds:
+        fit = int(1000 * seconds / found["milliseconds"])
+        found = clocked(model, x, passes=min(MOST_PASSES, fit), warm_up=0)
+    milliseconds = found["milliseconds"]
+    return {"milliseconds": milliseconds, "texts_per_second": 1000 * len(x) / milliseconds} | found
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """One round: for each batch size and length, one model after another."""
-    rows = {trial.id: [] for trial in trials}
     asked = trials[0].settings
-    for tokens in asked["lengths"]:
-        for batch_size in asked["batch_sizes"]:
-            x = torch.randint(1000, VOCABULARY, (batch_size, tokens), device=tools.device)
-            for trial in trials:
-                rows[trial.id].append(
-                    {"batch_size": batch_size, "tokens": tokens}
-                    | timed(_built(trial.arm, tools), x, asked["seconds"])
-                    | tools.remember(("sizes", trial.arm), lambda name=trial.arm: sizes(name))
-                    | {"flops": tools.remember(("flops", trial.arm, tokens), _counting(trial.arm, tokens))}
-                )
-    return [{"rows": rows[trial.id]} for trial in trials]
+
+    def built(name: str) -> nn.Module:
+        return tools.remember(("model", name), lambda: with_random_weights(architecture(name), tools.device))
+
+    def look(trial: Trial, model: nn.Module, x: torch.Tensor) -> dict:
+        name, tokens = trial.arm, x.shape[1]
+        found = timed(model, x, asked["seconds"]) | tools.remember(("sizes", name), lambda: sizes(name))
+        return found | {"flops": tools.remember(("flops", name, tokens), lambda: flops(architecture(name), tokens))}
+
+    texts = (
+        ({"batch_size": count, "tokens": n}, torch.randint(1000, VOCABULARY, (count, n), device=tools.device))
+        for n in asked["lengths"]
+        for count in asked["batch_sizes"]
+    )
+    return timings(trials, [built(trial.arm) for trial in trials], texts, look)
 
 
-def _built(name: str, tools: Tools) -> nn.Module:
-    return tools.remember(("model", name), lambda: with_random_weights(architecture(name), tools.device))
+ARMS = looks(arms("full"))
+STUDENTS = [name for name in MODELS if name != BASE]
+BATCH_COLOURS = dict(zip(BATCH_SIZES, (SOFT, SOFT_SHIFTED, HARD), strict=True))
+ONE_TEXT = {"batch_size": 1, "tokens": 128}
 
 
-def _counting(name: str, tokens: int):
-    return lambda: flops(architecture(name), tokens)
+def published_speed(name: str) -> float:
+    """Times as fast as BERT-base, on the machine of each paper.
+
+    Sanh et al. 2019, Table 3 (668 s / 410 s, Xeon, one text at a time); Jiao et al. 2020, Table 1 (one K80 GPU); Sun et
+    al. 2020, abstract (a Pixel 4 phone); Wang et al. 2020, the authors' README (a GPU).
+    """
+    if name == DISTIL:
+        return 668 / 410
+    claim = "tinybert-speed-9p4x" if name == TINY else "mobilebert-minilm"
+    setting = "batch 1" if name == "MobileBERT" else "batch 32"
+    return published_number(claim, f"texts a second, {name} / {BASE}, {setting}, 128 tokens")
+
+
+def published_millions(name: str) -> float:
+    """Millions of parameters, as printed in the same places."""
+    told = {BASE: 110, DISTIL: 66, TINY: 14.5, "MobileBERT": 110 / 4.3}
+    return told.get(name) or published_number("mobilebert-minilm", f"parameters of {name}")
+
+
+def times_as(table, name: str, batch_size: int, tokens: int, column: str = "texts_per_second"):
+    """How many times BERT-base's value a model has, round by round (Series by seed); empty where it was not timed."""
+    return over(table, name, BASE, column, batch_size=batch_size, tokens=tokens)
+
+
+def operations_ratio(table, name: str, tokens: int) -> float:
+    """How many times fewer floating-point operations a model needs than BERT-base."""
+    return 1 / float(times_as(table, name, table.batch_size.min(), tokens, "flops").iloc[0])
+
+
+@figure("bert_sizes", chapter="08", size=(12, 4.6), grid=(1, 2), legend="all")
+def sizes_and_speeds(left, right, both):
+    """Sanh et al. 2019, Table 3; Jiao et al. 2020, Table 1; Sun et al. 2020; Wang et al. 2020: the sizes of six BERTs.
+
+    Left, a bar a model for its parameters, the share of the embeddings in another colour, and the published number as
+    a cross on its end. Right, times as fast as BERT-base for one text over the parameters, both logarithmic, with the
+    published speed-ups. Word embeddings hardly shrink at all. Speed is no
+    function of size: models of about one size differ several times.
+    """
+    counted = both.reference.groupby("arm")[["parameters", "embedding_parameters"]].first() / 1e6
+    shown = counted.loc[[*MODELS][::-1]]
+    embeddings, at = shown.embedding_parameters, range(len(shown))
+    left.barh(at, embeddings, color=HARD, label="embeddings")
+    left.barh(at, shown.parameters - embeddings, left=embeddings, color=SOFT, label="layers and pooler")
+    published(left, [published_millions(name) for name in shown.index], at, "published")
+    left.set_yticks(at, shown.index)
+    left.set(xlabel="millions of parameters", title="Size")
+    left.grid(axis="y", visible=False)
+    for name in MODELS:
+        _speed_at_size(right, both, name, counted.parameters[name])
+    plain(right.xaxis, (10, 20, 50, 100), "log")
+    plain(right.yaxis, scale="log")
+    right.set(xlim=(10, 160), xlabel="millions of parameters", ylabel="times as fast as BERT-base")
+    right.set_title(f"Speed: one text of {ONE_TEXT['tokens']} tokens")
+
+
+def _speed_at_size(axes, both, name: str, millions: float) -> None:
+    """One model: measured, published, and the reader's own."""
+    first, measured = name == STUDENTS[0], times_as(both.reference, name, **ONE_TEXT)
+    dot(axes, millions, measured, ARMS[name].colour, "reference" if first else None)
+    if name != BASE:
+        told = published_speed(name)
+        axes.plot([millions, millions], [measured.mean(), told], color=PLAIN, lw=0.8)
+        published(axes, millions, told, "published, on other machines" if first else None)
+    axes.annotate(name, (millions, measured.mean()), xytext=(7, -3), textcoords="offset points", fontsize=9)
+    if both.mine is not None and name != BASE:
+        tokens = int(both.mine.tokens.min())
+        if len(own := times_as(both.mine, name, 1, tokens)):
+            yours(axes, millions * 1.04, own, f"yours ({tokens} tokens)" if first else None, beside=0)
+
+
+@figure("bert_speed_by_batch_and_length", chapter="08", size=(15, 3.9), grid=(1, 5), sharey=True)
+def by_batch_and_length(panels, both):
+    """One model, one machine, nine speed-ups: each student's throughput by batch and length, over BERT-base's.
+
+    A panel a student: times as fast as BERT-base over the length of the texts, a line for each batch size, with the
+    published speed-up as a dotted black line and the ratio of operations as a dashed grey one. The lines of one student
+    lie apart and slope: a speed-up belongs to a batch, a length and a machine. The thin deep student has few operations
+    and gains less.
+    """
+    for axes, name in zip(panels, STUDENTS, strict=True):
+        operations = [operations_ratio(both.reference, name, tokens) for tokens in LENGTHS]
+        axes.plot(LENGTHS, operations, "--", color=PLAIN, label="operations, times fewer")
+        level(axes, published_speed(name), PUBLISHED, "published, other machines", ls=":", lw=1.5)
+        for batch_size, colour in BATCH_COLOURS.items():
+            found = both.map(lambda t, name=name, n=batch_size: {m: times_as(t, name, n, m) for m in LENGTHS})
+            line(axes, found.reference, colour, label=f"batch {batch_size}")
+            own = [(tokens, value) for tokens, values in (found.mine or {}).items() for value in values]
+            if own:
+                label = "yours, same colours" if batch_size == 1 else None
+                axes.scatter(*zip(*own, strict=True), marker="D", s=26, fc="none", ec=colour, label=label)
+        plain(axes.xaxis, LENGTHS, "log")
+        plain(axes.yaxis, scale="log")
+        axes.set(title=name, xlabel="tokens a text")
+    panels[0].set_ylabel("times as fast as BERT-base")
+
+
+def speed_bars(table, batch_size: int, tokens: int, mine=None) -> Figure:
+    """One position of the chapter's slider: every student's speed-up at a batch size and length, and the reader's."""
+    fig, axes = plt.subplots(figsize=(7.5, 3.6))
+    for at, name in enumerate(STUDENTS):
+        label = {key: None if at else key for key in ("measured", "operations", "published, other machines", "yours")}
+        ratio, fewer = times_as(table, name, batch_size, tokens), operations_ratio(table, name, tokens)
+        axes.bar(at, ratio.mean(), color=SOFT, alpha=0.35, width=0.6)
+        seeds(axes, at, ratio, SOFT, label["measured"])
+        axes.plot([at - 0.35, at + 0.35], [fewer, fewer], "--", color=PLAIN, label=label["operations"])
+        published(axes, at, published_speed(name), label["published, other machines"])
+        if mine is not None and len(own := times_as(mine, name, batch_size, tokens)):
+            yours(axes, at, own, label["yours"])
+    names(axes, STUDENTS)
+    axes.set_ylim(1, 32)
+    plain(axes.yaxis, scale="log")
+    texts = f"{batch_size} {'texts' if batch_size > 1 else 'text'} of {tokens} tokens at a time"
+    axes.set(ylabel="times as fast as BERT-base", title=texts)
+    axes.legend(loc="upper left")
+    return fig
+
+
+def speed_alt(table, batch_size: int, tokens: int) -> str:
+    """Alt text of `speed_bars`, with its numbers."""
+    told = ", ".join(f"{name} {times_as(table, name, batch_size, tokens).mean():.1f}" for name in STUDENTS)
+    return f"Batch {batch_size}, {tokens} tokens, times as fast as BERT-base: {told}."

@@ -3,58 +3,51 @@
 All methods take turns in one process, so that a busy machine slows them alike.
 """
 
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import median
 
 from torch import Tensor, nn
 
 from kdbook.book import knowledge_types
-from kdbook.book.knowledge_types import DATA, LAYERS, METHODS, with_term
+from kdbook.book.knowledge_types import LAYERS, METHODS, with_term
+from kdbook.book.shared.timings import in_turn
 from kdbook.data.images import CENTRE_VIEW, Split
-from kdbook.lab.arms import trial as trial_of
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import cached_teacher, seeded_network, stored_network, training_split
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import count_bytes
+from kdbook.show.figures import figure
+from kdbook.show.grammar import yours
+from kdbook.show.style import SOFT, TEACHER
 from kdbook.training import Batch, Distillation, LiveTeacher, sgd
 
 VERSION = 1
+DATA = knowledge_types.DATA
+SEEDS = {"full": (3, 0), "quick": (1, 0)}  # repetitions; the teachers are those of `knowledge_types`
+COLUMNS = columns(
+    "arm seed method relative_time images_per_second extra_bytes",
+    arm="always cost",
+    seed="number of the repetition",
+    method="what the student learns from besides labels; kd: a cached teacher, kd_live: one asked at every step",
+    relative_time="seconds of a training step / those of plain KD with a cached teacher, median of the rounds",
+    images_per_second="128 / median seconds of a step",
+    extra_bytes="cached features, regressors and memories besides the student and the cached logits",
+)
+IMAGES = 128  # of a step
 
-COLUMNS = {
-    "arm": "always cost",
-    "seed": "number of the repetition",
-    "method": "what the student learns from besides labels; kd: a cached teacher, kd_live: one asked at every step",
-    "relative_time": "seconds of a training step / those of plain KD with a cached teacher, median of the rounds",
-    "images_per_second": "128 / median seconds of a step",
-    "extra_bytes": "cached features, regressors and memories besides the student and the cached logits",
-}
-ROUNDS = {"full": 40, "quick": 6}
-SEEDS = {"full": 3, "quick": 1}
 
-
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """One measurement of all methods a repetition."""
-    check_profile(profile)
-    settings = {**knowledge_types.arms(profile)["kd"].settings, "rounds": ROUNDS[profile], "profile": profile}
-    return [
-        Trial(
-            "transfer_cost",
-            "cost",
-            seed,
-            settings,
-            needs=(trial_of("knowledge_types", profile, "teacher", seed),),
-            data=DATA,
-            version=VERSION,
-        )  # fmt: skip
-        for seed in seeds_of(seeds, SEEDS[profile])
-    ]
+def arms(profile: str) -> dict[str, Arm]:
+    """One measurement of all methods."""
+    settings = {**knowledge_types.arms(profile)["kd"].settings, "rounds": 6 if profile == "quick" else 40}
+    return {"cost": Arm("cost", settings={**settings, "profile": profile}, needs=("knowledge_types/teacher",))}
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Time the steps of all methods, one a round each."""
     (trial,) = trials
-    split = training_split(trial, tools)
+    split, students = training_split(trial, tools), knowledge_types.arms(trial.settings["profile"])
     teacher = cached_teacher(trial.needs[0], split, tools, LAYERS)
     steps, extra = {}, {}
     for name, source in (("kd", teacher.showing()), ("kd_live", LiveTeacher(stored_network(trial.needs[0], tools)))):
@@ -62,39 +55,26 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         steps[name] = step_of(seeded_network(trial).to(tools.device), kd, split)
         extra[name] = count_bytes(source.model) if name == "kd_live" else 0
     for name, method in METHODS.items():
-        settings = knowledge_types.arms(trial.settings["profile"])[f"{name}_kd"].settings
-        model, objective = with_term(replace(trial, settings=settings), teacher, len(split), tools.device)
+        student = replace(trial, settings=students[f"{name}_kd"].settings)
+        model, objective = with_term(student, teacher, len(split), tools.device)
         steps[name] = step_of(model, objective, split)
         extra[name] = extra_bytes(model, objective, [teacher.features[i] for i in method.layers])
-    seconds = {name: [] for name in steps}
-    for number in range(trial.settings["rounds"]):
-        for name, step in steps.items():
-            began = time.perf_counter()
-            step()
-            seconds[name].append(time.perf_counter() - began)
-        tools.progress(trial)(number + 1, trial.settings["rounds"])
-    middle = {name: statistics.median(times[1:]) for name, times in seconds.items()}  # the first step allocates
-    return [
+    seconds = in_turn(steps, trial.settings["rounds"], tools.device, tools.progress(trial))
+    rows = [
         {
-            "rows": [
-                {
-                    "method": name,
-                    "relative_time": statistics.median(
-                        t / plain for t, plain in zip(seconds[name][1:], seconds["kd"][1:], strict=True)
-                    ),
-                    "images_per_second": trial.settings["batch_size"] / middle[name],
-                    "extra_bytes": extra[name],
-                }
-                for name in steps
-            ]
+            "method": name,
+            "relative_time": median(time / plain for time, plain in zip(times, seconds["kd"], strict=True)),
+            "images_per_second": IMAGES / median(times),
+            "extra_bytes": extra[name],
         }
+        for name, times in seconds.items()
     ]
+    return [{"rows": rows}]
 
 
 def step_of(model: nn.Module, objective: Callable, split: Split) -> Callable[[], None]:
     """A function that takes one training step, always on the split's first batch."""
-    optimizer = sgd(1e-6)(model.parameters())
-    rows = slice(128)
+    optimizer, rows = sgd(1e-6)(model.parameters()), slice(IMAGES)
     batch = Batch(split.images(rows), split.y[rows], split.index[rows], CENTRE_VIEW)
     model.train()
 
@@ -103,15 +83,36 @@ def step_of(model: nn.Module, objective: Callable, split: Split) -> Callable[[],
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        if loss.device.type == "cuda":
-            loss.item()  # waits for the device
 
     return step
 
 
 def extra_bytes(model: nn.Module, objective: Callable, features: list[Tensor]) -> int:
     """Bytes of the teacher's cached features, of regressors and heads, and of memories."""
-    tensors = [*features]
-    for memory in objective.state_dict().values():
-        tensors.append(memory["embeddings"])
+    tensors = [*features, *(memory["embeddings"] for memory in objective.state_dict().values())]
     return count_bytes(model) - count_bytes(model.student) + sum(t.numel() * t.element_size() for t in tensors)
+
+
+LABELS = {"kd": "KD, cached teacher", "kd_live": "KD, live teacher", **{n: m.label for n, m in METHODS.items()}}
+
+
+@figure("transfer_cost", chapter="04", size=(12, 4.4), grid=(1, 2), sharey=True)
+def cost(left, right, both):
+    """What does the richer knowledge cost? Measured in turns in one process.
+
+    Left, time of a training step as a multiple of plain distillation with a cached teacher: a teacher asked live,
+    contrastive distillation and angles over all triplets are the dear ones. Right, what must be kept in memory
+    besides, on a logarithmic scale: maps of all stages take most.
+    """
+    order = [*reversed(LABELS)]
+    at, colours = range(len(order)), [TEACHER if name == "kd_live" else SOFT for name in order]
+    means = both.map(lambda table: table.groupby("method")[["relative_time", "extra_bytes"]].mean().loc[order])
+    left.barh(at, means.reference.relative_time, color=colours)
+    right.barh(at, means.reference.extra_bytes.clip(lower=1) / 2**20, color=colours)
+    if both.mine is not None:
+        yours(left, means.mine.relative_time, at, "yours (quick)", beside=0)
+    left.axvline(1, color="black", lw=1, ls=":")
+    left.set_yticks(at, [LABELS[name] for name in order])
+    left.set(title="Time of a step", xlabel="times plain KD")
+    right.set_xscale("log")
+    right.set(title="Kept in memory besides", xlabel="MiB for 12,000 images", xlim=(0.05, None))
