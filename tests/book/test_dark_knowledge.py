@@ -6,14 +6,12 @@ import torch.nn.functional as F
 
 from kdbook.book.dark_knowledge import (
     TEMPERATURES,
-    _auc,
     class_similarity,
-    confusion_matrix,
-    entropy,
     gradient_noise,
     linear_cka,
     off_diagonal_correlation,
 )
+from kdbook.losses import entropy_bits
 from kdbook.nets.vision import MLP
 
 
@@ -24,7 +22,7 @@ def generator():
 
 def test_entropy_is_in_bits_and_zero_for_certainty():
     p = torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
-    assert entropy(p).tolist() == [2.0, 1.0, 0.0]
+    assert entropy_bits(p).tolist() == [2.0, 1.0, 0.0]
 
 
 def test_class_similarity_by_hand():
@@ -39,11 +37,6 @@ def test_off_diagonal_correlation_ignores_the_diagonal_and_the_scale(generator):
     assert off_diagonal_correlation(a, b) == pytest.approx(1)
     assert off_diagonal_correlation(a, -a) == pytest.approx(-1)
     assert math.isnan(off_diagonal_correlation(a, torch.ones(6, 6)))
-
-
-def test_the_confusion_matrix_counts_true_classes_in_rows():
-    logits = F.one_hot(torch.tensor([0, 1, 1, 2, 0]), 3).float()
-    assert confusion_matrix(logits, torch.tensor([0, 1, 2, 2, 2])).tolist() == [[1, 0, 0], [0, 1, 0], [1, 1, 1]]
 
 
 def test_cka_of_equal_features_is_one_and_of_unrelated_ones_small(generator):
@@ -89,21 +82,6 @@ def test_equal_gradients_have_no_noise():
     assert gradient_noise(torch.ones(5, 3), torch.tensor([[0.5, -0.5]]).expand(5, 2)) == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize("levels", [2, 5, 1000])
-def test_auc_is_the_share_of_pairs_in_the_right_order_ties_counted_half(generator, levels):
-    score = torch.randint(levels, (80,), generator=generator) / levels
-    positive = torch.rand(80, generator=generator) < 0.3
-    pairs = [
-        1.0 if p > n else 0.5 if p == n else 0.0 for p in score[positive].tolist() for n in score[~positive].tolist()
-    ]
-    assert _auc(score, positive) == pytest.approx(sum(pairs) / len(pairs))
-
-
-def test_auc_of_a_perfect_score_is_one_and_of_no_positive_undefined():
-    assert _auc(torch.tensor([0.1, 0.2, 0.9]), torch.tensor([False, False, True])) == 1.0
-    assert math.isnan(_auc(torch.tensor([0.1, 0.2]), torch.tensor([False, False])))
-
-
 def test_a_small_run_measures_answers_that_obey_the_laws_of_information(micro, micro_store, documented):
     table, measured = micro("dark_knowledge")
     documented("dark_knowledge", table, measured)
@@ -124,4 +102,4 @@ def test_a_small_run_measures_answers_that_obey_the_laws_of_information(micro, m
     assert pictures["twos_labels"].tolist() == [2] * len(pictures["twos_labels"])
     assert len(pictures["twos_images"]) == len(pictures["twos_logits"])
     least, most = (torch.from_numpy(pictures[f"{k}_certain_logits"]).softmax(-1) for k in ("least", "most"))
-    assert float(entropy(least).min()) > float(entropy(most).max())
+    assert float(entropy_bits(least).min()) > float(entropy_bits(most).max())
