@@ -203,7 +203,7 @@ show_figure("training_modes_curriculum", modes, my_modes)
 # %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
 
-from kdbook.book.plots.training_modes import CURVES, LABELS
+from kdbook.book.training_modes import ARMS, CURVES
 
 entropy = {arm: modes.stack(arm, "entropy").mean(0) for arm in CURVES}
 agreement = {arm: 100 * modes.stack(arm, "agreement").mean(0) for arm in CURVES}
@@ -212,9 +212,9 @@ most = max(values.max() for values in entropy.values())
 
 def draw_epoch(epoch):
     fig, axes = plt.subplots(figsize=(6.5, 3.6))
-    for arm, colour in CURVES.items():
+    for arm, (label, colour) in CURVES.items():
         axes.plot(entropy[arm][:epoch], agreement[arm][:epoch], "-", color=colour, lw=1, alpha=0.5)
-        axes.scatter(entropy[arm][epoch - 1], agreement[arm][epoch - 1], s=60, color=colour, label=LABELS[arm])
+        axes.scatter(entropy[arm][epoch - 1], agreement[arm][epoch - 1], s=60, color=colour, label=label)
     axes.set(xlim=(-0.1, 1.05 * most), ylim=(40, 102), title=f"epoch {epoch}")
     axes.set(xlabel="entropy of the targets, bits", ylabel="student agrees, % of images")
     axes.legend(fontsize=8, loc="lower right")
@@ -222,7 +222,7 @@ def draw_epoch(epoch):
 
 
 def epoch_alt(epoch):
-    told = [f"{LABELS[a]} {entropy[a][epoch - 1]:.2f} bits and {agreement[a][epoch - 1]:.0f} %" for a in CURVES]
+    told = [f"{CURVES[a].label} {entropy[a][epoch - 1]:.2f} bits and {agreement[a][epoch - 1]:.0f} %" for a in CURVES]
     return f"Epoch {epoch}: " + ", ".join(told) + "."
 
 
@@ -299,8 +299,7 @@ show_figure("early_exits_leaving", exits, my_exits)
 # %%
 import numpy as np
 
-from kdbook.book.early_exits import CONFIDENCES
-from kdbook.book.plots.early_exits import leaving_at
+from kdbook.book.early_exits import CONFIDENCES, leaving_at
 
 curve = exits.stack("deep_teaches", "leaving").mean(0)
 
@@ -328,8 +327,6 @@ picture_slider(
 # labels, and of the teacher before it. Seconds are wall time on a busy two-core machine: take the bill.
 
 # %%
-from kdbook.book.training_modes import ARMS
-
 unit = modes[modes.arm == "hard"].gigamacs.mean()
 
 
@@ -337,7 +334,7 @@ def closing_row(arm):
     rows = modes[modes.arm == arm]
     mean, low, high = t_interval(rows.test_errors)
     return {
-        "mode": ARMS[arm].mode,
+        "mode": rows["mode"].iloc[0],
         "test errors": f"{mean:.0f} [{low:.0f}, {high:.0f}]",
         "minus hard labels": against(arm),
         "calibration error, %": f"{rows.ece.mean():.1f}",
@@ -348,7 +345,7 @@ def closing_row(arm):
     }
 
 
-pd.DataFrame({LABELS[arm]: closing_row(arm) for arm in ARMS}).T
+pd.DataFrame({look.label: closing_row(arm) for arm, look in ARMS.items()}).T
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # - **You have a strong teacher, or will train many students:** offline. It is the only mode here that clearly beats hard
@@ -465,7 +462,7 @@ show_ledger("05", output_folder(PROFILE))
 from IPython.display import Markdown
 
 mean_errors = paired.mean().sort_values()
-no_teacher = mean_errors.drop([arm for arm in ARMS if ARMS[arm].mode == "offline" or arm == "born_again"])
+no_teacher = mean_errors.drop([*modes[modes["mode"] == "offline"].arm.unique(), "born_again"])
 ece = modes.groupby("arm").ece.mean()
 at_exit = exits.groupby(["arm", "exit"]).test_errors.mean()
 ensembles = modes.groupby("arm").ensemble_errors.mean()
@@ -478,14 +475,14 @@ def born_gap(net):
 
 shared = [f"{mode}_{size}" for mode in ("dml", "cotrained") for size in ("weaker", "equal", "stronger")]
 Markdown(f"""
-- **Fewest errors without any teacher trained before:** {LABELS[no_teacher.index[0]]} ({no_teacher.iloc[0]:.0f}), then
-  {LABELS[no_teacher.index[1]]} ({no_teacher.iloc[1]:.0f}); hard labels for the same epochs {mean_errors["hard"]:.0f}.
+- **Fewest errors without any teacher trained before:** {ARMS[no_teacher.index[0]].label} ({no_teacher.iloc[0]:.0f}), then
+  {ARMS[no_teacher.index[1]].label} ({no_teacher.iloc[1]:.0f}); hard labels for the same epochs {mean_errors["hard"]:.0f}.
 - **Two peers against one net trained twice as long**, at the same bill: {against("dml_equal", "hard_double")} errors. Two peers
   against two nets that ignore each other, as ensembles: {ensembles["dml_equal"]:.0f} and {ensembles["independent_2"]:.0f} errors.
 - **The same stronger teacher, trained together instead of before:** {against("cotrained_stronger", "offline_stronger")} errors of
   the student. Letting it learn from its student as well: {against("cotrained_feedback", "cotrained_equal")}.
 - **Spread over seeds:** {spread["hard"]:.0f} with hard labels; with partners from {spread[shared].min():.0f}
-  ({LABELS[spread[shared].idxmin()]}) to {spread[shared].max():.0f} ({LABELS[spread[shared].idxmax()]}).
+  ({ARMS[spread[shared].idxmin()].label}) to {spread[shared].max():.0f} ({ARMS[spread[shared].idxmax()].label}).
 - **Born-Again needs a teacher that has learned its images.** The third generation of the MLP makes {born_gap("mlp")} errors more
   than its first net after ten epochs, and {born_gap("mlp_long")} after sixty.
 - **PS-KD with the paper's weight** has a calibration error of {ece["ps_kd_paper"]:.1f} %, hard labels {ece["hard"]:.1f} %.

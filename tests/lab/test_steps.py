@@ -131,6 +131,18 @@ def test_fidelity_by_hand():
     assert found["mean_kl"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_calibration_error_by_hand():
+    # confidences 0.9, 0.9, 0.6 of two classes, right, wrong, right: bins (0.867, 0.933] and (0.533, 0.6]
+    p = torch.tensor([[0.9, 0.1], [0.1, 0.9], [0.6, 0.4]], dtype=torch.float64)
+    found = steps.expected_calibration_error(p.log(), torch.tensor([0, 0, 0]))
+    assert found == pytest.approx(100 * (2 * (0.9 - 0.5) + (1 - 0.6)) / 3)
+
+
+def test_a_net_that_is_right_as_often_as_it_says_has_no_calibration_error():
+    p = torch.tensor([[0.75, 0.25]] * 4, dtype=torch.float64)
+    assert steps.expected_calibration_error(p.log(), torch.tensor([0, 0, 0, 1])) == pytest.approx(0)
+
+
 def test_a_student_equal_to_its_teacher_is_perfectly_faithful():
     logits = torch.from_numpy(np.random.default_rng(0).normal(size=(50, 10)))
     assert steps.fidelity(logits, logits) == {"agreement": 1.0, "mean_kl": 0.0}

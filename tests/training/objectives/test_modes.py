@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from kdbook.book.plots.training_modes import scenes
+from kdbook.book.training_modes import scenes
 from kdbook.nets.vision import MLP, ConvNet, EarlyExits
 from kdbook.training import Batch, CachedTeacher, Distillation, HardLabels, fit, loop, predict, sgd
 from kdbook.training.objectives import (
