@@ -67,15 +67,3 @@ def looks(arms: Mapping, only: Iterable[str] = (), **labels: str) -> dict[str, L
     """
     chosen = [*only] or [*arms]
     return {name: Look(labels.get(name, arms[name].label), ROLES[arms[name].role]) for name in chosen}
-
-
-ARM_COLOURS = {"teacher": TEACHER, "hard": HARD, "hard_regularized": CONTROL, "distilled": SOFT,
-               "distilled_shifted": SOFT_SHIFTED, "untrained": PLAIN}  # fmt: skip
-ARM_LABELS = {
-    "teacher": "teacher",
-    "hard": "student, hard labels",
-    "hard_regularized": "student, hard labels,\nteacher's regularisers",
-    "distilled": "student, soft targets",
-    "distilled_shifted": "student, soft targets,\nall 25 shifts",
-    "untrained": "untrained student",
-}
