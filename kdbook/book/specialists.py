@@ -21,7 +21,7 @@ from kdbook.lab.intervals import t_interval
 from kdbook.lab.steps import cached_teacher, network, percent_right, predict, train
 from kdbook.lab.trial import Tools, Trial
 from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level, line, names, published, seeds, yours
+from kdbook.show.grammar import by_arm, level, line, published
 from kdbook.show.style import HARD, SOFT, TEACHER, YOURS, Look, looks
 from kdbook.training.objectives import HardLabels, RegularisedSpecialist, Seen
 from kdbook.training.opinions import HalfSpecial, Opinion, active_specialists, combine, combine_by_descent
@@ -56,14 +56,12 @@ COLUMNS = {
 ROUTES = {"class:1": {}, "class:2": {"top": 2}, "class:5": {"top": 5}}
 ROUTES |= {f"entropy:{share}": {"unsure": share} for share in (0.1, 0.25, 0.5, 0.75)}
 COVERAGE = ("0", "1", "2", "3", "4+")
-PUBLISHED = {"accuracy": (25.0, 26.1), "conditional": (43.1, 45.9)}  # Table 3: generalist, with 61 specialists
-# Table 4: more right answers, and how much in % of the generalist's, by the number of specialists that know the class
-PUBLISHED_CHANGE = [
-    (0, 0.0), (1421, 3.4), (1572, 7.4), (1124, 8.8), (835, 10.5), (561, 11.1), (362, 11.3), (232, 12.8), (182, 13.6),
-    (208, 16.6), (324, 14.1),
-]  # fmt: skip
-_MORE, _SHARE = np.array(PUBLISHED_CHANGE[4:]).T
-PUBLISHED_GAIN = [*(share for _, share in PUBLISHED_CHANGE[:4]), _MORE.sum() / (_MORE / _SHARE).sum()]  # as COVERAGE
+# Table 3: accuracy with 61 specialists beside the generalist's, of all and of a specialist's own classes
+PUBLISHED = {"relative_gain": 100 * (26.1 / 25.0 - 1), "conditional_gain": 100 * (45.9 / 43.1 - 1)}
+# Table 4: more right answers, and how much in % of the generalist's, where four to ten specialists know the class
+_MORE = np.array([835, 561, 362, 232, 182, 208, 324])
+_SHARE = np.array([10.5, 11.1, 11.3, 12.8, 13.6, 16.6, 14.1])
+PUBLISHED_GAIN = [0.0, 3.4, 7.4, 8.8, _MORE.sum() / (_MORE / _SHARE).sum()]  # in %, for the parts of `COVERAGE`
 
 
 def arms(profile: str) -> dict[str, Arm]:
@@ -281,13 +279,6 @@ def shown(*names: str, **labels: str) -> dict[str, Look]:
     return looks(arms("full") | corrections, names, **labels)
 
 
-def published_gain(axes, column: str, label: str | None = None) -> None:
-    """What the paper's specialists gain, beside the generalist, whose level is 0."""
-    before, after = PUBLISHED[column]
-    published(axes, 0, 100 * (after / before - 1), label)
-    level(axes, 0)
-
-
 @figure("specialists_gain", chapter="06", size=(12, 4.4), grid=(1, 2), width_ratios=[1.8, 1])
 def gain(left, right, both):
     """Hinton et al. 2015, Table 3, relative to the generalist; the two controls are ours.
@@ -296,12 +287,13 @@ def gain(left, right, both):
     when the dustbin is left uncorrected; longer training gains nothing, an ensemble of the same cost far more. Right,
     the gain among a specialist's own classes.
     """
-    both, teams = both.map(whole), ("specialists", "uncorrected", "specialists_regularised", "longer", "ensemble")
-    by_arm(left, both, "relative_gain", shown(*teams))
-    published_gain(left, "accuracy", "published")
+    teams = shown("specialists", "uncorrected", "specialists_regularised", "longer", "ensemble")
+    own = shown("specialists", "specialists_regularised")
+    for axes, column, among in ((left, "relative_gain", teams), (right, "conditional_gain", own)):
+        by_arm(axes, both.map(whole), column, among)
+        published(axes, 0, PUBLISHED[column], "published" if axes is left else None)
+        level(axes, 0)
     left.set(title="All test definitions", ylabel="right answers, % more than the generalist's")
-    by_arm(right, both, "conditional_gain", shown("specialists", "specialists_regularised"))
-    published_gain(right, "conditional")
     right.set(title="Among a specialist's own classes", ylabel="accuracy, % more than the generalist's")
 
 
@@ -316,14 +308,10 @@ def coverage(panels, both):
     both = both.map(by_correction)
     teams = shown("specialists", "uncorrected", "specialists_regularised")
     for axes, (arm, look) in zip(panels, teams.items(), strict=True):
-        for at, part in enumerate(COVERAGE):
-            ours, own = both.rows(arm=arm, coverage=part)
-            seeds(axes, at, ours.relative_gain, look.colour)
-            if own is not None:
-                yours(axes, at, own.relative_gain, "yours (quick)" if at == 0 else None)
+        parts = both.rows(arm=arm).map(lambda table: table.assign(arm=table.coverage))
+        by_arm(axes, parts, "relative_gain", {part: Look(part, look.colour) for part in COVERAGE}, own="yours (quick)")
         published(axes, range(len(COVERAGE)), PUBLISHED_GAIN, "published")
         level(axes, 0)
-        names(axes, COVERAGE)
         axes.set(title=look.label.replace("\n", " "), xlabel="specialists that know the right class")
     panels[0].set_ylabel("right answers, % more than the generalist's")
 
@@ -340,17 +328,17 @@ def routing(axes, both):
     kinds = {"class": Look("by likeliest classes", SOFT), "entropy": Look("if unsure", HARD)}
     for table, own in zip(asked, (False, True), strict=True):
         for kind, look in kinds.items() if table is not None else ():
-            groups = {rows.calls.mean(): rows for _, rows in table.groupby("routing") if kind in rows.routing.iloc[0]}
-            samples = {0: [table.generalist_accuracy.mean()], **{at: rows.accuracy for at, rows in groups.items()}}
+            groups = {route: rows for route, rows in table.groupby("routing") if route.startswith(kind)}
+            samples = {rows.calls.mean(): rows.accuracy for rows in groups.values()}
+            samples = {0: [table.generalist_accuracy.mean()]} | samples
             if own:
                 line(axes, samples, YOURS, "D--", f"{look.label}, yours", interval=False)
                 continue
             line(axes, samples, look.colour, "o-", look.label, interval=False)
-            for at, rows in groups.items():
-                mean, low, high = t_interval(rows.accuracy)
+            for route, rows in groups.items():
+                at, (mean, low, high) = rows.calls.mean(), t_interval(rows.accuracy)
                 axes.plot([at, at], [low, high], color=look.colour, lw=1)
-                _, _, value = rows.routing.iloc[0].partition(":")
-                text = f"n = {value}" if kind == "class" else f"{float(value):.0%}"
+                text = f"n = {route[6:]}" if kind == "class" else f"{float(route[8:]):.0%}"
                 axes.annotate(text, (at, mean), (4, -11), textcoords="offset points", fontsize=9)
     axes.set(title="Who decides whether specialists are asked?", xlabel="specialists asked a text", ylabel="top-1, %")
 
@@ -372,8 +360,7 @@ def dustbins(left, right, both):
         if table is not None:
             seen = 100 * np.sort(table[table.arm == "specialist"].seen)
             right.plot(np.linspace(0, 100, len(seen)), seen, ".", color=look.colour, label=look.label)
-    count = specialist_clusters.arms("full")["covariance"].settings["clusters"]
-    level(right, 100 / count, "black", "1/K", ":", 1.5)
+    level(right, 100 / both.reference.subset.nunique(), "black", "1/K", ":", 1.5)
     right.set(title="Training texts that a specialist has seen", xlabel="specialists, sorted, %")
     right.set(ylabel="% of all texts")
     right.set_ylim(0, None)
@@ -399,15 +386,14 @@ def draw_definition(part, reference, at: int) -> None:
         return reference.array("specialists", f"example_{name}")[at]
 
     definition = found.definitions[int(example("index"))]
-    titles = {"generalist": "generalist alone", "specialist": "specialist alone", "both": "both together"}
-    for axes, (who, title) in zip(part.subplots(1, 3), titles.items(), strict=True):
+    for axes, who in zip(part.subplots(1, 3), ("generalist", "specialist", "both"), strict=True):
         classes, p = example(f"{who}_class"), example(f"{who}_p")
         colours = [TEACHER if c == definition.label else "#BBBBBB" if c < 0 else SOFT for c in classes]
         axes.barh(range(len(p)), p, color=colours)
         names = ["(dustbin)" if c < 0 else found.classes[c] for c in classes]
         axes.set_yticks(range(len(p)), [textwrap.shorten(n, 24, placeholder="…") for n in names], fontsize=9)
         axes.invert_yaxis()
-        axes.set(xlim=(0, 1), title=title)
+        axes.set(xlim=(0, 1), title="both together" if who == "both" else f"{who} alone")
         axes.grid(axis="y", visible=False)
     text = "\n".join(textwrap.wrap(f"“{definition.text}”", 118))
     right = f"right: {found.classes[definition.label]} (the word was: {definition.words})"

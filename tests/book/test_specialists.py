@@ -60,7 +60,7 @@ def test_a_specialist_starts_as_the_generalist_with_its_other_classes_merged():
 
 
 def test_published_gains_grow_with_the_number_of_specialists():
-    assert PUBLISHED_GAIN == sorted(PUBLISHED_GAIN)
+    assert sorted(PUBLISHED_GAIN) == PUBLISHED_GAIN
     assert PUBLISHED_GAIN[:2] == [0.0, 3.4] and PUBLISHED_GAIN[4] == pytest.approx(11.80, abs=0.01)
 
 

@@ -61,26 +61,19 @@ class WordLoop:
         padded[np.arange(lengths.max()) < lengths[:, None]] = scores
         # Each node carries its best path's score and the place in the history where its word began; history holds, for
         # every frame, the word that ends there best, and the place where that word began.
-        best, began = self._first(padded[:, 0], penalty)
-        closed = np.zeros(len(lengths), int)
+        best = np.full((len(lengths), len(self.states)), -np.inf, np.float32)
+        best[:, 0] = 0  # before the first frame there is silence
+        began, closed = np.full(best.shape, -1), np.zeros(len(lengths), int)
         history = np.zeros((2, *padded.shape[:2]), int)
         last = np.full(len(lengths), -1)
         for now in range(lengths.max()):
-            if now:
-                best, began = self._step(best, began, closed, padded[:, now], now, penalty)
+            best, began = self._step(best, began, closed, padded[:, now], now, penalty)
             closed = best[:, self.ends].argmax(1)  # (U,) the pronunciation that ends best
             history[:, :, now] = closed, _at(began, self.ends[closed])
             ending = lengths == now + 1
             silent = best[:, 0] > _at(best, self.ends[closed])
             last[ending] = np.where(silent, began[:, 0], now)[ending]
         return [self._trace(history[:, u], last[u]) for u in range(len(lengths))]
-
-    def _first(self, frame: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-        """Scores (U, J) after the first frame: silence, or the first node of a word."""
-        best = np.full((len(frame), len(self.states)), -np.inf, np.float32)
-        best[:, 0] = frame[:, SILENCE]
-        best[:, self.starts] = frame[:, self.states[self.starts]] - penalty
-        return best, np.full(best.shape, -1)
 
     def _step(self, best, began, closed, frame, now, penalty):
         """Scores and beginnings (U, J) one frame later: stay, come from the node before, or enter a word or silence."""
