@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
+from kdbook.book import latency
 from kdbook.book.latency import ARMS, BATCH_SIZES, TEACHER
-from kdbook.show.figures import plotted, registered
+from kdbook.show.figures import plotted
 
 
 def test_a_small_run_has_a_row_for_each_network_and_batch_size(micro, documented):
@@ -23,7 +24,7 @@ def test_the_figure_shows_how_many_times_faster_than_the_teacher_each_net_is_in_
         {"arm": arm, "seed": seed, "batch_size": n, "milliseconds": n * (1 + seed) / times, "bytes": 1000 / times**2}
         for arm, times in fast.items() for seed in range(2) for n in BATCH_SIZES
     )  # fmt: skip
-    weights, one, many = map(plotted, registered()["latency_ratios"].draw(table).axes)
+    weights, one, many = map(plotted, latency.ratios(table).axes)
     for axes, found in ((weights, [1, 4, 9, 16, 25]), (one, [1, 2, 3, 4, 5]), (many, [1, 2, 3, 4, 5])):
         points = [s["y"] for s in axes["series"] if s["kind"] == "points"]
         assert points == [pytest.approx([value] * 2) for value in found]
