@@ -84,7 +84,7 @@ large[["model", "benchmark", "size_ratio", "score_ratio"]].round(1)
 # %%
 from IPython.display import display
 
-from kdbook.book.plots.distilled_models import pages
+from kdbook.book.tables.distilled_models import pages
 from kdbook.show import page_picker
 
 display(page_picker("benchmark", pages(published_models, "benchmark")))

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from kdbook.book.tables import consistent_pattern as pattern
-from kdbook.book.tables.consistent_pattern import COLUMNS, COMPARISONS, OVER, Comparison, compare, half_width
+from kdbook.book.tables.consistent_pattern import COLUMNS, COMPARISONS, OVER, Comparison, compare, interval
 from kdbook.data.files import REFERENCE
-from kdbook.lab.intervals import t_interval
+from kdbook.lab import arms
 
 ROWS = [
     *({"arm": "teacher", "seed": s, "test_errors": e, "parameters": 80} for s, e in enumerate((60, 62))),
@@ -63,32 +63,31 @@ def test_a_teacher_may_stand_in_another_table():
     assert [row["gap"] for row in seeds] == pytest.approx([50, 52, 48])
 
 
-def test_the_interval_is_the_ledgers():
-    values = [1.0, 2.0, 4.0, 8.0]
-    mean, low, _ = t_interval(values)
-    assert mean - half_width(values) == pytest.approx(low)
-    assert half_width([1.0]) == math.inf
+def test_one_seed_alone_shows_nothing():
+    assert interval([1.0]) == (-math.inf, math.inf)
+    *_, over = compare(Comparison("c", "e", "kd", "hard"), tables([row for row in ROWS if row["seed"] == 0]))
+    assert (over["helps"], over["harms"], over["has_gap"]) == (0, 0, 0)
 
 
 def test_every_comparison_has_a_name_of_its_own_and_committed_results():
     assert len({c.label for c in COMPARISONS}) == len(COMPARISONS)
-    there = {t.arm for t in pattern.trials()}
+    there = {t.arm for t in arms.trials("consistent_pattern")}
     assert {c.label for c in COMPARISONS if (REFERENCE / f"{c.experiment}.csv").exists()} == there
 
 
 def test_its_identity_follows_the_results_that_it_reads(monkeypatch, tmp_path):
     monkeypatch.setattr(pattern, "REFERENCE", tmp_path)
     (tmp_path / "fitnets.csv").write_text("arm,seed\n")
-    before = pattern.trials()
+    before = arms.trials("consistent_pattern")
     (tmp_path / "fitnets.csv").write_text("arm,seed\nhard,0\n")
     assert [t.arm for t in before] == ["thin and deep", "thin and deep, hints first"]
-    assert {t.id for t in before}.isdisjoint(t.id for t in pattern.trials())
+    assert {t.id for t in before}.isdisjoint(t.id for t in arms.trials("consistent_pattern"))
 
 
 def test_all_comparisons_are_measured_and_documented(micro, documented):
     table, measured = micro("consistent_pattern")
     documented("consistent_pattern", table, measured)
     over = table[table.arm == OVER]
-    assert sorted(over.comparison) == sorted(t.arm for t in pattern.trials())
+    assert sorted(over.comparison) == sorted(t.arm for t in arms.trials("consistent_pattern"))
     assert set(COLUMNS) <= set(table.columns) and over.seed.is_unique
     assert (over.helps + over.harms <= 1).all()

@@ -1,9 +1,10 @@
 """A slider over prepared pictures, linked in the browser."""
 
+import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import pytest
 
-from kdbook.show import picture_slider, sliders
+from kdbook.show import page_picker, picture_slider, sliders
 
 
 def draw(value):
@@ -76,3 +77,16 @@ def test_an_animation_has_buttons_that_move_the_slider_in_the_browser(monkeypatc
     player, slider = controls.children
     assert (player.min, player.max, player.value) == (0, 2, 0)
     assert len(slider.options) == len(stack.children) == 3
+
+
+def test_the_list_to_choose_from_is_linked_to_its_pages():
+    box = page_picker("benchmark", {"a": "<p>1</p>", "b": "<p>2</p>"})
+    names, stack = box.children
+    assert [label for label, _ in names.options] == ["a", "b"]
+    assert [page.value for page in stack.children] == ["<p>1</p>", "<p>2</p>"]
+    assert isinstance(stack, widgets.Stack) and stack.selected_index == 0
+
+
+def test_one_page_is_nothing_to_choose_from():
+    with pytest.raises(ValueError, match="two or more pages, got 1"):
+        page_picker("benchmark", {"a": "<p>1</p>"})

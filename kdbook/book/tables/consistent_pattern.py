@@ -13,30 +13,36 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from kdbook.data.files import REFERENCE
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
+from kdbook.lab.intervals import t_interval
+from kdbook.lab.trial import Tools, Trial
+from kdbook.show import style
+from kdbook.show.figures import figure
 
-VERSION = 1
+VERSION, DATA = 1, "published"
+SEEDS = {"full": (1, 0), "quick": (1, 0)}
 CARDS = ()  # numbers of this book alone; the cards of each are beside its own table
 OVER = "over comparisons"  # arm of the rows that sum up a comparison each; their seed is its number
-COLUMNS = {
-    "arm": f"comparison, or `{OVER}`: one row a comparison, numbered by `seed`",
-    "seed": "seed of the student, or number of the comparison",
-    "comparison": "which distilled student, of which experiment",
-    "experiment": "where its numbers come from",
-    "form": "soft targets; other forms of knowledge; no trained teacher; distilled against a harder control",
-    "gain": "distilled minus hard labels, % of the hard labels' errors (or of its score), positive where better",
-    "gap": "teacher minus hard labels in the same unit; empty without a teacher",
-    "closed": "share of the gap that is closed, %; empty where the teacher is not reliably better than hard labels",
-    "size_ratio": "the teacher's parameters / the student's, where both were counted",
-    "helps": "1 where the 95 % interval of the gain over seeds lies above 0",
-    "harms": "1 where it lies below 0",
-    "has_gap": "1 where the teacher is reliably better than hard labels",
-    "matches": "1 where nine tenths of the gap are closed, or more; empty without a gap",
-    "seeds": "number of seeds",
-}
+COLUMNS = columns(
+    "arm seed",
+    arm=f"comparison, or `{OVER}`: one row a comparison, numbered by `seed`",
+    seed="seed of the student, or number of the comparison",
+    comparison="which distilled student, of which experiment",
+    experiment="where its numbers come from",
+    form="soft targets; other forms of knowledge; no trained teacher; distilled against a harder control",
+    gain="distilled minus hard labels, % of the hard labels' errors (or of its score), positive where better",
+    gap="teacher minus hard labels in the same unit; empty without a teacher",
+    closed="share of the gap that is closed, %; empty where the teacher is not reliably better than hard labels",
+    size_ratio="the teacher's parameters / the student's, where both were counted",
+    helps="1 where the 95 % interval of the gain over seeds lies above 0",
+    harms="1 where it lies below 0",
+    has_gap="1 where the teacher is reliably better than hard labels",
+    matches="1 where nine tenths of the gap are closed, or more; empty without a gap",
+    seeds="number of seeds",
+)
 SOFT, OTHER, ALONE, CONTROL = "soft targets", "other forms", "without a trained teacher", "a harder control"
 NEARLY_ALL = 90.0  # % of the gap
 
@@ -149,18 +155,16 @@ COMPARISONS = (
 )
 
 
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
+def arms(profile: str) -> dict[str, Arm]:
     """One a comparison whose results are committed; its identity holds their checksum."""
-    check_profile(profile)
-    seeds_of(seeds, 1)  # refuses a negative number; nothing is trained
-    found = []
+    found = {}
     for number, c in enumerate(COMPARISONS):
         names = [c.experiment, *([c.teacher.split("/")[0]] if "/" in c.teacher else [])]
         paths = [REFERENCE / f"{name}.csv" for name in names]
         if all(path.exists() for path in paths):
             digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
             settings = {"number": number, "digest": digest, "compared": list(map(str, c))}
-            found.append(Trial("consistent_pattern", c.label, 0, settings, data="published", version=VERSION))
+            found[c.label] = Arm(c.label, "plain", settings, seeds=1)
     return found
 
 
@@ -198,7 +202,7 @@ def compare(c: Comparison, read, number: int = 0) -> list[dict]:
     gain = sign * (ours[c.column] - hard.loc[ours.index]) / unit
     theirs, size_ratio = _teacher(c, table, ours, read)
     gap = None if theirs is None else sign * (theirs - hard.loc[ours.index]) / unit
-    sure = gap is not None and len(gap) > 1 and gap.mean() - half_width(gap) > 0
+    sure = gap is not None and interval(gap)[0] > 0
     closed = 100 * gain / gap.mean() if sure else None
     shared = {"comparison": c.label, "experiment": c.experiment, "form": c.form, "size_ratio": size_ratio}
     rows = [
@@ -208,8 +212,8 @@ def compare(c: Comparison, read, number: int = 0) -> list[dict]:
     ]  # fmt: skip
     summary = {"gain": float(gain.mean()), "gap": None if gap is None else float(gap.mean()), "seeds": len(gain)}
     summary["closed"] = None if closed is None else float(closed.mean())
-    half = half_width(gain)
-    summary |= {"helps": int(gain.mean() - half > 0), "harms": int(gain.mean() + half < 0)}
+    low, high = interval(gain)
+    summary |= {"helps": int(low > 0), "harms": int(high < 0)}
     summary["has_gap"] = int(sure)
     summary["matches"] = None if closed is None else int(closed.mean() >= NEARLY_ALL)
     return [*rows, {**shared, **summary, "arm": OVER, "seed": number}]
@@ -239,7 +243,43 @@ def _teacher(c: Comparison, table: pd.DataFrame, ours: pd.DataFrame, read) -> tu
     return pd.Series(values[at], ours.index), ratio
 
 
-def half_width(values) -> float:
-    """Half of the 95 % t interval of a mean."""
-    n = len(values)
-    return float(stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / math.sqrt(n)) if n > 1 else math.inf
+def interval(values) -> tuple[float, float]:
+    """The 95 % t interval of a mean; of one value alone it has no bounds."""
+    return t_interval(values)[1:] if len(values) > 1 else (-math.inf, math.inf)
+
+
+COLOURS = {SOFT: style.SOFT, OTHER: style.SOFT_SHIFTED, ALONE: style.CONTROL, CONTROL: style.HARD}
+LIMITS = (-40, 115)  # % of the gap; what lies outside is drawn at the edge, with its number
+
+
+@figure("consistent_pattern", chapter="09", size=(12, 12), grid=(1, 2), sharey=True, legend=None)
+def pattern(left, right, both):
+    """Is the pattern consistent? Every experiment of the book that has a distilled student and one of hard labels.
+
+    Left, the gain over hard labels in per cent, with intervals over seeds; right, the share of the gap to the teacher
+    that is closed, where there is one. Colours tell forms apart. Some comparisons with soft targets show a gain, others
+    none or harm; none comes near the whole gap.
+    """
+    table = both.reference
+    over = table[table.arm == OVER].sort_values("gain")
+    names = [name for form in reversed(COLOURS) for name in over[over.form == form].comparison]
+    for at, name in enumerate(names):
+        rows = table[(table.comparison == name) & (table.arm != OVER)]
+        colour = COLOURS[rows.form.iloc[0]]
+        for axes, column, limits in ((left, "gain", (-np.inf, np.inf)), (right, "closed", LIMITS)):
+            if rows[column].notna().all():
+                mean, low, high = t_interval(rows[column])
+                inside = limits[0] < mean < limits[1]
+                axes.plot(np.clip([low, high], *limits), [at, at], color=colour, lw=1.6)
+                axes.plot(np.clip(mean, *limits), at, "o" if inside else "<", color=colour, ms=5)
+    left.set_yticks(range(len(names)), names)
+    left.set_ylim(-0.7, len(names) - 0.3)
+    for form, colour in COLOURS.items():
+        left.plot([], [], "o-", color=colour, label=form)
+    left.axvline(0, color=style.PLAIN, lw=1)
+    right.axvline(0, color=style.PLAIN, lw=1)
+    right.axvline(100, color=style.TEACHER, lw=1.2)
+    right.axvspan(NEARLY_ALL, LIMITS[1], color=style.TEACHER, alpha=0.08, lw=0)
+    left.set(title="Gain over hard labels", xlabel="% of the errors of hard labels (or of its score)")
+    right.set(title="Way to the teacher", xlabel="% of the gap that is closed", xlim=LIMITS)
+    left.legend(loc="upper left")

@@ -5,39 +5,47 @@ benchmark, with its source and with how that was read; what is compared here is 
 """
 
 import io
+from html import escape
 
 import numpy as np
 import pandas as pd
 
 from kdbook.data.files import verified_bytes
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
+from kdbook.lab.trial import Tools, Trial
+from kdbook.show.figures import figure
+from kdbook.show.grammar import level, plain
+from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
 
-VERSION = 1
+VERSION, DATA = 1, "published"
+SEEDS = {"full": (1, 0), "quick": (1, 0)}
 FILE = "published/distilled_models.csv"
-COLUMNS = {
-    "arm": "always `published`",
-    "seed": "always 0",
-    "model": "the student",
-    "year": "of publication",
-    "teacher": "who taught it",
-    "teacher_params_b": "parameters of the teacher in 10^9; empty where they are not public",
-    "student_params_b": "parameters of the student in 10^9",
-    "benchmark": "what was measured",
-    "teacher_score": "the teacher's score as published",
-    "student_score": "the student's",
-    "student_baseline_score": "a student of the same size without this teacher; `method` says which",
-    "method": "how it was distilled, in words",
-    "family": "what the student learned from",
-    "source": "where the numbers stand",
-    "checked": "how they were read",
-    "link": "address of the source, where one was kept",
-    "read": "whether the source itself was read: its full text, or its authors' own page",
-    "lower_is_better": "perplexities and error rates",
-    "size_ratio": "the teacher's parameters / the student's",
-    "score_ratio": "the student's score in % of the teacher's; the other way round where lower is better",
-    "gain": "score above the baseline, in the benchmark's own unit, positive where better",
-    "gap_closed": "share of the way from the baseline to the teacher, %",
-}
+COLUMNS = columns(
+    "arm seed",
+    arm="always `published`",
+    seed="always 0",
+    model="the student",
+    year="of publication",
+    teacher="who taught it",
+    teacher_params_b="parameters of the teacher in 10^9; empty where they are not public",
+    student_params_b="parameters of the student in 10^9",
+    benchmark="what was measured",
+    teacher_score="the teacher's score as published",
+    student_score="the student's",
+    student_baseline_score="a student of the same size without this teacher; `method` says which",
+    method="how it was distilled, in words",
+    family="what the student learned from",
+    source="where the numbers stand",
+    checked="how they were read",
+    link="address of the source, where one was kept",
+    read="whether the source itself was read: its full text, or its authors' own page",
+    lower_is_better="perplexities and error rates",
+    size_ratio="the teacher's parameters / the student's",
+    score_ratio="the student's score in % of the teacher's; the other way round where lower is better",
+    gain="score above the baseline, in the benchmark's own unit, positive where better",
+    gap_closed="share of the way from the baseline to the teacher, %",
+)
 READ = ("full text read", "authors' repository or page read")
 # What the student learned from -> how the names of its models begin.
 FAMILIES = {
@@ -54,11 +62,9 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
+def arms(profile: str) -> dict[str, Arm]:
     """One: the table itself."""
-    check_profile(profile)
-    seeds_of(seeds, 1)  # refuses a negative number; nothing is trained
-    return [Trial("distilled_models", "published", 0, {}, data="published", version=VERSION)]
+    return {"published": Arm("published", "plain", seeds=1)}
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
@@ -96,4 +102,172 @@ def published() -> pd.DataFrame:
         score_ratio=100 * ratio.where(~lower, 1 / ratio),
         gain=gain,
         gap_closed=100 * gain / (sign * (table.teacher_score - table.student_baseline_score)),
+    )
+
+
+COLOURS = dict(zip(FAMILIES, (SOFT, SOFT_SHIFTED, CONTROL, HARD, YOURS), strict=True))
+RATIOS = (1, 2, 3, 5, 10, 20, 50, 100, 400)
+PANELS = (
+    "GLUE test average (9 columns, no WNLI)",
+    "MMLU 5-shot",
+    "DollyEval GPT-4 feedback score",
+    "AIME 2024 pass@1",
+    "MATH-500 pass@1",
+)
+ALL = "all"
+NOT_READ = "an excerpt, or partly from memory"
+
+
+@figure("distilled_models", chapter="09", size=(12, 4.6), grid=(1, 2), legend=None)
+def ratios(left, right, both):
+    """The chart that the summary announces without data: published numbers only.
+
+    Left, the student's score in per cent of the teacher's over how many times smaller it is, coloured by what the
+    student learned from; hollow where the source was not read in full. Right, the share of the way from an undistilled
+    student to the teacher. Scores fall with the ratio of sizes, and no wall is to be seen.
+    """
+    for axes, column in ((left, "score_ratio"), (right, "gap_closed")):
+        shown = both.reference[both.reference[column].notna() & both.reference.size_ratio.notna()]
+        for name, colour in COLOURS.items():
+            for read, face in ((True, colour), (False, "none")):
+                rows = shown[(shown.family == name) & (shown.read == read)]
+                look = {"s": 34, "facecolors": face, "edgecolors": colour, "linewidths": 1.4, "zorder": 3}
+                axes.scatter(rows.size_ratio, rows[column], **look)
+            axes.scatter([], [], s=34, color=colour, label=name)
+        level(axes, 100, TEACHER, lw=1.2)
+        plain(axes.xaxis, RATIOS, "log")
+        axes.set_xlabel("teacher's parameters / student's parameters (log scale)")
+    left.set(title="Score of the distilled student", ylabel="% of the teacher's score")
+    right.set(title="Where a baseline was published", ylabel="% of the gap to the teacher closed", ylim=(0, 105))
+    left.legend(loc="lower left", title="learned from (hollow: not read in full)", title_fontsize=9)
+
+
+@figure("distilled_models_by_benchmark", chapter="09", size=(15, 3.8), grid=(1, len(PANELS)))
+def benchmarks(panels, both):
+    """Absolute scores: each student joined to its teacher by a line.
+
+    One panel a benchmark with several students: score over parameters. Squares are teachers, dots students, crosses
+    students of that size which did not have this teacher. Students of a fraction of their teacher's size lie below it,
+    and above the crosses.
+    """
+    for axes, name in zip(panels, PANELS, strict=True):
+        for row in both.reference[both.reference.benchmark == name].itertuples():
+            colour = COLOURS[row.family]
+            if np.isfinite(row.teacher_score) and np.isfinite(row.teacher_params_b):
+                ends = [row.student_params_b, row.teacher_params_b], [row.student_score, row.teacher_score]
+                axes.plot(*ends, color=colour, lw=0.8, alpha=0.6)
+                axes.scatter(*(end[1:] for end in ends), marker="s", s=30, color=TEACHER, zorder=3)
+            face = colour if row.read else "none"
+            axes.scatter(row.student_params_b, row.student_score, s=30, facecolors=face, edgecolors=colour, zorder=4)
+            if np.isfinite(row.student_baseline_score):
+                axes.scatter(row.student_params_b, row.student_baseline_score, marker="x", s=30, color="black")
+        plain(axes.xaxis, [10.0**e * t for e in range(-3, 4) for t in (1, 3)], "log")
+        axes.set(title=name.replace(" (", "\n("), xlabel="parameters, billions")
+    for mark, colour, label in (
+        ("s", TEACHER, "teacher"),
+        ("o", SOFT, "student"),
+        ("x", "black", "without this teacher"),
+    ):
+        panels[0].scatter([], [], marker=mark, color=colour, label=label)
+    panels[0].set_ylabel("score")
+
+
+def pages(table, by: str) -> dict[str, str]:
+    """HTML to choose from: a chart and a list of sources for every benchmark, or for every family.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Results of distilled_models.
+    by : {"benchmark", "family"}
+        What the reader chooses.
+    """
+    order = table[by].value_counts().index if by == "benchmark" else list(FAMILIES)
+    found = {name: page(table[table[by] == name], scores=by == "benchmark") for name in order}
+    return found if by == "benchmark" else {ALL: page(table, scores=False)} | found
+
+
+def page(rows, *, scores: bool) -> str:
+    """One chart as inline SVG, whose marks tell their source to a resting pointer, and the same as a list."""
+    return chart(rows, scores=scores) + readout(rows)
+
+
+def chart(rows, *, scores: bool, width: int = 640, height: int = 280) -> str:
+    """Scores over parameters with teacher and student joined, or score ratios over size ratios."""
+    if scores:
+        xs = [*rows.student_params_b, *rows.teacher_params_b.dropna()]
+        ys = [*rows.student_score, *rows.teacher_score.dropna(), *rows.student_baseline_score.dropna()]
+        names = "parameters, billions (log scale)", "score"
+    else:
+        rows = rows[rows.size_ratio.notna() & rows.score_ratio.notna()]
+        xs, ys = [1, *rows.size_ratio], [100, *rows.score_ratio]
+        names = "times smaller than the teacher (log scale)", "% of the teacher's score"
+    low, high = np.log10(min(xs)) - 0.1, np.log10(max(xs)) + 0.1
+    floor, top = min(ys) - 0.08 * (np.ptp(ys) or 1), max(ys) + 0.08 * (np.ptp(ys) or 1)
+
+    def place(x, y):
+        across = 60 + (width - 80) * (np.log10(x) - low) / (high - low)
+        return f"{across:.1f}", f"{height - 45 - (height - 60) * (y - floor) / (top - floor):.1f}"
+
+    marks = [_axes(place, low, high, floor, top, width, height, names)]
+    for row in rows.itertuples():
+        marks += _scores(row, place) if scores else [_dot(row, *place(row.size_ratio, row.score_ratio))]
+    return f'<svg viewBox="0 0 {width} {height}" style="max-width:{width}px" role="img">{"".join(marks)}</svg>'
+
+
+def _axes(place, low, high, floor, top, width, height, names) -> str:
+    parts = []
+    for tick in (t * 10.0**e for e in range(-3, 4) for t in (1, 2, 5)):
+        if 10**low <= tick <= 10**high:
+            x, y = place(tick, floor)
+            parts.append(f'<text x="{x}" y="{float(y) + 16}" text-anchor="middle" font-size="11">{tick:g}</text>')
+    for tick in np.linspace(floor, top, 5):
+        x, y = place(10**low, tick)
+        parts.append(f'<line x1="{x}" x2="{width - 20}" y1="{y}" y2="{y}" stroke="#ddd"/>')
+        parts.append(f'<text x="52" y="{float(y) + 4}" text-anchor="end" font-size="11">{tick:.3g}</text>')
+    parts.append(f'<text x="{width / 2}" y="{height - 6}" text-anchor="middle" font-size="12">{names[0]}</text>')
+    return "".join(parts) + f'<text x="4" y="11" font-size="12">{escape(names[1])}</text>'
+
+
+def _scores(row, place) -> list[str]:
+    x, y = place(row.student_params_b, row.student_score)
+    marks = []
+    if np.isfinite(row.teacher_score) and np.isfinite(row.teacher_params_b):
+        u, v = place(row.teacher_params_b, row.teacher_score)
+        marks.append(f'<line x1="{x}" y1="{y}" x2="{u}" y2="{v}" stroke="{COLOURS[row.family]}" opacity="0.6"/>')
+        told = escape(f"teacher {row.teacher}: {row.teacher_score:g}")
+        box = f'x="{float(u) - 4:.1f}" y="{float(v) - 4:.1f}" width="8" height="8"'
+        marks.append(f'<rect {box} fill="{TEACHER}"><title>{told}</title></rect>')
+    if np.isfinite(row.student_baseline_score):
+        u, v = place(row.student_params_b, row.student_baseline_score)
+        told = escape(f"without this teacher: {row.student_baseline_score:g}")
+        marks.append(
+            f'<text x="{u}" y="{float(v) + 4}" text-anchor="middle" font-size="14">×<title>{told}</title></text>'
+        )
+    return [*marks, _dot(row, x, y)]
+
+
+def _dot(row, x: str, y: str) -> str:
+    colour = COLOURS[row.family]
+    told = escape(f"{row.model}, {row.benchmark}: {row.student_score:g}. {row.source} ({row.checked})")
+    look = f'r="5" fill="{colour if row.read else "white"}" stroke="{colour}" stroke-width="2"'
+    return f'<circle cx="{x}" cy="{y}" {look}><title>{told}</title></circle>'
+
+
+def readout(rows) -> str:
+    """The chart's rows in words, each with its source; a star where that was not read in full."""
+    lines = []
+    for row in rows.itertuples():
+        source = escape(row.source)
+        if isinstance(row.link, str):
+            source = f'<a href="{escape(row.link)}">{source}</a>'
+        teacher = f"{row.teacher_score:g}" if np.isfinite(row.teacher_score) else "not given"
+        base = f", without it {row.student_baseline_score:g}" if np.isfinite(row.student_baseline_score) else ""
+        star = "" if row.read else " *"
+        told = escape(
+            f"{row.model} {row.student_score:g}{base}; {row.teacher}: {teacher}; {row.benchmark}; {row.method}"
+        )
+        lines.append(f"<li>{told}. {source}{star}</li>")
+    return (
+        f'<ul style="font-size:90%;line-height:1.3">{"".join(lines)}</ul><p>* not read in full: {escape(NOT_READ)}</p>'
     )
