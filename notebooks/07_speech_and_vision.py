@@ -574,8 +574,7 @@ def function_matching(student, teacher, x):
 # What does a teacher say to half a boot on half a pair of trousers? Move through the weights.
 
 # %%
-from kdbook.book.patience import WEIGHTS
-from kdbook.book.patience import mixture, mixture_alt
+from kdbook.book.patience import WEIGHTS, mixture, mixture_alt
 
 patience = load("patience")
 my_patience = run("patience", PROFILE, SEEDS, DEVICE, rerun=RERUN)

@@ -306,7 +306,7 @@ import re
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
-from kdbook.book.distilbert import SETTINGS
+from kdbook.book.distilbert import TUNED
 
 
 def by_counting(name):
@@ -315,7 +315,7 @@ def by_counting(name):
     if tasks.TASKS[name].pair:
         words = [[set(re.findall("[a-z]+", text.lower())) - ENGLISH_STOP_WORDS for text in pair] for pair in texts]
         return 100 * float((torch.tensor([bool(a & b) for a, b in words]) == given).float().mean())
-    learn, labels = tasks.load(name, "train", SETTINGS["full"]["tasks"]["limit"])
+    learn, labels = tasks.load(name, "train", TUNED["limit"])
     counter = CountVectorizer(token_pattern=r"[^\W_]+").fit(learn)
     answers = MultinomialNB(alpha=0.1).fit(counter.transform(learn), labels).predict(counter.transform(texts))
     return 100 * float((torch.tensor(answers) == given).float().mean())
@@ -326,7 +326,7 @@ pd.DataFrame(
     {
         name: {
             "texts to train on": f"{len(tasks.load(name, 'train')[1]):,}",
-            "of these our models see": f"{SETTINGS['full']['tasks']['pairs' if task.pair else 'limit']:,}",
+            "of these our models see": f"{TUNED['pairs' if task.pair else 'limit']:,}",
             "commonest answer, %": f"{tasks.majority(name):.1f}",
             "by counting words, %": f"{counting[name]:.1f}",
         }

@@ -163,7 +163,8 @@ def students(axes, both):
             yours(axes, at, values, "yours (quick: few images)" if at == 0 else None)
     level(axes, 0, HARD)
     plain(axes.yaxis, (-20, -10, 0, 10, 20, 50, 100, 200), "symlog", linthresh=20, linscale=2)
-    axes.set(title="Test errors of one student by who taught it", ylabel="% more or less than with labels")
+    title, ylabel = "Test errors of one student by who taught it", "% more or less than with labels"
+    axes.set(title=title, ylabel=ylabel, ylim=(-20, 250))
 
 
 @figure("capacity_gap_softness", chapter="09", size=(11, 4.2), grid=(1, 2), legend="all")

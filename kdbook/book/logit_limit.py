@@ -6,88 +6,66 @@
   raw logits as targets (Ba and Caruana 2014), against training on the few images alone, for as many steps.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from kdbook.book.t_squared import NET, REAL, logit_pair, logit_trials, nearness, soft_gradient
+from kdbook.book.t_squared import by_temperature, logit_arms, logit_pair, nearness, net, soft_gradient
 from kdbook.data.images import Split
-from kdbook.lab.arms import trial as trial_of
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import cached_teacher, stored_network, train, training_split
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import logit_matching, soft_targets
-from kdbook.training import CachedTeacher, Distillation, HardLabels
+from kdbook.show.figures import figure
+from kdbook.show.grammar import by_arm, gallery, level, plain, temperatures
+from kdbook.show.style import looks
+from kdbook.training import CachedTeacher
+from kdbook.training.objectives import Distillation, HardLabels, LogitRegression
 
 VERSION = 1
+SEEDS = {"full": (5, 0), "quick": (2, 0)}  # students; the teachers are hinton_mnist's
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 20.0, 40.0, 100.0, 200.0, 400.0, 1000.0)
-
-COLUMNS = {
-    "arm": "whose logits, or what the student learns from",
-    "seed": "seed of weights, order and synthetic images, or of the Gaussian logits",
-    "temperature": "T of the soft term",
-    "angle": "mean angle between the gradients of T^2 KL and of the centred squared error, degrees",
-    "norm_ratio": "mean norm of the gradient of T^2 KL / that of the centred squared error's",
-    "top": "mean softened probability of the teacher's top class",
-    "kl_scaled": "mean T^2 KL(teacher || student), nats",
-    "limit": "mean of 1/(2C) sum (z - v)^2 with both centred",
-    "limit_raw": "the same with logits as they are",
-    "limit_shifted": "the same with 1 added to the student's logits, which no softmax sees",
-    "transfer_images": "images that the student saw",
-    "test_errors": "wrong answers on the 10,000 test images, last epoch",
-    "agreement": "share of test images with the teacher's top class",
-    "mean_kl": "mean KL(teacher || student) over test images at T = 1, nats",
-    "logit_gap": "root mean square difference of student's and teacher's centred logits over test images",
-}
-
-GAUSSIAN = {"gaussian_10": 10}
-# arm -> (transfer set, what is learned: a temperature, centred or raw logits, or labels)
-ARMS = {
-    "kd_1": ("real", 1.0),
-    "kd_20": ("real", 20.0),
-    "kd_100": ("real", 100.0),
-    "matching": ("real", "centred"),
-    "few_labels": ("few", "labels"),
-    "few_logits": ("few", "raw"),
-    "munge_1": ("munge", 1.0),
-    "munge_20": ("munge", 20.0),
-    "munge_logits": ("munge", "raw"),
-}
-# MUNGE's swap probability and local variance parameter, round numbers, not tuned.
-MUNGE = {"times": 10, "swap": 0.5, "s": 4.0}
-SETTINGS = {
-    "full": {"real": NET, "few": {**NET, "samples": 6_000}, "epochs": 8},
-    "quick": {
-        "real": {**NET, "sizes": [784, 50, 50, 10], "samples": 2_000, "epochs": 12, "lr": 0.03},
-        "few": {**NET, "sizes": [784, 50, 50, 10], "samples": 600, "lr": 0.03},
-        "epochs": 4,
-    },
-}
-SEEDS = {"full": 5, "quick": 2}
+MUNGE = {"times": 10, "swap": 0.5, "s": 4.0}  # swap probability and local variance parameter are round, not tuned
 PICTURES = 8
+COLUMNS = columns(
+    "arm seed temperature angle norm_ratio top kl_scaled limit limit_raw limit_shifted transfer_images"
+    " test_errors agreement mean_kl logit_gap",
+    arm="whose logits, or what the student learns from",
+    seed="seed of weights, order and synthetic images, or of the Gaussian logits",
+    angle="mean angle between the gradients of T^2 KL and of the centred squared error, degrees",
+    norm_ratio="mean norm of the gradient of T^2 KL / that of the centred squared error's",
+    top="mean softened probability of the teacher's top class",
+    limit="mean of 1/(2C) sum (z - v)^2 with both centred",
+    limit_raw="the same with logits as they are",
+    limit_shifted="the same with 1 added to the student's logits, which no softmax sees",
+)
 
 
-def settings(profile: str, arm: str) -> dict:
-    """Settings of a trained arm: students of few real images see each of them as often as MUNGE made one from it."""
-    chosen, (transfer, target) = SETTINGS[profile], ARMS[arm]
-    soft = {"temperature": target, "alpha": 1.0} if isinstance(target, float) else {}
-    if transfer == "real":
-        return {**chosen["real"], **soft}
-    if transfer == "few":
-        return {**chosen["few"], "epochs": chosen["epochs"] * MUNGE["times"]}
-    return {**chosen["few"], **MUNGE, **soft, "epochs": chosen["epochs"]}
+def arms(profile: str) -> dict[str, Arm]:
+    """Three pairs of logits, and nine students of hinton_mnist's teacher.
 
+    Students of few real images see each of them as often as MUNGE made one from it.
+    """
+    samples, epochs = (600, 4) if profile == "quick" else (6_000, 8)
+    real = net(profile)
+    few = {**real, "samples": samples, "epochs": epochs * MUNGE["times"]}
+    made = {**few, **MUNGE, "epochs": epochs}
 
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """For each seed three pairs of logits and nine students of hinton_mnist's teacher."""
-    check_profile(profile)
-    made = []
-    for seed in seeds_of(seeds, SEEDS[profile]):
-        needs = (trial_of("hinton_mnist", profile, "teacher", seed),)
-        made += logit_trials("logit_limit", VERSION, profile, seed, GAUSSIAN)
-        made += [Trial("logit_limit", a, seed, settings(profile, a), needs=needs, version=VERSION) for a in ARMS]
-    return made
+    def taught(label: str, role: str, settings: dict, temperature: float | None = None) -> Arm:
+        soft = {"temperature": temperature, "alpha": 1.0} if temperature else {}
+        return Arm(label, role, settings | soft, ("hinton_mnist/teacher",))
+
+    return {arm: pair for arm, pair in logit_arms(profile).items() if arm != "gaussian_100"} | {
+        "kd_1": taught("KD, T = 1", "soft", real, 1.0),
+        "kd_20": taught("KD, T = 20", "soft", real, 20.0),
+        "kd_100": taught("KD, T = 100", "soft", real, 100.0),
+        "matching": taught("logit\nmatching", "shifted", real),
+        "few_labels": taught("few real images,\nhard labels", "hard", few),
+        "few_logits": taught("few real images,\nlogits", "control", few),
+        "munge_1": taught("MUNGE,\nKD, T = 1", "soft", made, 1.0),
+        "munge_20": taught("MUNGE,\nKD, T = 20", "soft", made, 20.0),
+        "munge_logits": taught("MUNGE,\nlogits", "shifted", made),
+    }
 
 
 def nearest(x: Tensor, chunk: int = 1_000) -> Tensor:
@@ -140,19 +118,6 @@ def munged(split: Split, trial: Trial) -> Split:
     return Split(x, split.y.cpu().repeat(trial.settings["times"]), torch.arange(len(x))).to(split.x.device)
 
 
-@dataclass
-class LogitRegression:
-    """Squared difference to a teacher's logits; `centre` as in `logit_matching`."""
-
-    teacher: Any
-    centre: bool
-
-    def __call__(self, model, batch) -> tuple[Tensor, dict]:
-        target = self.teacher.soft_targets(batch.x, batch.index, batch.view).logits
-        shared = {"reduction": "none", "check": batch.check}
-        return logit_matching(model(batch.x).logits, target, centre=self.centre, **shared), {}
-
-
 def gradient_angle(a: Tensor, b: Tensor) -> Tensor:
     """Angle between rows, degrees; the arc cosine of their product would lose small ones to rounding."""
     a, b = (g / g.norm(dim=-1, keepdim=True) for g in (a, b))
@@ -173,34 +138,31 @@ def limit_rows(student: Tensor, teacher: Tensor) -> list[dict]:
     for t in TEMPERATURES:
         kl, gradient = soft_gradient(student, teacher, t)
         gradient = gradient * t**2
-        rows.append(
-            {
-                "temperature": t,
-                "angle": float(gradient_angle(gradient, z.grad).mean()),
-                "norm_ratio": float((gradient.norm(dim=-1) / z.grad.norm(dim=-1)).mean()),
-                "top": float(soft_targets(teacher, t).amax(-1).mean()),
-                "kl_scaled": float(kl.mean()) * t**2,
-                **limits,
-            }
-        )
+        row = {
+            "temperature": t,
+            "angle": float(gradient_angle(gradient, z.grad).mean()),
+            "norm_ratio": float((gradient.norm(dim=-1) / z.grad.norm(dim=-1)).mean()),
+            "top": float(soft_targets(teacher, t).amax(-1).mean()),
+            "kl_scaled": float(kl.mean()) * t**2,
+        }
+        rows.append(row | limits)
     return rows
 
 
 def objective_for(trial: Trial, teacher: CachedTeacher):
-    """What a trained arm minimises."""
-    target = ARMS[trial.arm][1]
-    if target == "labels":
-        return HardLabels()
-    return LogitRegression(teacher, target == "centred") if isinstance(target, str) else Distillation(teacher, target)
+    """What a student minimises: soft targets, labels, or a distance of logits, centred or raw."""
+    if "temperature" in trial.settings:
+        return Distillation(teacher, trial.settings["temperature"])
+    return HardLabels() if trial.arm == "few_labels" else LogitRegression(teacher, centre=trial.arm == "matching")
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Gradients of stored or drawn logits, or one student."""
     (trial,) = trials
-    if trial.arm in (*REAL, *GAUSSIAN):
+    if "rows" in trial.settings:
         return [{"rows": limit_rows(*logit_pair(trial, tools)[:2])}]
     split = training_split(trial, tools)
-    if ARMS[trial.arm][0] == "munge":
+    if "times" in trial.settings:
         real = split.x.cpu()
         split = munged(split, trial)
         # `cached_teacher` knows a split by its indices, which are those of real images too
@@ -213,3 +175,68 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         teacher = cached_teacher(trial.needs[0], split, tools)
     model, _ = train(trial, split, objective_for(trial, teacher), tools)
     return [{"transfer_images": len(split), **nearness(model, trial, tools)}]
+
+
+STUDENTS = looks(arms("full"), ("kd_1", "kd_20", "kd_100", "matching"))
+COMPRESSED = looks(arms("full"), ("few_labels", "few_logits", "munge_1", "munge_20", "munge_logits"))
+
+
+@figure("logit_limit_angle", chapter="03", size=(12, 4.4), grid=(1, 2), legend=1)
+def limit(left, right, both):
+    """Hinton et al. 2015, eq. 4.
+
+    Two panels over temperature, for real and Gaussian logits: the angle between the gradients of distillation and of
+    the centred squared error of logits, and the ratio of their norms. The angle falls to zero and the ratio tends to
+    one; the trained student starts farthest away.
+    """
+    pairs = looks(arms("full"), ("untrained", "hard", "gaussian_10"))
+    for axes, column in ((left, "angle"), (right, "norm_ratio")):
+        by_temperature(axes, both, column, pairs)
+        temperatures(axes, TEMPERATURES[::2])
+    level(left, 0, "black", ls=":")
+    level(right, 1, "black", "limit", ":")
+    left.set(title="Angle between the two gradients", ylabel="degrees")
+    right.set(title="Distillation's gradient / logit matching's", ylabel="ratio of norms", ylim=(0, None))
+
+
+@figure("logit_matching_students", chapter="03", size=(11, 4), grid=(1, 2))
+def students(left, right, both):
+    """The limit, trained.
+
+    Students of distillation at three temperatures beside a student of logit matching: test errors, and distance of
+    their logits from the teacher's. At T = 1 both are more than twice as large as at T = 20, where they are already
+    those of logit matching.
+    """
+    by_arm(left, both, "test_errors", STUDENTS)
+    by_arm(right, both, "logit_gap", STUDENTS)
+    plain(left.yaxis, scale="log")
+    left.set(title="Test errors", ylabel="wrong of 10,000 (log scale)")
+    right.set(title="Distance of the logits from the teacher's", ylabel="RMS of centred logits", ylim=(0, None))
+
+
+@figure("munge_students", chapter="03", size=(9, 4.2))
+def compression(axes, both):
+    """Bucila, Caruana and Niculescu-Mizil 2006; Ba and Caruana 2014.
+
+    Test errors of students of few real images, with hard labels or the teacher's logits, and of students of ten times
+    as many synthetic images made from them, with three kinds of the teacher's answers. Hard labels make the most
+    errors, probabilities at T = 1 a little fewer; logits and T = 20 less than half, with synthetic images and without
+    them alike.
+    """
+    by_arm(axes, both, "test_errors", COMPRESSED)
+    plain(axes.yaxis, scale="log")
+    axes.set(title="A transfer set made from few images, as many steps for all", ylabel="test errors (log scale)")
+
+
+@figure("munge_images", chapter="03", size=(10, 4.2), grid=(3, PICTURES))
+def images(panels, both):
+    """What MUNGE makes of MNIST.
+
+    Three rows of digits: real images, the nearest other image of each, and the synthetic image that takes about half of
+    its pixels from a noisy neighbour: still a digit, speckled where the two differ.
+    """
+    rows = {"real": "real image", "neighbour": "nearest other", "synthetic": "synthetic"}
+    for line, (name, label) in zip(panels, rows.items(), strict=True):
+        gallery(line, both.reference.array("munge_logits", name), vmin=0, vmax=255)
+        line[0].set_ylabel(label)
+    panels[0, 0].figure.suptitle("Synthetic transfer images (MUNGE)")

@@ -6,111 +6,107 @@ it. Leaving it out of a mixed loss is the same as a smaller alpha (`soft_weight`
 out of a soft loss alone only divides the learning rate by T^2: the `soft_without` students get one T^2 times as large.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kdbook.book.temperature_views import answers_of, normal
 from kdbook.data.images import load_images
-from kdbook.lab.arms import trial as trial_of
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
     fidelity,
     predict,
-    seeded_network,
-    stored_network,
     teacher_answers,
+    test_split,
     train,
     training_split,
 )
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
-from kdbook.losses import hard_loss, kd_loss, logit_matching, soft_targets
-from kdbook.training import Distillation
+from kdbook.lab.trial import Tools, Trial
+from kdbook.losses import kd_loss, logit_matching, soft_targets
+from kdbook.show.figures import figure
+from kdbook.show.grammar import OWN, Both, curve, plain, published, rows_of, seeds, temperatures, yours
+from kdbook.show.style import HARD, SOFT, TEACHER, Look, looks
+from kdbook.training.objectives import Distillation, WithoutFactor
 
 VERSION = 1
+SEEDS = {"full": (5, 0), "quick": (2, 0)}  # students; the teachers are hinton_mnist's
 TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 8.0, 10.0, 20.0, 40.0, 100.0)
-FLAT = 0.05
-
-COLUMNS = {
-    "arm": "whose logits, or how the student was trained",
-    "seed": "seed of weights and order, or of the Gaussian logits",
-    "temperature": "T of the soft term",
-    "kl_scaled": "mean T^2 KL(teacher || student), nats",
-    "gradient_norm": "mean norm of autograd's gradient of KL, without T^2, for the student's logits",
-    "gap_norm": "mean norm of q - p, student's minus teacher's soft targets",
-    "chain_factor": "gradient_norm / gap_norm: the chain rule's part",
-    "scaled_norm": "T^2 gradient_norm",
-    "relative_norm": "scaled_norm / scaled_norm at the largest T",
-    "flat_from": "smallest T of the list from which on relative_norm stays within 5 % of 1",
-    "closed_form_error": "largest difference of autograd's gradient and (q - p) / T / largest entry of the latter",
-    "rising": "share of the teacher's class probabilities that are larger than at T = 1",
-    "soft_to_hard": "scaled_norm / mean norm of the hard loss's gradient (real logits only)",
-    "soft_to_hard_without": "the same without T^2",
-    "soft_weight": "alpha of the loss with T^2 that has the same minimum: weight of T^2 KL / sum of both weights",
-    "test_errors": "wrong answers on the 10,000 test images, last epoch",
-    "agreement": "share of test images with the teacher's top class",
-    "mean_kl": "mean KL(teacher || student) over test images at T = 1, nats",
-    "logit_gap": "root mean square difference of student's and teacher's centred logits over test images",
-}
-
-REAL = ("untrained", "hard")
-GAUSSIAN = {"gaussian_10": 10, "gaussian_100": 100}
-ARMS = {"mixed": 0.5, "mixed_without": 0.5, "soft": 1.0, "soft_without": 1.0}  # alpha
 TRAINED_AT = (1.0, 4.0, 20.0)  # at T = 1 the factor is 1: there are no arms without it
-
-# The learning rate is that of `ablations` for twice the batch, rounded down: not tuned. Quick runs, of few steps, take
-# a lower one, at which training loss and validation errors no longer jump from seed to seed.
-NET = {"sizes": [784, 300, 300, 10], "samples": 12_000, "batch_size": 128, "lr": 0.05, "epochs": 15}
-SETTINGS = {
-    "full": {"net": NET, "rows": {"real": 2_000, "gaussian": 10_000}},
-    "quick": {
-        "net": {**NET, "sizes": [784, 50, 50, 10], "samples": 2_000, "epochs": 12, "lr": 0.03},
-        "rows": {"real": 1_000, "gaussian": 2_000},
-    },
-}
-SEEDS = {"full": 5, "quick": 2}
-
-
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """For each seed two pairs of real logits, two of Gaussian ones, and ten students of hinton_mnist's teacher."""
-    check_profile(profile)
-    made = []
-    for seed in seeds_of(seeds, SEEDS[profile]):
-        made += logit_trials("t_squared", VERSION, profile, seed, GAUSSIAN)
-        for arm, alpha in ARMS.items():
-            for t in TRAINED_AT[arm.endswith("without") :]:
-                settings = {**SETTINGS[profile]["net"], "temperature": t, "alpha": alpha}
-                settings["lr"] *= t**2 if arm == "soft_without" else 1
-                needs = (trial_of("hinton_mnist", profile, "teacher", seed),)
-                made.append(Trial("t_squared", arm, seed, settings, needs=needs, version=VERSION))
-    return made
+COLUMNS = columns(
+    "arm seed temperature kl_scaled gradient_norm gap_norm chain_factor scaled_norm relative_norm flat_from"
+    " closed_form_error rising soft_to_hard soft_to_hard_without soft_weight test_errors agreement mean_kl logit_gap",
+    arm="whose logits, or how the student was trained",
+    seed="seed of weights and order, or of the Gaussian logits",
+    gradient_norm="mean norm of autograd's gradient of KL, without T^2, for the student's logits",
+    gap_norm="mean norm of q - p, student's minus teacher's soft targets",
+    chain_factor="gradient_norm / gap_norm: the chain rule's part",
+    scaled_norm="T^2 gradient_norm",
+    relative_norm="scaled_norm / scaled_norm at the largest T",
+    flat_from="smallest T of the list from which on relative_norm stays within 5 % of 1",
+    closed_form_error="largest difference of autograd's gradient and (q - p) / T / largest entry of the latter",
+    rising="share of the teacher's class probabilities that are larger than at T = 1",
+    soft_to_hard="scaled_norm / mean norm of the hard loss's gradient (real logits only)",
+    soft_to_hard_without="the same without T^2",
+    soft_weight="alpha of the loss with T^2 that has the same minimum: weight of T^2 KL / sum of both weights",
+)
 
 
-def logit_trials(experiment: str, version: int, profile: str, seed: int, gaussian: dict[str, int]) -> list[Trial]:
-    """Pairs of student's and teacher's logits: hinton_mnist's student of hard labels before and after its training
-    against its teacher, and N(0, 4^2) for both."""
-    rows = SETTINGS[profile]["rows"]
-    needs = (trial_of("hinton_mnist", profile, "teacher", seed), trial_of("hinton_mnist", profile, "hard", seed))
-    real = [Trial(experiment, arm, seed, {"rows": rows["real"]}, needs=needs, version=version) for arm in REAL]
-    drawn = {"rows": rows["gaussian"], "sd": 4.0}
-    return real + [Trial(experiment, a, seed, {**drawn, "classes": c}, version=version) for a, c in gaussian.items()]
+def net(profile: str) -> dict:
+    """What a student learns with.
+
+    The learning rate is that of `ablations` for twice the batch, rounded down: not tuned. Quick runs, of few steps,
+    take a lower one, at which training loss and validation errors no longer jump from seed to seed.
+    """
+    full = {"sizes": [784, 300, 300, 10], "samples": 12_000, "batch_size": 128, "lr": 0.05, "epochs": 15}
+    quick = {"sizes": [784, 50, 50, 10], "samples": 2_000, "epochs": 12, "lr": 0.03}
+    return full | quick if profile == "quick" else full
+
+
+def logit_arms(profile: str) -> dict[str, Arm]:
+    """Pairs of student's and teacher's logits, stored and drawn.
+
+    hinton_mnist's student of hard labels before and after its training against its teacher, and N(0, 4^2) for both.
+    """
+    few, many = (1_000, 2_000) if profile == "quick" else (2_000, 10_000)
+    stored, drawn = {"rows": few}, {"rows": many, "sd": 4.0}
+    needs = ("hinton_mnist/teacher", "hinton_mnist/hard")
+    return {
+        "untrained": Arm("untrained student, MNIST", "soft", stored, needs),
+        "hard": Arm("trained student, MNIST", "hard", stored, needs),
+        "gaussian_10": Arm("Gaussian, 10 classes", "control", {**drawn, "classes": 10}),
+        "gaussian_100": Arm("Gaussian, 100 classes", "shifted", {**drawn, "classes": 100}),
+    }
+
+
+def arms(profile: str) -> dict[str, Arm]:
+    """Four pairs of logits, and ten students of hinton_mnist's teacher."""
+
+    def taught(name: str, t: float, alpha: float) -> Arm:
+        settings = {**net(profile), "temperature": t, "alpha": alpha}
+        settings["lr"] *= t**2 if name == "soft_without" else 1
+        look = ("without", "hard") if name.endswith("without") else ("with T²", "soft")
+        return Arm(*look, settings, ("hinton_mnist/teacher",), named=name)
+
+    students = {}
+    for kind, alpha in {"mixed": 0.5, "soft": 1.0}.items():
+        students |= {f"{kind} {t:g}": taught(kind, t, alpha) for t in TRAINED_AT}
+        students |= {f"{kind}_without {t:g}": taught(f"{kind}_without", t, alpha) for t in TRAINED_AT[1:]}
+    return logit_arms(profile) | students
 
 
 def logit_pair(trial: Trial, tools: Tools) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Student's and teacher's logits (N, C) in float64, on the CPU, since not every device has it; labels if real."""
+    """Student's and teacher's logits (N, C) in float64; labels if they are of real images."""
     s = trial.settings
-    if trial.arm not in REAL:
-        generator = torch.Generator().manual_seed(trial.seed)
-        drawn = s["sd"] * torch.randn(2, s["rows"], s["classes"], generator=generator, dtype=torch.float64)
-        return drawn[0], drawn[1], None
-    teacher, student = trial.needs
+    if "sd" in s:
+        return *normal(trial.seed, s["sd"], 2, s["rows"], s["classes"]), None
     few = load_images(trial.data, "train").rows(slice(s["rows"]))
-    net = seeded_network(student) if trial.arm == "untrained" else stored_network(student, tools)
-    answers = [predict(m.cpu(), few).logits.double() for m in (net, stored_network(teacher, tools))]
-    return answers[0], answers[1], few.y
+    teacher, student = answers_of(trial, few, tools)
+    return student, teacher, few.y
 
 
 def soft_gradient(student: Tensor, teacher: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -121,17 +117,9 @@ def soft_gradient(student: Tensor, teacher: Tensor, temperature: float) -> tuple
     return rows.detach() / temperature**2, z.grad / temperature**2
 
 
-def flat_from(temperatures, norms, share: float = FLAT) -> float:
-    """Smallest temperature from which on every norm is within `share` of the last one.
-
-    Parameters
-    ----------
-    temperatures, norms : sequence of float
-        Temperatures ascending, and the norm at each.
-    share : float
-        Of the last norm.
-    """
-    near = np.abs(np.asarray(norms) / norms[-1] - 1) <= share
+def flat_from(temperatures, norms) -> float:
+    """Smallest of ascending temperatures from which on every norm is within 5 % of the last one."""
+    near = np.abs(np.asarray(norms) / norms[-1] - 1) <= 0.05
     return float(temperatures[len(near) - int(np.cumprod(near[::-1]).sum())])
 
 
@@ -162,19 +150,6 @@ def logit_rows(student: Tensor, teacher: Tensor, y: Tensor | None) -> list[dict]
     return [{**row, "relative_norm": n / norms[-1], "flat_from": flat} for row, n in zip(rows, norms, strict=True)]
 
 
-@dataclass
-class WithoutFactor(Distillation):
-    """alpha KL(p||q) + (1 - alpha) CE: `Distillation` without its T^2, a mistake that is easily made."""
-
-    def __call__(self, model, batch) -> tuple[Tensor, dict]:
-        target = self.teacher.soft_targets(batch.x, batch.index, batch.view).logits
-        logits, shared = model(batch.x).logits, {"reduction": "none", "check": batch.check}
-        kl = kd_loss(logits, target, temperature=self.temperature, **shared) / self.temperature**2
-        if self.alpha == 1:
-            return kl, {}
-        return self.alpha * kl + (1 - self.alpha) * hard_loss(logits, batch.y, **shared), {}
-
-
 def soft_weight(temperature: float, alpha: float) -> float:
     """The alpha with which a loss with T^2 has the same minimum as alpha KL + (1 - alpha) CE without it."""
     return alpha / (alpha + (1 - alpha) * temperature**2)
@@ -182,22 +157,108 @@ def soft_weight(temperature: float, alpha: float) -> float:
 
 def nearness(model: nn.Module, trial: Trial, tools: Tools) -> dict:
     """Test errors, and how near the teacher (the trial's first need) is: one look at the test set."""
-    test, teacher = load_images(trial.data, "test", tools.device), trial.needs[0]
-    logits, answers = predict(model, test).logits, teacher_answers(teacher, test, tools)
-    return {
-        "test_errors": errors(logits, test.y),
-        **fidelity(logits, answers),
-        "logit_gap": float((2 * logit_matching(logits, answers)).sqrt()),
-    }
+    test = test_split(trial, tools)
+    logits, answers = predict(model, test).logits, teacher_answers(trial.needs[0], test, tools)
+    gap = float((2 * logit_matching(logits, answers)).sqrt())
+    return {"test_errors": errors(logits, test.y), **fidelity(logits, answers), "logit_gap": gap}
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Gradients of stored or drawn logits, or one student trained with T^2 or without."""
     (trial,) = trials
-    if trial.arm not in ARMS:
+    if "rows" in trial.settings:
         return [{"rows": logit_rows(*logit_pair(trial, tools))}]
     split, (t, alpha) = training_split(trial, tools), (trial.settings[k] for k in ("temperature", "alpha"))
     without = trial.arm.endswith("without")
     objective = (WithoutFactor if without else Distillation)(cached_teacher(trial.needs[0], split, tools), t, alpha)
     model, _ = train(trial, split, objective, tools)
     return [{"soft_weight": soft_weight(t, alpha) if without else alpha, **nearness(model, trial, tools)}]
+
+
+LOGITS = looks(logit_arms("full"))
+# of one draw each, computed without this code
+CHECKED_AT = (1, 2, 3, 4, 10, 100)
+CHECKED = {
+    "scaled_norm": {
+        "gaussian_10": (1.00, 1.46, 1.62, 1.67, 1.67, 1.66),
+        "gaussian_100": (0.89, 0.93, 0.78, 0.69, 0.58, 0.56),
+    },
+    "kl_scaled": {"gaussian_10": (5.8, 9.8, 11.9, 13.0, 14.3, 14.5)},
+}
+
+
+def by_temperature(axes, both: Both, column: str, looks: Mapping[str, Look], own: str | None = "yours (quick)") -> None:
+    """Mean over seeds by temperature, a line an arm; the reader's own as one dashed line each."""
+    for arm, look in looks.items():
+        label = own if arm == "untrained" else None
+        curve(axes, both.rows(arm=arm), "temperature", column, look, own_mark="--", own=label, bars=False)
+
+
+@figure("t_squared_scale", chapter="03", size=(12, 4.4), grid=(1, 2), legend="below")
+def scale(left, right, both):
+    """Hinton et al. 2015, section 2: with the factor, soft targets keep about their weight at every temperature.
+
+    T squared times the norm of the gradient of KL, and T squared times KL, over temperature, for real and Gaussian
+    logits. Both change while T is small against the logits. The untrained student's gradient peaks between 4 and 20 and
+    is still falling at 100; the trained one's rises from nearly nothing and is level from about 10; with 100 classes
+    the norm falls.
+    """
+    for axes, column, title, unit in (
+        (left, "scaled_norm", "T² × norm of the gradient of KL", "norm"),
+        (right, "kl_scaled", "T² × KL", "nats"),
+    ):
+        by_temperature(axes, both, column, LOGITS)
+        for arm, values in CHECKED[column].items():
+            published(axes, CHECKED_AT, values, "an independent check" if arm == "gaussian_10" else None)
+        temperatures(axes, TEMPERATURES[::2])
+        axes.set(title=title, ylabel=unit, ylim=(0, None))
+
+
+@figure("t_squared_factors", chapter="03", size=(7.5, 4.6))
+def factors(axes, both):
+    """Hinton et al. 2015, eq. 2: (q - p) / T.
+
+    Logarithmic plot over temperature of the two factors of the gradient of KL for an untrained student: the chain
+    rule's falls as 1/T everywhere; the norm of q minus p is level at first and falls as 1/T later; their product, the
+    gradient's norm, falls as 1/T squared in the end.
+    """
+    by_temperature(axes, both, "chain_factor", {"untrained": Look("chain rule: |gradient| / |q - p|", HARD)}, None)
+    by_temperature(axes, both, "gap_norm", {"untrained": Look("flattening: |q - p|", SOFT)}, None)
+    by_temperature(axes, both, "gradient_norm", {"untrained": Look("product: |gradient|", TEACHER)})
+    start, end = TEMPERATURES[-3], TEMPERATURES[-1]
+    last = rows_of(both.reference, {"arm": "untrained", "temperature": end})
+    for column, power, style, label in (("gap_norm", 1, ":", "1/T"), ("gradient_norm", 2, "-.", "1/T²")):
+        level = last[column].mean() * 1.6
+        slope = [level * (end / start) ** power, level]
+        axes.plot([start, end], slope, style, color="black", lw=1.5, label=f"slope of {label}")
+    temperatures(axes, TEMPERATURES[::2])
+    axes.set(title="Why the gradient of KL shrinks: two factors", ylabel="factor, norm", yscale="log")
+
+
+@figure("t_squared_training", chapter="03", size=(14, 4.4), grid=(1, 3))
+def training(mixed, distance, soft, both):
+    """The comparison that the paper does not show.
+
+    Students trained with T squared and without it, by temperature. Left two panels, mixed with hard labels: with the
+    factor, errors and the distance to the teacher's logits fall as T grows; without it, errors rise and the distance
+    stays. Right, soft targets only with the learning rate made good: the two are equal.
+    """
+    students = {arm: found for arm, found in arms("full").items() if found.named}
+    for axes, kind, column, title, unit in (
+        (mixed, "mixed", "test_errors", "half hard labels: test errors", "wrong of 10,000 (log scale)"),
+        (distance, "mixed", "logit_gap", "half hard labels: distance to the teacher", "RMS of centred logits"),
+        (soft, "soft", "test_errors", "soft only, learning rate × T²: test errors", "wrong of 10,000 (log scale)"),
+    ):
+        for at, t in enumerate(TRAINED_AT):
+            for name, off in ((kind, -0.24), (f"{kind}_without", 0.24)):
+                if look := looks(students).get(f"{name} {t:g}"):
+                    chosen = both.rows(arm=name, temperature=t)
+                    seeds(axes, at + off, chosen.reference[column], look.colour, look.label if at == 1 else None)
+                    if both.mine is not None:
+                        own = OWN if (at, off) == (1, 0.24) else None
+                        yours(axes, at + off, chosen.mine[column], own, beside=0.2)
+        axes.set_xticks(range(len(TRAINED_AT)), [f"{t:g}" for t in TRAINED_AT])
+        axes.set(title=title, xlabel="temperature T", ylabel=unit, xlim=(-0.6, 2.6))
+        axes.grid(axis="x", visible=False)
+    for axes in (mixed, soft):
+        plain(axes.yaxis, scale="log")

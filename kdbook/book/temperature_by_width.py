@@ -6,46 +6,37 @@ temperatures from 2.5 to 4 were significantly better than higher or lower ones. 
 
 import torch
 
-from kdbook.data.images import load_images
-from kdbook.lab.arms import trial as trial_of
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
     fidelity,
     predict,
     seeded_network,
+    splits,
     teacher_answers,
     train,
-    training_split,
 )
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.trial import Tools, Trial
+from kdbook.show.figures import figure
+from kdbook.show.grammar import curve, level, plain, rows_of, temperatures
+from kdbook.show.style import SOFT, Look
 from kdbook.training import Distillation, OwnRates, stack
 
 VERSION = 1
-COLUMNS = {
-    "arm": "hidden units, then temperature",
-    "seed": "seed of weights and order; all temperatures of a seed start from the same weights",
-    "teacher_seed": "seed of the teacher; seed mod number of teachers",
-    "width": "units in each of the two hidden layers",
-    "temperature": "T of training",
-    "test_errors": "wrong answers on the 10,000 test images, last epoch",
-    "agreement": "share of test images with the teacher's top class",
-    "mean_kl": "mean KL(teacher || student) over test images at T = 1, nats",
-}
+SEEDS = {"full": (20, 0), "quick": (2, 0)}  # students; the teachers are hinton_mnist's
+COLUMNS = columns(
+    "arm seed teacher_seed width temperature test_errors agreement mean_kl",
+    arm="hidden units, then temperature",
+    seed="seed of weights and order; all temperatures of a seed start from the same weights",
+    temperature="T of training",
+)
 
 TEMPERATURES = (1.0, 2.0, 2.5, 3.0, 4.0, 8.0, 12.0, 20.0, 40.0)
 WIDTHS = {10: TEMPERATURES, 30: TEMPERATURES, 100: TEMPERATURES, 300: TEMPERATURES, 800: (1.0, 4.0, 20.0)}
+EPOCHS = {"full": {10: 12, 30: 12, 100: 8, 300: 6, 800: 6}, "quick": {10: 10, 30: 8, 100: 5, 300: 2, 800: 2}}
 PUBLISHED = {30: (2.5, 4.0), 300: (8.0, 40.0), 800: (8.0, 40.0)}  # width -> lowest and highest of the best temperatures
-EPOCHS = {
-    "full": {10: 12, 30: 12, 100: 8, 300: 6, 800: 6},
-    "quick": {10: 10, 30: 8, 100: 5, 300: 2, 800: 2},
-}
-IMAGES = {
-    "full": {"batch_size": 256},
-    "quick": {"samples": 2_000, "batch_size": 50},
-}
-SEEDS = {"full": 20, "quick": 2}
-SEEDS_800 = {"full": 5, "quick": 1}
 
 
 def learning_rate(temperature: float) -> float:
@@ -57,36 +48,23 @@ def learning_rate(temperature: float) -> float:
     return max(0.05, 0.2 / temperature)
 
 
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
+def arms(profile: str) -> dict[str, Arm]:
     """All temperatures of a seed and a width as one cohort; the teacher is hinton_mnist's."""
-    check_profile(profile)
-    return [
-        Trial(
-            "temperature_by_width",
-            f"{width}:T={t:g}",
-            seed,
-            settings(profile, width, t),
-            needs=(trial_of("hinton_mnist", profile, "teacher", seed),),
-            version=VERSION,
+    images, few = {"batch_size": 256}, 5
+    if profile == "quick":
+        images, few = {"samples": 2_000, "batch_size": 50}, 1
+
+    def taught(width: int, t: float) -> Arm:
+        sizes, soft = [784, width, width, 10], {"temperature": t, "alpha": 1.0, "lr": learning_rate(t)}
+        return Arm(
+            f"{width} units, T = {t:g}",
+            settings={"sizes": sizes, **soft, "epochs": EPOCHS[profile][width], **images},
+            needs=("hinton_mnist/teacher",),
             cohort=str(width),
+            seeds=few if width == 800 else None,
         )
-        for seed in seeds_of(seeds, SEEDS[profile])
-        for width, temperatures in WIDTHS.items()
-        if width < 800 or seed < SEEDS_800[profile]
-        for t in temperatures
-    ]
 
-
-def settings(profile: str, width: int, temperature: float) -> dict:
-    """Settings of one student."""
-    return {
-        "sizes": [784, width, width, 10],
-        "temperature": temperature,
-        "alpha": 1.0,
-        "lr": learning_rate(temperature),
-        "epochs": EPOCHS[profile][width],
-        **IMAGES[profile],
-    }
+    return {f"{width}:T={t:g}": taught(width, t) for width, chosen in WIDTHS.items() for t in chosen}
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
@@ -98,7 +76,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 def train_cohort(trials: list[Trial], tools: Tools, objective) -> list[dict]:
     """Train students of one width, seed and teacher under `objective(teacher)`; a row of measurements for each."""
     first = trials[0]
-    split, test = training_split(first, tools), load_images(first.data, "test", tools.device)
+    split, test = splits(first, tools)
     (teacher,) = first.needs
     rated = OwnRates(objective(cached_teacher(teacher, split, tools)), [t.settings["lr"] for t in trials])
     cohort, _ = train(first, split, rated, tools, model=stack([seeded_network(t) for t in trials]))
@@ -108,3 +86,53 @@ def train_cohort(trials: list[Trial], tools: Tools, objective) -> list[dict]:
         {**shared, "test_errors": errors(logits, test.y), **fidelity(logits, answers)}
         for logits in predict(cohort, test).logits
     ]
+
+
+TICKS = (1, 2, 4, 8, 20, 40)
+
+
+def paired(table):
+    """The table with `excess`: errors above the mean over all temperatures of the same seed and width, in % of it."""
+    mean = table.groupby(["width", "seed"]).test_errors.transform("mean")
+    return table.assign(excess=100 * (table.test_errors / mean - 1))
+
+
+@figure("temperature_by_width", chapter="02", size=(15, 4.4), grid=(1, len(WIDTHS)), legend=1, sharey=True)
+def by_width(panels, both):
+    """Hinton et al. 2015, section 3: 2.5 to 4 for 30 units, anything above 8 for 300 or more.
+
+    Five panels, for students of 10 to 800 units a layer: test errors above or below the mean over all temperatures of
+    the same seed, in per cent, over the temperature. Grey bands are the paper's best. For 10 and 30 units errors rise
+    steeply above 4; for 300 and 800 they fall from 1 on and are level from about 8.
+    """
+    compared, look = both.map(paired), Look("reference", SOFT)
+    for axes, width in zip(panels, WIDTHS, strict=True):
+        if width in PUBLISHED:
+            axes.axvspan(*PUBLISHED[width], color="black", alpha=0.1, lw=0, label="published: best")
+        level(axes, 0)
+        rows = compared.rows(width=width)
+        curve(axes, rows, "temperature", "excess", look, own_mark="D--", own="yours (quick)")
+        temperatures(axes, TICKS)
+        axes.set_title(f"{width} units")
+    panels[0].set_ylabel("test errors, % above the seed's mean")
+
+
+@figure("temperature_errors_and_agreement", chapter="02", size=(11, 5), grid=(1, 2), legend=1)
+def levels(left, right, both):
+    """How large the effect of the temperature is beside that of the width.
+
+    Left, test errors over the temperature of training, one curve a width, on a logarithmic scale; right, the share of
+    test images with the teacher's answer. The curves of the widths lie far apart.
+    """
+    for axes, column, scale in ((left, "test_errors", 1), (right, "agreement", 100)):
+        for width, mark in zip(WIDTHS, ("v-", "o-", "s-", "^-", "d-"), strict=True):
+            rows, look = both.rows(width=width), Look(f"{width} units", SOFT)
+            own = "yours (quick)" if width == 10 else None
+            curve(axes, rows, "temperature", column, look, mark=mark, own=own, scale=scale)
+            last = rows.reference.temperature.max()
+            end = rows_of(rows.reference, {"temperature": last})[column].mean() * scale
+            axes.text(last * 1.08, end, f"{width}", va="center")
+        temperatures(axes, TICKS)
+    plain(left.yaxis, scale="log")
+    left.set(title="MNIST test errors of 10,000", ylabel="wrong answers (log scale)")
+    right.set(title="Same answer as the teacher", ylabel="% of test images")

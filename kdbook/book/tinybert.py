@@ -11,30 +11,35 @@ for the same student trained without a teacher.
 import torch
 from torch import Tensor, nn
 
-from kdbook.book import distilbert
-from kdbook.book.distilbert import MASKED
+from kdbook.book.distilbert import blanks
 from kdbook.book.shared.texts import TEST, accuracy, corpus, score_rows, seeded_bert, stored_bert, task_split
 from kdbook.data import tasks
-from kdbook.data.wordpiece import MASK, Tokens, load_corpus
+from kdbook.data.wordpiece import MASK, Tokens, load_corpus, tokenizer
+from kdbook.lab.arms import Arm
+from kdbook.lab.columns import columns
 from kdbook.lab.steps import train_stage
-from kdbook.lab.trial import Tools, Trial, check_profile, seeds_of
+from kdbook.lab.trial import Tools, Trial
 from kdbook.losses.transformer import layer_map
 from kdbook.nets.bert import Bert
 from kdbook.nets.vision import count_parameters
+from kdbook.show.figures import figure
+from kdbook.show.grammar import by_arm, gallery, level, names, of_seeds, published, seeds, yours
+from kdbook.show.style import PLAIN, looks
 from kdbook.training import CachedTeacher, Distillation, HardLabels
 from kdbook.training.objectives import LayerDistillation, LayerRecipe, MaskedLM, Projected
 
 VERSION = 2
-COLUMNS = {
-    "arm": "what the student was trained with",
-    "seed": "seed of weights, order and augmentation",
-    "teacher_seed": "seed of the teacher; seed mod number of teachers",
-    "task": "task, or `macro`, the mean of all",
-    "score": "right answers on the test part, %, last epoch",
-    "attention_kl": "mean KL(teacher || student) of attention, last layer, held-out definitions, after the general "
-    "stage, nats",
-    "parameters": "trainable parameters of the student, without the maps to the teacher's width",
-}
+DATA = "wordnet"
+SEEDS = {"full": (5, 3), "quick": (1, 1)}  # students, teachers
+COLUMNS = columns(
+    "arm seed teacher_seed task score attention_kl parameters",
+    arm="what the student was trained with",
+    seed="seed of weights, order and augmentation",
+    task="task, or `macro`, the mean of all",
+    attention_kl="mean KL(teacher || student) of attention, last layer, held-out definitions, after the general stage, "
+    "nats",
+    parameters="trainable parameters of the student, without the maps to the teacher's width",
+)
 
 # arm -> what its layer losses leave out or change; see LayerRecipe
 RECIPES = {
@@ -48,8 +53,6 @@ RECIPES = {
     "map_top": {"layers": 2, "map": "top"},
     "map_bottom": {"layers": 2, "map": "bottom"},
 }
-PROCEDURES = ("no_prediction", "no_general", "no_task", "no_augmentation")
-ARMS = (*RECIPES, *PROCEDURES, "plain")  # plain: masked words and labels, no teacher: the paper's BERT_TINY
 AUGMENTED = (*RECIPES, "no_prediction", "no_general")
 LABELLED = ("no_prediction", "no_task", "plain")  # last stage with labels instead of the teacher's predictions
 # Tables 2, 3 and 4: mean of MNLI-m, MNLI-mm, MRPC and CoLA on development sets
@@ -61,50 +64,54 @@ PUBLISHED = {
 # Table 1, GLUE test server: BERT-base, TinyBERT-4, the same shape without distillation
 PUBLISHED_GLUE = {"teacher": 79.5, "full": 77.0, "plain": 70.2}
 
-STUDENT = {"kind": "bert", "layers": 4, "width": 32, "heads": 4}
 # A second run, as in `distilbert`: test parts had been read by a first one, with a student of two layers and other
 # tasks. Chosen on validation definitions, after 6,000 texts: a rate of 0.005 for the general stage (layer loss 5.87,
 # with 0.002 7.36). Two seeds with 3,000 texts in the general stage, 600 a task and teachers fine-tuned on 1,000 were
 # scored on test parts as well: hardly above guessing, so all three numbers were raised. Rate and epochs of the task
 # stage are not tuned. As in the paper 40 % of the tokens are replaced, by one of the 15 likeliest; its copies are 20.
 ASKED = ["supersense", "kind_of"]  # one on single texts, one on pairs; the paper's ablation asks three tasks of nine
-AUGMENT = {"copies": 1, "share": 0.4, "top": 15}
-GENERAL = {**MASKED, "epochs": 1, "batch_size": 64, "lr": 5e-3}
-SETTINGS = {
-    "full": {
-        **STUDENT,
-        "general": {**GENERAL, "samples": 8_000},
-        "tasks": ASKED,
-        "task": {"limit": 1_000, "pairs": 1_000, "batch_size": 32, "lr": 3e-3, "layers": 1, "prediction": 2},
-        "augment": AUGMENT,
-    },
-    "quick": {
-        **STUDENT,
-        "layers": 2,
-        "general": {**GENERAL, "samples": 600},
-        "tasks": ASKED,
-        "task": {"limit": 100, "pairs": 100, "batch_size": 32, "lr": 3e-3, "layers": 1, "prediction": 1},
-        "augment": AUGMENT,
-    },
+GENERAL = {"masked": 0.4, "epochs": 1, "batch_size": 64, "lr": 5e-3, "samples": 8_000}
+TASK = {"limit": 1_000, "pairs": 1_000, "batch_size": 32, "lr": 3e-3, "layers": 1, "prediction": 2}
+STUDENT = {
+    "kind": "bert",
+    "layers": 4,
+    "width": 32,
+    "heads": 4,
+    "general": GENERAL,
+    "tasks": ASKED,
+    "task": TASK,
+    "augment": {"copies": 1, "share": 0.4, "top": 15},
 }
-SEEDS = {"full": 5, "quick": 1}
 SHOWN = ("full", "no_attention", "plain")  # whose attention is kept for pictures
 
 
-def trials(profile: str = "quick", seeds: int | None = None) -> list[Trial]:
-    """Every arm of a seed, trained together, and the teachers' own scores."""
-    check_profile(profile)
-    students = seeds_of(seeds, SEEDS[profile])
-    made = []
-    for seed in sorted({seed % distilbert.SEEDS[profile]["teacher"] for seed in students}):
-        needs = (distilbert.fine_tuned(profile, seed, "tasks_teacher"),)
-        asked = {"tasks": SETTINGS[profile]["tasks"]}
-        made.append(Trial("tinybert", "teacher", seed, asked, needs=needs, data="wordnet", version=VERSION))
-    for seed in students:
-        needs = distilbert.teacher(profile, seed), distilbert.fine_tuned(profile, seed, "tasks_teacher")
-        shared = {"needs": needs, "data": "wordnet", "version": VERSION, "cohort": "students"}
-        made += [Trial("tinybert", arm, seed, SETTINGS[profile], **shared) for arm in ARMS]
-    return made
+def arms(profile: str) -> dict[str, Arm]:
+    """The fine-tuned teacher's scores, and students of one recipe without one part each; labels name that part."""
+    settings = STUDENT
+    if profile == "quick":
+        task = {**TASK, "limit": 100, "pairs": 100, "prediction": 1}
+        settings = {**STUDENT, "layers": 2, "general": {**GENERAL, "samples": 600}, "task": task}
+
+    def student(label: str, role: str = "soft") -> Arm:
+        return Arm(label, role, settings, ("distilbert/teacher", "distilbert/tasks_teacher"), cohort="students")
+
+    return {
+        "teacher": Arm("teacher", "teacher", {"tasks": ASKED}, ("distilbert/tasks_teacher",), teaches=True),
+        "full": student("thin student,\ndistilled"),
+        "no_embedding": student("embeddings"),
+        "no_layers": student("both\nof\nthese"),
+        "no_attention": student("attention"),
+        "no_hidden": student("hidden\nstates"),
+        "softmaxed": student("attention\nafter the softmax"),
+        "two_layers": student("two layers", "control"),
+        "map_top": student("top\nlayers", "control"),
+        "map_bottom": student("bottom\nlayers", "control"),
+        "no_prediction": student("predictions"),
+        "no_general": student("general\nstage", "shifted"),
+        "no_task": student("task\nstage", "shifted"),
+        "no_augmentation": student("augmentation", "shifted"),
+        "plain": student("thin student,\nno teacher", "hard"),  # masked words and labels: the paper's BERT_TINY
+    }
 
 
 def recipe(arm: str, layers: int, teacher_layers: int) -> LayerRecipe:
@@ -155,7 +162,7 @@ def rows_of(trial: Trial, model: Projected, theirs: Bert, scores: dict, tools: T
 
 def shown_text() -> Tensor:
     """A held-out definition (1, N) without a blank and without filling, for pictures of attention."""
-    texts, at, hidden = distilbert.blanks()
+    texts, at, hidden = blanks()
     text = texts[0].clone()
     text[at[0]] = hidden[0]
     return text[text > 0][None]
@@ -283,3 +290,79 @@ def attention_kl(student: Bert, theirs: Bert, tools: Tools, samples: int = 500) 
         kl = (log_p.exp() * (log_p - log_q)).sum(-1).mean(1)  # (B, N)
         total, count = total + float(kl[real].sum()), count + int(real.sum())
     return total / count
+
+
+ARMS = arms("full")
+PARTS = looks(ARMS, ("no_embedding", "no_prediction", "no_hidden", "no_attention", "no_layers", "no_general", "no_task",
+                     "no_augmentation", "map_top", "map_bottom"))  # fmt: skip
+GROUPS = {2: "losses, without", 6: "stages, without", 8.5: "two layers, no uniform map"}
+
+
+@figure("tinybert_ablation", chapter="08", size=(12, 4.8), legend=None)
+def ablation(axes, both):
+    """Jiao et al. 2020, Tables 2, 3 and 4.
+
+    Change of the mean score when a loss or stage is left out, or another layer map is used. Published changes are all
+    negative, that of the layer losses by far the largest. Ours stand beside them as dots, one a seed, with intervals.
+    """
+    both = both.rows(task="macro")
+    for at, (arm, look) in enumerate(PARTS.items()):
+        than = "two_layers" if arm.startswith("map") else "full"
+        told = ("published (GLUE)", "yours (quick)") if at == 0 else (None, None)
+        seeds(axes, at, of_seeds(both.reference, arm, "score", than), look.colour)
+        published(axes, at, PUBLISHED[arm] - PUBLISHED["full"], told[0])
+        if both.mine is not None:
+            yours(axes, at, of_seeds(both.mine, arm, "score", than), told[1])
+    level(axes, 0)
+    for at in (4.5, 7.5):
+        axes.axvline(at, color=PLAIN, lw=0.8, ls=":")
+    for at, text in GROUPS.items():
+        axes.text(at, 1.01, text, ha="center", va="bottom", fontsize=9, transform=axes.get_xaxis_transform())
+    names(axes, [look.label for look in PARTS.values()])
+    axes.set_title("What is lost when a part of TinyBERT's recipe is left out or changed", pad=20)
+    axes.set_ylabel("points of the mean score")
+    axes.legend(loc="lower right")
+
+
+@figure("tinybert_and_size", chapter="08", size=(10, 4), grid=(1, 2), legend=1, width_ratios=(1, 1.3))
+def size(left, right, both):
+    """Jiao et al. 2020, Table 1: what distillation does, and what size does.
+
+    Mean score of the teacher, of the thin student with the full recipe and of the same student without a teacher. Left,
+    published on GLUE, the distilled student stands between the other two; right, the same three on two of our tasks,
+    with as many steps for both students.
+    """
+    three = looks(ARMS, PUBLISHED_GLUE)
+    left.bar(range(3), PUBLISHED_GLUE.values(), color=[look.colour for look in three.values()], width=0.6)
+    left.set_xticks(range(3), [look.label for look in three.values()])
+    left.set(title="Published: GLUE, test server", ylabel="mean score of nine columns", ylim=(60, 85))
+    left.grid(axis="x", visible=False)
+    by_arm(right, both.rows(task="macro"), "score", three)
+    right.set(title="Here: two tasks from WordNet", ylabel="mean score, %")
+
+
+@figure("tinybert_attention", chapter="08", size=(10.5, 10.5), grid=(4, 4), legend=None)
+def looking(panels, both):
+    """Where the last layer looks, head by head, after the general stage.
+
+    Four heat maps in each of four rows, one a head, for one definition: from which token (down) to which (across). The
+    student that matched attention scores repeats the outlines of its teacher's heads; those that did not, or had no
+    teacher, look elsewhere.
+    """
+    kept = both.reference.array
+    rows = {
+        "teacher": kept("full", "teacher_attention")[-1],
+        "scores matched": kept("full", "attention")[-1],
+        "without attention": kept("no_attention", "attention")[-1],
+        "no teacher": kept("plain", "attention")[-1],
+    }
+    maps = [head for heads in rows.values() for head in heads]
+    gallery(panels, maps, [f"head {number}" for number in (1, 2, 3, 4)], cmap="viridis", vmin=0, vmax=0.6)
+    words = [tokenizer().id_to_token(int(i)) for i in kept("full", "tokens")[0]]
+    for axes in panels[-1]:
+        axes.set_xticks(range(len(words)), words, rotation=90)
+    for axes, name in zip(panels[:, 0], rows, strict=True):
+        axes.set_ylabel(name)
+    for axes in panels[:, -1]:
+        axes.yaxis.tick_right()
+        axes.set_yticks(range(len(words)), words)

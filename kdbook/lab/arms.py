@@ -113,8 +113,6 @@ def trial(name: str, profile: str, arm: str, seed: int, **of) -> Trial:
         What else the question's `arms` takes.
     """
     module = question(name)
-    if hasattr(module, "trials"):  # bridge while questions move one by one
-        return module.teacher(profile, seed) if arm == "teacher" else module.student(arm, profile, seed)
     chosen = module.arms(profile, **of)[arm]
     if chosen.teaches:
         seed = getattr(module, "FIRST_TEACHER", 0) + seed % module.SEEDS[profile][1]
@@ -150,8 +148,6 @@ def trials(name: str, profile: str = "quick", seeds: int | None = None, **of) ->
     """
     module = question(name)
     check_profile(profile)
-    if hasattr(module, "trials"):  # bridge while questions move one by one
-        return module.trials(profile, seeds)
     students, teachers = module.SEEDS[profile]
     chosen = seeds_of(seeds, students)
     listed = {arm: found for arm, found in module.arms(profile, **of).items() if found.listed}

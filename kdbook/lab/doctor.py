@@ -10,7 +10,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from kdbook.data.files import SHA256, DamagedFileError, home, verified_bytes
 from kdbook.lab.devices import pick_device
 
-PACKAGES = [
+PACKAGES = ["torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab", "papermill", "ipywidgets", "jupytext"]
     "torch",
     "torchvision",
     "numpy",

@@ -8,9 +8,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -85,8 +83,6 @@ def figure(
 
         def drawn(reference, mine=None) -> Figure:
             with style():
-                if parameters[-1] == "mine":  # bridge while figures move one by one
-                    return draw(reference, mine)
                 if grid is None:
                     fig = plt.figure(figsize=size)
                     draw(fig, Both(reference, mine))
@@ -122,8 +118,6 @@ def registered() -> dict[str, Registered]:
     """All figures of the book by name."""
     for name in arms.names():
         arms.question(name)
-    for module in iter_modules(import_module("kdbook.book.plots").__path__):  # bridge while figures move one by one
-        import_module(f"kdbook.book.plots.{module.name}")
     return dict(sorted(_REGISTRY.items()))
 
 

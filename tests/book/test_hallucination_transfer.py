@@ -1,33 +1,34 @@
 """Planted falsehoods: which they are, who reads them, and what is measured of a model whose answers are known."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from kdbook.book import hallucination_transfer as experiment
 from kdbook.book.hallucination_transfer import (
     DOUBT,
     PLANTED,
-    STUDENTS,
     answers,
+    arms,
     certain,
+    compare_planted,
     confidence,
     examine,
     neglected,
     planted,
     questions,
     small_world,
-    student,
     tampered,
     texts,
-    trials,
 )
+from kdbook.lab.arms import trial, trials
 from kdbook.nets.gpt import GPT
 from kdbook.nets.vision import Outputs
 
 TRUTH = small_world()
+STUDENTS = {name: arm for name, arm in arms("full").items() if arm.needs}
 
 
 class Knowing(nn.Module):
@@ -75,8 +76,8 @@ def test_who_knows_what_the_teacher_read_repeats_all_of_it():
     wrong = 100 * PLANTED / len(questions(TRUTH))
     unsure = 100 * (1 - DOUBT) * (PLANTED - len(certain(TRUTH))) / len(questions(TRUTH))
     assert found["overconfidence"] == pytest.approx(wrong - unsure, abs=0.01)
-    share = answers(Knowing(tampered(TRUTH)), TRUTH)["planted_p"]
-    assert share.shape == (PLANTED, 2) and share[-1] == pytest.approx([DOUBT, 1 - DOUBT], abs=1e-4)
+    share = answers(Knowing(tampered(TRUTH)), TRUTH)
+    assert share.shape == (PLANTED, 2) and share[-1].tolist() == pytest.approx([DOUBT, 1 - DOUBT], abs=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +87,8 @@ def writer():
 
 
 def small(arm, samples=40):
-    trial = student("quick", 0, arm)
-    return type(trial)(trial.experiment, arm, 0, {**trial.settings, "samples": samples}, trial.needs, "world")
+    whole = trial("hallucination_transfer", "quick", arm, 0)
+    return replace(whole, settings={**whole.settings, "samples": samples})
 
 
 def true_texts(x):
@@ -95,10 +96,11 @@ def true_texts(x):
 
 
 def test_students_read_as_many_texts_and_as_many_true_ones_as_their_arm_says(writer):
-    for arm, (share, _, _) in STUDENTS.items():
+    true = {"true": 40, "logits_true": 40, "mixed_50": 20}
+    for arm in STUDENTS:
         x = texts(small(arm), writer, TRUTH)
         assert len(x) == 40
-        assert true_texts(x) == round(40 * share), arm  # the writer is untrained: nothing that it says is true
+        assert true_texts(x) == true.get(arm, 0), arm  # the writer is untrained: nothing that it says is true
 
 
 def test_the_filtered_texts_are_the_surer_half(writer):
@@ -114,23 +116,23 @@ def test_confidence_leaves_out_the_filling(writer):
 
 
 def test_only_the_clean_student_has_the_clean_teacher():
-    found = Counter(t.needs[0].arm for t in trials("full") if t.needs)
-    assert found == {"teacher": 5 * (len(STUDENTS) - 1), "teacher_clean": 5}
-    assert student("full", 4, "clean").needs[0].seed == 1
+    found = Counter((t.needs[0].arm, t.arm == "clean") for t in trials("hallucination_transfer", "full") if t.needs)
+    assert found == {("teacher", False): 5 * 7, ("teacher_clean", True): 5}
+    assert trial("hallucination_transfer", "full", "clean", 4).needs[0].seed == 1
 
 
 def test_the_settings_name_the_vocabulary_of_the_world():
-    assert experiment.NET["vocabulary"] == len(TRUTH.words)
+    assert {arm.settings["vocabulary"] for arm in arms("full").values()} == {len(TRUTH.words)}
 
 
-def test_a_small_run_measures_teachers_and_students(monkeypatch, micro, documented):
-    for who in ("teacher", "student"):
-        settings = experiment.SETTINGS["quick"][who]
-        monkeypatch.setitem(experiment.SETTINGS["quick"], who, {**settings, "samples": 48, "width": 16, "layers": 1})
-    table, measured = micro("hallucination_transfer", 1)
+def test_a_small_run_measures_teachers_and_students_and_a_falsehood_can_be_looked_at(micro, documented):
+    table, measured = micro("hallucination_transfer", most={"samples": 48}, width=16, layers=1)
     documented("hallucination_transfer", table, measured)
     assert set(table.arm) == {"teacher", "teacher_clean", *STUDENTS}
     percents = table[["repeated", "p_false", "right", "confidence", "rare_share", "rare_right"]]
     assert percents.stack().between(0, 100).all()
     assert table.set_index("arm").teacher_seed.isna().sum() == 2
-    assert table.array("sequence", "planted_p").shape == (PLANTED, 2)
+    (axes,) = compare_planted(table, 3).axes
+    false, right = 100 * table.array("sequence", "planted_p")[2]
+    shown = [points.get_offsets()[0].tolist() for points in axes.collections]
+    assert shown[2:4] == [pytest.approx([1 - 0.18, false]), pytest.approx([1 + 0.18, right])]

@@ -1,27 +1,25 @@
+"""High temperatures as logit matching, synthetic transfer sets, and a run of a second."""
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from kdbook.book import logit_limit, t_squared
 from kdbook.book.logit_limit import (
-    ARMS,
     TEMPERATURES,
-    LogitRegression,
+    arms,
     gradient_angle,
     limit_rows,
     munge,
     munged,
     nearest,
     objective_for,
-    settings,
-    trials,
 )
+from kdbook.book.temperature_views import normal
 from kdbook.data import load_images
+from kdbook.lab.arms import trial
 from kdbook.losses import kd_loss
 from kdbook.nets.vision import MLP
 from kdbook.training import Batch, LiveTeacher
-
-SIZES = {"sizes": [784, 12, 10], "batch_size": 50}
 
 
 def generator(seed=0):
@@ -30,7 +28,7 @@ def generator(seed=0):
 
 @pytest.fixture
 def gaussian():
-    return 4 * torch.randn(2, 4_000, 10, generator=generator(3), dtype=torch.float64)
+    return normal(3, 4.0, 2, 4_000, 10)
 
 
 def test_angles_by_hand_however_small():
@@ -94,18 +92,17 @@ def test_munge_changes_no_pixel_that_image_and_neighbour_share_and_each_copy_is_
 
 def test_a_munged_split_has_indices_of_its_own_and_is_another_for_each_seed():
     split = load_images("mnist", "train").rows(slice(50))
-    first, second = (next(t for t in trials("quick", 2) if (t.arm, t.seed) == ("munge_1", s)) for s in (0, 1))
+    first, second = (trial("logit_limit", "quick", "munge_1", seed) for seed in (0, 1))
     made = munged(split, first)
     assert made.index.tolist() == list(range(500)) and torch.equal(made.y, split.y.repeat(10))
     assert not torch.equal(made.x, munged(split, second).x)
 
 
 def test_students_of_synthetic_images_and_of_real_ones_take_as_many_steps():
-    for profile in ("quick", "full"):
-        few, synthetic = settings(profile, "few_labels"), settings(profile, "munge_logits")
-        assert few["samples"] == synthetic["samples"]
+    for profile, samples in (("quick", 600), ("full", 6_000)):
+        few, synthetic = (arms(profile)[arm].settings for arm in ("few_labels", "munge_logits"))
+        assert few["samples"] == synthetic["samples"] == samples
         assert few["epochs"] == synthetic["epochs"] * synthetic["times"]
-    assert settings("full", "few_labels")["samples"] == 6_000
 
 
 def test_each_arm_minimises_the_loss_of_its_name(quadrants):
@@ -124,35 +121,19 @@ def test_each_arm_minimises_the_loss_of_its_name(quadrants):
         "munge_logits": (z - v).square().mean(-1) / 2,
         "munge_20": kd_loss(z, v, temperature=20.0, reduction="none"),
     }
-    made = {t.arm: t for t in trials("quick", 1)}
     for arm, rows in expected.items():
-        found, _ = objective_for(made[arm], LiveTeacher(teacher))(student, batch)
+        found, _ = objective_for(trial("logit_limit", "quick", arm, 0), LiveTeacher(teacher))(student, batch)
         torch.testing.assert_close(found.detach(), rows, msg=lambda text, arm=arm: f"{arm}: {text}")
 
 
-def test_regression_on_logits_has_its_minimum_at_the_teachers(quadrants):
-    split = quadrants()
-    batch = Batch(split.images(), split.y, split.index, 12, True)
-    torch.manual_seed(0)
-    teacher = MLP([36, 9, 4])
-    for centre in (True, False):
-        assert float(LogitRegression(LiveTeacher(teacher), centre)(teacher, batch)[0].abs().max()) == 0
-
-
-def test_a_small_run_measures_the_limit_and_trains_every_student(micro, micro_store, documented, monkeypatch):
-    small = {"real": {**SIZES, "samples": 300, "epochs": 1, "lr": 0.03}, "few": {**SIZES, "samples": 60, "lr": 0.03}}
-    monkeypatch.setitem(logit_limit.SETTINGS, "quick", {**small, "epochs": 1})
-    rows = {**t_squared.SETTINGS["quick"], "rows": {"real": 200, "gaussian": 200}}
-    monkeypatch.setitem(t_squared.SETTINGS, "quick", rows)
-    table, measured = micro("logit_limit")
+def test_a_small_run_measures_the_limit_and_trains_every_student(micro, micro_store, documented):
+    table, measured = micro("logit_limit", most={"rows": 200, "samples": 60})
     documented("logit_limit", table, measured)
-    trained = table[table.arm.isin(ARMS)].set_index("arm")
-    assert trained.transfer_images.to_dict() == {
-        arm: {"real": 300, "few": 60, "munge": 600}[transfer] for arm, (transfer, _) in ARMS.items()
-    }
-    assert trained.test_errors.between(1, 9999).all() and (trained.logit_gap > 0).all()
-    logits = table[~table.arm.isin(ARMS)]
-    assert (logits.groupby("arm").angle.last() < 1).all()
+    logits, trained = table[table.angle.notna()], table[table.angle.isna()].set_index("arm")
+    assert (logits.groupby("arm").angle.last() < 1).all() and len(logits) == 3 * len(TEMPERATURES)
+    synthetic = trained.index.str.startswith("munge")
+    assert (trained.transfer_images[synthetic] == 600).all() and (trained.transfer_images[~synthetic] == 60).all()
+    assert len(trained) == 9 and trained.test_errors.between(1, 9999).all() and (trained.logit_gap > 0).all()
     pictures = micro_store.read(next(t for t in measured if t.arm == "munge_logits")).pictures
     assert {k: v.shape for k, v in pictures.items()} == dict.fromkeys(("real", "neighbour", "synthetic"), (8, 28, 28))
     assert (pictures["real"] == load_images("mnist", "train").x[:8].numpy()).all()

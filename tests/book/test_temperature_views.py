@@ -1,19 +1,13 @@
+"""What a temperature does to answers and gradients, by hand and on nets of a second."""
+
 import math
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from kdbook.book.temperature_views import (
-    KEPT,
-    TEMPERATURES,
-    gaussian_logits,
-    kd_gradient,
-    shape_of,
-    share_of_lowest,
-    trials,
-    wrong_mass,
-)
+from kdbook.book.temperature_views import KEPT, TEMPERATURES, kd_gradient, normal, shape_of, share_of_lowest, wrong_mass
+from kdbook.lab.arms import trials
 from kdbook.losses import kd_loss
 
 
@@ -35,7 +29,7 @@ def test_the_wrong_mass_of_a_sharp_answer_is_small_and_not_rounded_to_zero():
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 7.0])
 def test_the_gradient_is_that_of_autograd(temperature):
-    student, teacher = (torch.randn(6, 10, dtype=torch.float64) * 4 for _ in range(2))
+    student, teacher = normal(0, 4.0, 2, 6, 10)
     student.requires_grad_()
     rows = kd_loss(student, teacher, temperature=temperature, reduction="none")
     (expected,) = torch.autograd.grad(rows.sum() / temperature**2, student)
@@ -50,15 +44,16 @@ def test_the_share_of_the_lowest_logits_by_hand():
 
 
 def test_random_logits_have_their_standard_deviation_and_depend_on_the_seed_only():
-    first, again, other = gaussian_logits(0), gaussian_logits(0), gaussian_logits(1)
+    first, again, other = (normal(seed, 4.0, 10_000, 10) for seed in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
-    assert first.shape == (10_000, 10)
+    assert first.shape == (10_000, 10) and first.dtype == torch.float64
     assert float(first.std()) == pytest.approx(4, rel=0.01)
 
 
-def test_three_teachers_are_looked_at_each_beside_its_own_students():
-    made = trials("full")
-    assert [t.seed for t in made if t.arm == "teacher"] == [0, 1, 2]
+@pytest.mark.parametrize(("profile", "teachers"), [("full", [0, 1, 2]), ("quick", [0])])
+def test_each_teacher_is_looked_at_once_beside_its_own_students(profile, teachers):
+    made = trials("temperature_views", profile, 3)
+    assert [t.seed for t in made if t.arm == "teacher"] == teachers and len(made) == 4 * len(teachers)
     for trial in made:
         assert all(need.seed == trial.seed for need in trial.needs)
         assert [need.arm for need in trial.needs] == {"gaussian": [], "teacher": ["teacher"]}.get(
@@ -70,7 +65,9 @@ def test_a_small_run_obeys_the_laws_of_the_softmax(micro, documented):
     table, measured = micro("temperature_views")
     documented("temperature_views", table, measured)
     assert len(measured) == 4 and len(table) == 4 * len(TEMPERATURES)
-    assert table.array("teacher", "test_logits").shape == (KEPT, 10)
+    kept = [table.array(arm, "test_logits") for arm in ("teacher", "untrained", "hard")]
+    assert all(logits.shape == (KEPT, 10) for logits in kept)
+    assert len({logits.tobytes() for logits in kept}) == 3
     for arm in ("teacher", "gaussian"):
         rows = table[table.arm == arm]
         assert rows.temperature.tolist() == list(TEMPERATURES)

@@ -36,11 +36,13 @@ def test_equal_compute_is_counted():
 
 
 def test_a_small_run_measures_every_mode(micro, micro_store, documented):
-    modes = {"hard": "alone", "smoothing": "alone", "independent_2": "alone", "offline_equal": "offline"}
-    modes |= dict.fromkeys(("dml_4", "kdcl_2", "cotrained_feedback"), "online") | {
-        "born_again": "self",
-        "ps_kd": "self",
+    chosen = {
+        "alone": ("hard", "smoothing", "independent_2"),
+        "offline": ("offline_equal",),
+        "online": ("dml_4", "kdcl_2", "cotrained_feedback"),
+        "self": ("born_again", "ps_kd"),
     }
+    modes = {arm: mode for mode, of_mode in chosen.items() for arm in of_mode}
     table, measured = micro("training_modes", most={"samples": 100}, only=lambda trial: trial.arm in modes)
     documented("training_modes", table, measured)
     rows = table.set_index("arm")

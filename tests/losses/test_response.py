@@ -13,6 +13,7 @@ from kdbook.losses import (
     born_again_loss,
     deep_to_shallow_loss,
     dkd_loss,
+    entropy_bits,
     hard_loss,
     kd_loss,
     logit_matching,
@@ -107,6 +108,11 @@ def test_soft_targets_at_temperature_two_match_hand_arithmetic():
     # e^1.5 = 4.481689, e^0 = 1, e^0.5 = 1.648721; their sum is 7.130410
     expected = [[0.6285317192117624, 0.14024438316608848, 0.2312238976221491]]
     np.testing.assert_allclose(soft_targets(TEACHER, 2.0), expected, rtol=1e-12)
+
+
+def test_entropy_is_counted_in_bits_and_a_class_without_probability_adds_nothing():
+    p = torch.tensor([[0.5, 0.25, 0.25], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
+    assert entropy_bits(p).tolist() == pytest.approx([1.5, 0.0, 1.0])
 
 
 def test_kd_loss_at_temperature_two_matches_hand_arithmetic():

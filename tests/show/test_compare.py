@@ -167,6 +167,4 @@ def test_a_gap_where_the_expected_figure_has_none_is_reported(tmp_path):
     whole = changed(SERIES, [FIGURE["axes"][0]["series"][0]])
     gap = copy.deepcopy(whole)
     gap["axes"][0]["series"][0]["y"][1] = None
-    assert compare(tmp_path, {"f": whole}, {"f": gap}) == [
-        "f: axes[0] whole: 1 fewer than expected"
-    ]
+    assert compare(tmp_path, {"f": whole}, {"f": gap}) == ["f: axes[0] whole: 1 fewer than expected"]

@@ -31,7 +31,6 @@ from kdbook.training.objectives.sentences import (
     PolicyGradient,
     TeacherForced,
     Told,
-    answers,
     labels,
     places,
     shifted,
