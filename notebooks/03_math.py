@@ -46,7 +46,7 @@ import torch
 import torch.nn.functional as F
 
 from kdbook.show import picture_slider, show_figure, show_picture
-from kdbook.show.grammar import temperatures
+from kdbook.show.grammar import temperatures as temperature_axis
 from kdbook.show.style import HARD, SOFT, TEACHER, style
 
 
@@ -69,7 +69,7 @@ with style():
             temperatures, curve, color=TEACHER if c == v[at].argmax() else SOFT, lw=2 if curve.max() > 0.15 else 1
         )
     axes.axhline(0.1, color="black", ls=":", lw=1)
-    temperatures(axes, (0.25, 1, 4, 20, 100))
+    temperature_axis(axes, (0.25, 1, 4, 20, 100))
     axes.set(ylabel="probability", title="One image: ten classes over T")
 rising = int((curves[-1] > curves[20]).sum())
 show_picture(

