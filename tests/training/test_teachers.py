@@ -211,6 +211,13 @@ def test_an_api_that_reveals_all_classes_is_the_teacher(logits):
     torch.testing.assert_close(answer, logits.log_softmax(-1))
 
 
+def test_features_of_an_api_cannot_be_had(logits):
+    teacher = ApiTeacher(FixedTeacher(logits))
+    with pytest.raises(AttributeError, match="an API teacher shows no features"):
+        _ = teacher.features
+    assert teacher.soft_targets(None, ROWS).features is None
+
+
 def test_logits_of_an_api_stay_finite_for_a_teacher_that_is_infinitely_sure():
     sure = FixedTeacher([[500.0, 0.0, -500.0]])
     for reveals in ("label", "samples", "top_k"):
