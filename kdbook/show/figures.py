@@ -175,7 +175,8 @@ def png(drawn: Figure, widest: float = math.inf) -> bytes:
 
 def _few_colours(image: PIL.Image.Image) -> bytes:
     small = io.BytesIO()
-    image.convert("RGB").quantize(64, dither=PIL.Image.Dither.NONE).save(small, "png", optimize=True)
+    method = PIL.Image.Quantize.MAXCOVERAGE  # the default merges colours that mean different things
+    image.convert("RGB").quantize(64, method, dither=PIL.Image.Dither.NONE).save(small, "png", optimize=True)
     return small.getvalue()
 
 
