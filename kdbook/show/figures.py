@@ -253,7 +253,12 @@ def draw_all(folder: Path = COMMITTED) -> list[str]:
         drawn = entry.draw(load(entry.question))
         save(drawn, entry.name, alt=entry.alt, folder=folder)
         plt.close(drawn)
+    write_atomically(folder / "index.md", index(found).encode())
+    return list(found)
+
+
+def index(found: dict[str, Registered]) -> str:
+    """The page that lists figures: chapter, question, and what each shows."""
     lines = ["# Figures", "", "| figure | chapter | question | what it shows |", "|---|---|---|---|"]
     lines += [f"| [{e.name}]({e.name}.svg) | {e.chapter} | `{e.question}` | {e.alt} |" for e in found.values()]
-    write_atomically(folder / "index.md", ("\n".join(lines) + "\n").encode())
-    return list(found)
+    return "\n".join(lines) + "\n"

@@ -278,10 +278,10 @@ def test_every_arm_that_the_shipped_ledger_names_is_measured_by_the_full_profile
     checks = [check for c in load_claims() for check in c.checks]
     names = {c.experiment for c in checks}
     # a trial may measure rows of other arms besides, such as a sum over comparisons
-    arms = {name: {t.arm for t in arms.trials(name, "full")} | set(load(name).arm) for name in names}
+    measured = {name: {t.arm for t in arms.trials(name, "full")} | set(load(name).arm) for name in names}
     for check in checks:
         for where in (check.where, check.versus, check.goal):
-            assert where is None or where["arm"] in arms[check.experiment], check.label
+            assert where is None or where["arm"] in measured[check.experiment], check.label
 
 
 def test_claims_cannot_be_changed(tmp_path):

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from kdbook.book import hinton_mnist
-from kdbook.lab import Store, run, runs
+from kdbook.lab import Store, arms, run, runs
 from kdbook.lab.ray_engine import measure_away
 from kdbook.lab.trial import Trial
 
@@ -43,10 +44,15 @@ def cluster():
 
 @pytest.fixture
 def small(monkeypatch):
-    """hinton_mnist cut down to a second."""
-    cut = {arm: {**settings, **SMALL} for arm, settings in hinton_mnist.SETTINGS["quick"].items()}
-    monkeypatch.setitem(hinton_mnist.SETTINGS, "quick", cut)
-    return cut
+    """hinton_mnist cut down to a second; what is put into the dictionary changes an arm's settings further."""
+    whole, further = hinton_mnist.arms, {}
+
+    def cut(profile):
+        settings = {name: {**arm.settings, **SMALL, **further.get(name, {})} for name, arm in whole(profile).items()}
+        return {name: replace(arm, settings=settings[name]) for name, arm in whole(profile).items()}
+
+    monkeypatch.setattr(hinton_mnist, "arms", cut)
+    return further
 
 
 def workers():
@@ -69,7 +75,7 @@ def test_a_cluster_gives_the_table_of_this_process_and_fills_the_store(cluster, 
     expected = run_small(here, tmp_path)
     table = run_small(away, tmp_path, engine="ray", address=cluster.address)
     pd.testing.assert_frame_equal(pd.DataFrame(table), pd.DataFrame(expected))
-    for trial in hinton_mnist.trials("quick", 1):
+    for trial in arms.trials("hinton_mnist", "quick", 1):
         assert away.tensors(trial).keys() == here.tensors(trial).keys()
         for name, tensor in here.tensors(trial).items():
             assert torch.equal(away.tensors(trial)[name], tensor)
@@ -79,7 +85,7 @@ def test_a_cluster_gives_the_table_of_this_process_and_fills_the_store(cluster, 
 def test_a_trial_whose_worker_is_killed_is_run_again_and_those_of_the_others_are_not(
     cluster, small, tmp_path, monkeypatch
 ):
-    monkeypatch.setitem(small, "hard", {**small["hard"], "samples": 3_000, "epochs": 60, "batch_size": 20})
+    small["hard"] = {"samples": 3_000, "epochs": 60, "batch_size": 20}
     store, killed = Store(tmp_path / "store"), []
 
     def kill_one():
@@ -98,7 +104,7 @@ def test_a_trial_whose_worker_is_killed_is_run_again_and_those_of_the_others_are
     table = run_small(store, tmp_path, engine="ray", address=cluster.address)
     killer.join()
     assert killed and list(workers()) == []
-    assert len(table) == len(placed) == len(set(placed)) == len(hinton_mnist.trials("quick", 1))
+    assert len(table) == len(placed) == len(set(placed)) == len(arms.trials("hinton_mnist", "quick", 1))
 
 
 @pytest.mark.slow
@@ -110,7 +116,7 @@ def test_what_the_store_has_is_not_sent_away_again(cluster, small, tmp_path, mon
 
 
 def test_a_worker_starts_from_what_a_trial_needs_and_returns_only_what_it_measured(small, tmp_path):
-    teacher, student = hinton_mnist.teacher("quick", 0), hinton_mnist.student("distilled", "quick", 0)
+    teacher, student = (arms.trial("hinton_mnist", "quick", arm, 0) for arm in ("teacher", "distilled"))
     (files,) = measure_away([teacher], "cpu").values()
     store = Store(tmp_path)
     for trial, found in measure_away([student], "cpu", {teacher: files}).items():
@@ -120,7 +126,7 @@ def test_a_worker_starts_from_what_a_trial_needs_and_returns_only_what_it_measur
 
 
 def test_a_trial_survives_the_journey_to_another_process():
-    student = hinton_mnist.student("distilled", "quick", 1)
+    student = arms.trial("hinton_mnist", "quick", "distilled", 1)
     arrived = pickle.loads(pickle.dumps(student))
     assert isinstance(arrived, Trial) and arrived == student
     assert (arrived.settings, arrived.needs, arrived.cohort) == (student.settings, student.needs, student.cohort)

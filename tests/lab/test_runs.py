@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from kdbook.lab import Results, Store, engines, load, pick_device, run, runs
+from kdbook.lab import Results, Store, arms, engines, load, pick_device, run, runs
 from kdbook.training import loop
 
 ALL = ["teacher 0", "student 0", "student 1"]
@@ -48,7 +48,7 @@ def run_toy(**arguments):
 
 
 def stored_weights(toy, store):
-    return [store.tensors(trial) for trial in toy.trials()]
+    return [store.tensors(trial) for trial in arms.trials("toy")]
 
 
 def assert_equal_weights(first, second):
@@ -143,7 +143,7 @@ def test_loading_never_trains(toy, own_folders):
 def test_loading_what_is_not_there_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match="no results at .*: run `python -m kdbook run tuning"):
         load("tuning", tmp_path)
-    with pytest.raises(ValueError, match="unknown experiment 'toy'"):
+    with pytest.raises(ValueError, match="unknown question 'toy'"):
         load("toy")
 
 
@@ -156,7 +156,7 @@ def test_a_rerun_forgets_the_experiments_own_trials_and_keeps_those_it_needs(toy
 
 def test_a_damaged_trial_is_named_and_trained_again_to_the_same_weights(toy, capsys):
     run_toy()
-    store, trial = Store(), toy.trials()[1]
+    store, trial = Store(), arms.trials("toy")[1]
     before = stored_weights(toy, store)
     path = store.folder(trial) / "tensors.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
@@ -227,7 +227,7 @@ def test_a_trial_stopped_in_mid_epoch_leaves_no_half_and_goes_on_from_its_checkp
     if sent == signal.SIGINT:
         assert "interrupted" in errors and "Traceback" not in errors
 
-    store, trial = Store(), toy.trials()[0]
+    store, trial = Store(), arms.trials("toy")[0]
     assert store.read(trial) is None and store.read(trial.needs[0]) is not None
     assert store.checkpoint(trial).exists()
     assert os.listdir(store.checkpoint(trial).parent) == ["checkpoint.pt"]
