@@ -127,7 +127,8 @@ def test_the_library_has_at_most_five_thousand_lines_of_code():
 
 
 def test_a_question_takes_at_most_140_lines_of_code_on_average_and_shared_steps_count():
-    over("question on average", math.ceil(sum(IN_BOOK.values()) / len(arms.names())), AVERAGE)
+    excess = math.ceil(sum(IN_BOOK.values()) / len(arms.names())) - AVERAGE
+    assert excess <= OVER.get("question on average", 0)  # a short question more lowers it
 
 
 @pytest.mark.parametrize("name", sorted(IN_BOOK))

@@ -271,7 +271,7 @@ def test_an_id_is_used_once(tmp_path):
 
 
 def test_the_shipped_ledger_is_valid_and_holds_every_claim_of_the_first_chapters():
-    assert {c.id for c in load_claims() if c.chapter in ("00", "01")} == EARLY
+    assert {c.id for c in load_claims() if c.chapter in ("00", "01")} >= EARLY
 
 
 def test_every_arm_that_the_shipped_ledger_names_is_measured_by_the_full_profile():

@@ -27,7 +27,7 @@ def digest(name: str) -> str:
 
 @pytest.mark.parametrize("name", arms.names())
 def test_the_trials_of_a_question_are_those_of_its_committed_results(name):
-    assert digest(name) == IDENTITIES[name]
+    assert digest(name) == IDENTITIES.get(name)
 
 
 def test_every_digest_belongs_to_a_question():
