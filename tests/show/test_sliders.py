@@ -16,6 +16,7 @@ def draw(value):
 @pytest.fixture
 def shown(monkeypatch):
     """What is displayed: the slider with its stack, and the strip of stills as (pictures, alt text)."""
+    plt.close("all")
     boxes, strips = [], []
     monkeypatch.setattr(sliders, "display", boxes.append)
     monkeypatch.setattr(sliders, "show_strip", lambda pictures, alt: strips.append((pictures, alt)))
