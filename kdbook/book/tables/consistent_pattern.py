@@ -21,6 +21,7 @@ from kdbook.lab.intervals import t_interval
 from kdbook.lab.trial import Tools, Trial
 from kdbook.show import style
 from kdbook.show.figures import figure
+from kdbook.show.grammar import of_seeds, rows_of
 
 VERSION, DATA = 1, "published"
 SEEDS = {"full": (1, 0), "quick": (1, 0)}
@@ -159,8 +160,7 @@ def arms(profile: str) -> dict[str, Arm]:
     """One a comparison whose results are committed; its identity holds their checksum."""
     found = {}
     for number, c in enumerate(COMPARISONS):
-        names = [c.experiment, *([c.teacher.split("/")[0]] if "/" in c.teacher else [])]
-        paths = [REFERENCE / f"{name}.csv" for name in names]
+        paths = [REFERENCE / f"{name}.csv" for name in (c.experiment, c.teacher.rpartition("/")[0]) if name]
         if all(path.exists() for path in paths):
             digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
             settings = {"number": number, "digest": digest, "compared": list(map(str, c))}
@@ -176,7 +176,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 
 
 def read(name: str) -> pd.DataFrame:
-    """A committed table."""
+    """A committed table, without the arrays and the question that `load` would read as well."""
     return pd.read_csv(REFERENCE / f"{name}.csv")
 
 
@@ -192,55 +192,37 @@ def compare(c: Comparison, read, number: int = 0) -> list[dict]:
     number : int
         Of the comparison.
     """
-    table = read(c.experiment)
-    for key, value in c.where.items():
-        table = table[table[key] == value]
+    table = rows_of(read(c.experiment), c.where)
     ours = table[table.arm == c.distilled].set_index("seed")
-    hard = ours[c.hard] if c.hard in ours else table[table.arm == c.hard].set_index("seed")[c.column]
-    sign = 1 if c.higher else -1
-    unit = hard.mean() / 100
-    gain = sign * (ours[c.column] - hard.loc[ours.index]) / unit
+    hard = ours[c.hard] if c.hard in ours else of_seeds(table, c.hard, c.column)
+    unit = hard.mean() / 100 * (1 if c.higher else -1)
+    hard = hard.loc[ours.index]
     theirs, size_ratio = _teacher(c, table, ours, read)
-    gap = None if theirs is None else sign * (theirs - hard.loc[ours.index]) / unit
-    sure = gap is not None and interval(gap)[0] > 0
-    closed = 100 * gain / gap.mean() if sure else None
-    shared = {"comparison": c.label, "experiment": c.experiment, "form": c.form, "size_ratio": size_ratio}
-    rows = [
-        {**shared, "arm": c.label, "seed": int(seed), "gain": float(gain[seed]),
-         "gap": None if gap is None else float(gap[seed]), "closed": None if closed is None else float(closed[seed])}
-        for seed in gain.index
-    ]  # fmt: skip
-    summary = {"gain": float(gain.mean()), "gap": None if gap is None else float(gap.mean()), "seeds": len(gain)}
-    summary["closed"] = None if closed is None else float(closed.mean())
+    gain, gap = (ours[c.column] - hard) / unit, (theirs - hard) / unit
+    sure = interval(gap)[0] > 0
+    by_seed = pd.DataFrame({"gain": gain, "gap": gap, "closed": 100 * gain / (gap.mean() if sure else math.nan)})
     low, high = interval(gain)
-    summary |= {"helps": int(low > 0), "harms": int(high < 0)}
-    summary["has_gap"] = int(sure)
-    summary["matches"] = None if closed is None else int(closed.mean() >= NEARLY_ALL)
-    return [*rows, {**shared, **summary, "arm": OVER, "seed": number}]
+    over = {"arm": OVER, "seed": number, "seeds": len(gain), **by_seed.mean()}
+    over |= {"helps": int(low > 0), "harms": int(high < 0), "has_gap": int(sure)}
+    over["matches"] = int(over["closed"] >= NEARLY_ALL) if sure else None
+    shared = {"comparison": c.label, "experiment": c.experiment, "form": c.form, "size_ratio": size_ratio}
+    rows = [*by_seed.reset_index().assign(arm=c.label).to_dict("records"), over]
+    return [{name: None if pd.isna(value) else value for name, value in {**shared, **row}.items()} for row in rows]
 
 
-def _teacher(c: Comparison, table: pd.DataFrame, ours: pd.DataFrame, read) -> tuple[pd.Series | None, float | None]:
-    """The teacher's value for every student, and how many times larger it is."""
+def _teacher(c: Comparison, table: pd.DataFrame, ours: pd.DataFrame, read) -> tuple[pd.Series, float]:
+    """The teacher's value for every student, and how many times larger it is; not a number where that is unknown."""
     if not c.teacher:
-        return None, None
+        return pd.Series(math.nan, ours.index), math.nan
     if c.teacher in ours:
-        return ours[c.teacher], None
+        return ours[c.teacher], math.nan
     other, _, arm = c.teacher.rpartition("/")
-    teachers = (read(other) if other else table).pipe(lambda t: t[t.arm == arm]).sort_values("seed")
-    values = teachers[c.column].to_numpy()
-    seeds = teachers.seed.to_numpy()
-    told = ours.get("teacher_seed")
-    at = [
-        int(np.flatnonzero(seeds == told[s])[0]) if told is not None and not pd.isna(told[s]) else s % len(values)
-        for s in ours.index
-    ]
-    counted = "parameters" in teachers and "parameters" in ours and teachers.parameters.notna().all()
-    ratio = (
-        float(teachers.parameters.mean() / ours.parameters.mean())
-        if counted and ours.parameters.notna().all()
-        else None
-    )
-    return pd.Series(values[at], ours.index), ratio
+    teachers = rows_of(read(other) if other else table, {"arm": arm}).set_index("seed").sort_index()
+    in_turn = pd.Series(teachers.index[ours.index % len(teachers)], ours.index)
+    told = ours.get("teacher_seed", in_turn).fillna(in_turn)
+    counted = "parameters" in teachers and "parameters" in ours
+    sizes = [t.parameters.mean(skipna=False) if counted else math.nan for t in (teachers, ours)]
+    return told.map(teachers[c.column]), sizes[0] / sizes[1]
 
 
 def interval(values) -> tuple[float, float]:

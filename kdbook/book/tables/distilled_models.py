@@ -178,7 +178,7 @@ def pages(table) -> dict[str, str]:
 
 
 def chart(rows) -> str:
-    """Inline SVG of scores over parameters, student and teacher joined; marks tell their source to a resting pointer."""
+    """Scores over parameters, teacher and student joined, as inline SVG; marks tell a resting pointer their source."""
     sizes = np.log10(rows[["student_params_b", "teacher_params_b"]])
     scores = rows[["student_score", "teacher_score", "student_baseline_score"]]
     room = 0.08 * (scores.max(axis=None) - scores.min(axis=None) or 1)
