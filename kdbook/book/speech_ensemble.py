@@ -168,15 +168,9 @@ def mean_of_nets(trial: Trial, tools: Tools) -> dict:
     """What one net reaches, as the mean of ten; and the best of the ten, chosen on the test itself: an upper bound."""
     cohort = stack([stored_network(net, tools) for net in trial.needs])
     said = log_p(cohort, trial.needs, scored(trial, tools).frames, tools)
-    rows = [score(net, one, tools) for net, one in zip(trial.needs, said, strict=True)]
-    frames, words = ([row[name] for row in rows] for name in ("frame_accuracy", "word_error_rate"))
-    return {
-        "frame_accuracy": sum(frames) / NETS,
-        "word_error_rate": sum(words) / NETS,
-        "best_frame_accuracy": max(frames),
-        "best_word_error_rate": min(words),
-        "parameters": rows[0]["parameters"],
-    }
+    found = pd.DataFrame([score(net, one, tools) for net, one in zip(trial.needs, said, strict=True)])
+    best = {"best_frame_accuracy": found.frame_accuracy.max(), "best_word_error_rate": found.word_error_rate.min()}
+    return {**found.mean(), **best, "parameters": int(found.parameters[0])}
 
 
 def speed(cohort: StackedMLP, frames: int, seconds: float) -> dict:
