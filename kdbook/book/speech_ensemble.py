@@ -271,13 +271,10 @@ def one_frame(reference, at: int) -> Figure:
     above.axvline(at, color="white", lw=1.5)
     above.set(title=f"frame {at}: {names[said[at]]}", yticks=[])
     above.grid(visible=False)
-    for number, (arm, look) in enumerate(looks(arms("full"), HEARD, **HEARD).items()):
-        heights = reference.array(arm, "phonemes")[at, numbers]
-        below.bar(np.arange(len(numbers)) + 0.27 * (number - 1), heights, 0.25, color=look.colour, label=look.label)
-    below.set_xticks(range(len(names)), names)
-    below.set(ylim=(0, 1), ylabel="probability")
+    heard = pd.DataFrame({label: reference.array(arm, "phonemes")[at, numbers] for arm, label in HEARD.items()}, names)
+    colours = [look.colour for look in looks(arms("full"), HEARD).values()]
+    heard.plot.bar(ax=below, color=colours, width=0.8, rot=0, ylim=(0, 1), ylabel="probability")
     below.grid(axis="x", visible=False)
-    below.legend()
     return fig
 
 
