@@ -124,8 +124,7 @@ def sizes(name: str) -> dict:
     """What a model's shape tells without a clock."""
     model = architecture(name)
     embeddings = sum(p.numel() for key, p in model.named_parameters() if key.startswith("embeddings."))
-    counted = {"parameters": count_parameters(model), "embedding_parameters": embeddings}
-    return {**counted, "bytes": file_bytes(model)}
+    return {"parameters": count_parameters(model), "embedding_parameters": embeddings, "bytes": file_bytes(model)}
 
 
 def timed(model: nn.Module, x: torch.Tensor, seconds: float) -> dict:
@@ -137,8 +136,7 @@ def timed(model: nn.Module, x: torch.Tensor, seconds: float) -> dict:
     if found["milliseconds"] < 1000 * seconds:
         fit = int(1000 * seconds / found["milliseconds"])
         found = clocked(model, x, passes=min(MOST_PASSES, fit), warm_up=0)
-    milliseconds = found["milliseconds"]
-    return {"milliseconds": milliseconds, "texts_per_second": 1000 * len(x) / milliseconds} | found
+    return {**found, "texts_per_second": 1000 * len(x) / found["milliseconds"]}
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:

@@ -81,8 +81,8 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 
 def acceptance(target: GPT, draft: GPT, x: Tensor) -> float:
     """1 - TV(target, draft) of the next token, mean over the tokens of texts x (B, N)."""
-    p, q = (log_probs(model, x).exp() for model in (target, draft))
-    return 1 - float(((p - q).abs().sum(-1) / 2)[x[:, 1:] > 0].mean())
+    log_p, log_q = (log_probs(model, x) for model in (target, draft))
+    return 1 - float(total_variation(log_q, log_p, x[:, 1:] > 0))
 
 
 @torch.no_grad()

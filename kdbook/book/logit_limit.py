@@ -56,14 +56,11 @@ def arms(profile: str) -> dict[str, Arm]:
         return Arm(label, role, settings | soft, ("hinton_mnist/teacher",))
 
     return {arm: pair for arm, pair in logit_arms(profile).items() if arm != "gaussian_100"} | {
-        "kd_1": taught("KD, T = 1", "soft", real, 1.0),
-        "kd_20": taught("KD, T = 20", "soft", real, 20.0),
-        "kd_100": taught("KD, T = 100", "soft", real, 100.0),
+        **{f"kd_{t}": taught(f"KD, T = {t}", "soft", real, float(t)) for t in (1, 20, 100)},
         "matching": taught("logit\nmatching", "shifted", real),
         "few_labels": taught("few real images,\nhard labels", "hard", few),
         "few_logits": taught("few real images,\nlogits", "control", few),
-        "munge_1": taught("MUNGE,\nKD, T = 1", "soft", made, 1.0),
-        "munge_20": taught("MUNGE,\nKD, T = 20", "soft", made, 20.0),
+        **{f"munge_{t}": taught(f"MUNGE,\nKD, T = {t}", "soft", made, float(t)) for t in (1, 20)},
         "munge_logits": taught("MUNGE,\nlogits", "shifted", made),
     }
 

@@ -133,12 +133,8 @@ def gap(left, right, both):
         for axes, value in ((left, top - distilled), (right, closed)):
             if value is not None:
                 published(axes, teacher / student, value, label)
-                side = (
-                    {"away": (-8, -3), "align": "right"}
-                    if teacher / student > 40
-                    else {"away": (8, -3), "align": "left"}
-                )
-                note(axes, name.split(" > ")[1], teacher / student, value, **side)
+                away, align = ((-8, -3), "right") if teacher / student > 40 else ((8, -3), "left")
+                note(axes, name.split(" > ")[1], teacher / student, value, away, align)
     for axes, column in ((left, 0), (right, 1)):
         for taught in TEACHERS:
             for size in SIZES:

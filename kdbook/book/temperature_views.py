@@ -18,7 +18,7 @@ from kdbook.lab.claims import published as published_number
 from kdbook.lab.columns import columns
 from kdbook.lab.steps import predict, seeded_network, stored_network
 from kdbook.lab.trial import Tools, Trial
-from kdbook.losses import soft_targets
+from kdbook.losses import entropy_bits, soft_targets
 from kdbook.show.figures import figure
 from kdbook.show.grammar import curve, level, published, temperatures
 from kdbook.show.style import looks
@@ -74,7 +74,7 @@ def shape_of(logits: Tensor, temperature: float) -> dict[str, float]:
     """How flat the answers to logits (B, C) are at a temperature."""
     p = soft_targets(logits, temperature)
     return {
-        "entropy_share": float(torch.special.entr(p).sum(-1).mean()) / math.log(p.shape[-1]),
+        "entropy_share": float(entropy_bits(p).mean()) / math.log2(p.shape[-1]),
         "top": float(p.amax(-1).mean()),
         "argmax_changed": int((p.argmax(-1) != logits.argmax(-1)).sum()),
     }

@@ -7,7 +7,7 @@ from torch import nn
 
 from kdbook.data import tasks
 from kdbook.data.wordpiece import Tokens, encode, load_corpus
-from kdbook.lab.steps import matmul_limit
+from kdbook.lab.steps import matmul_limit, percent_right
 from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.bert import Bert
 from kdbook.training import History, predict
@@ -73,10 +73,8 @@ def task_split(name: str, part: str, limit: int | None, bucket: int, tools: Tool
 
 def accuracy(model: nn.Module, split: Tokens) -> float:
     """Right answers in %, asked in the order of length."""
-    rows = (split.x > 0).sum(1).argsort(stable=True)
-    by_length = split.rows(rows)
-    answers = predict(model, by_length, batch_size=200).logits.argmax(-1)
-    return 100 * float((answers == by_length.y).float().mean())
+    by_length = split.rows((split.x > 0).sum(1).argsort(stable=True))
+    return percent_right(predict(model, by_length, batch_size=200).logits, by_length.y)
 
 
 def score_rows(scores: Mapping[str, float]) -> list[dict]:
