@@ -12,18 +12,10 @@ import torch
 from torch import nn
 
 from kdbook.book.training_modes import cost, seeded_nets
+from kdbook.data import Split
 from kdbook.lab.arms import Arm
 from kdbook.lab.columns import columns
-from kdbook.lab.steps import (
-    cached_teacher,
-    errors,
-    expected_calibration_error,
-    predict,
-    teacher_answers,
-    test_split,
-    train,
-    training_split,
-)
+from kdbook.lab.steps import cached_teacher, errors, expected_calibration_error, predict, splits, teacher_answers, train
 from kdbook.lab.trial import Tools, Trial
 from kdbook.show.figures import figure
 from kdbook.show.grammar import OWN, names, of_seeds, plain, seeds, yours
@@ -89,9 +81,9 @@ def trained_before(trial: Trial) -> set[Trial]:
     return set(trial.needs).union(*map(trained_before, trial.needs))
 
 
-def train_member(trial: Trial, tools: Tools) -> nn.Module:
+def train_member(trial: Trial, split: Split, tools: Tools) -> nn.Module:
     """One net, on labels or on the answers of the generation before; its weights are kept."""
-    split, own = training_split(trial, tools), trial.seed + 1000 * trial.settings["generation"]
+    own = trial.seed + 1000 * trial.settings["generation"]
     objective = Distillation(cached_teacher(trial.needs[0], split, tools), 1.0) if trial.needs else HardLabels()
     alone = seeded_nets(replace(trial, seed=own))
     train(trial, split, objective, tools, alone, seed=own)
@@ -104,12 +96,12 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     (trial,) = trials
     net, _, rest = trial.arm.partition(":")
     kind, _, _ = rest.partition("_")
-    test, before = test_split(trial, tools), trained_before(trial)
+    (split, test), before = splits(trial, tools), trained_before(trial)
     needed = [teacher_answers(need, test, tools) for need in trial.needs]
     if kind == "ensemble":
         answers, own = torch.stack(needed).softmax(-1).mean(0).log(), 0.0
     else:
-        answers, own = predict(train_member(trial, tools), test).logits, cost(trial)
+        answers, own = predict(train_member(trial, split, tools), test).logits, cost(trial)
     return [
         {
             "net": net,
