@@ -163,15 +163,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     ]
 
 
-@figure(
-    "two_soft_targets",
-    chapter="01",
-    size=(12, 7),
-    grid=(4, 6),
-    height_ratios=[1.1, 1, 1, 1],
-    sharex="row",
-    sharey="row",
-)
+@figure("two_soft_targets", chapter="01", size=(12, 7), grid=(4, 6), sharex="row", sharey="row")
 def two_soft_targets(panels, both):
     """The paper speaks of 1e-6 against 1e-9; here are real ones.
 
