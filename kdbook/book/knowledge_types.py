@@ -174,8 +174,7 @@ def with_term(trial: Trial, teacher: CachedTeacher, samples: int, device) -> tup
     student = seeded_network(trial).to(device)
     layers = (-1,) if isinstance(student, MLP) else method.layers
     theirs = [f[:1] for f in teacher.features]
-    with torch.no_grad():
-        ours = student.eval()(torch.zeros(1, 28, 28, device=device)).features
+    ours = student.eval()(torch.zeros(1, 28, 28, device=device)).features
     with torch.random.fork_rng():
         torch.manual_seed(trial.seed)
         if s["method"] == "crd":

@@ -163,8 +163,7 @@ def rows_of_team(trial: Trial, test: Texts, tools: Tools) -> list[dict]:
 def by_coverage(q: Tensor, y: Tensor, log_p: Tensor, members: Tensor) -> list[dict]:
     """The score by the number of specialists that know the right class, 4+ together."""
     covered = members.sum(0)[y].clamp_max(4)
-    counts = covered.unique().tolist()
-    parts = {COVERAGE[count]: covered == count for count in counts}
+    parts = {COVERAGE[count]: covered == count for count in covered.unique().tolist()}
     return [score(q[at], y[at], log_p[at]) | {"coverage": part} for part, at in parts.items()]
 
 
@@ -219,9 +218,8 @@ def costs(team: Trial, tools: Tools) -> dict:
 def descent_gap(log_p: Tensor, opinions: list[Opinion], active: Tensor, texts: int = 50) -> float:
     """Largest difference between the two ways to solve eq. 5, on the first texts with several specialists."""
     rows = (active.sum(1) > 1).nonzero()[:texts, 0]
-    asked = active[rows].any(0).nonzero()[:, 0]
-    some = [Opinion(opinions[m].classes, opinions[m].log_p[rows]) for m in asked]
-    inputs = log_p[rows], some, active[rows][:, asked]
+    some = [Opinion(opinion.classes, opinion.log_p[rows]) for opinion in opinions]
+    inputs = log_p[rows], some, active[rows]
     return float((combine(*inputs, steps=200) - combine_by_descent(*inputs)).abs().max()) if len(rows) else 0.0
 
 
