@@ -29,7 +29,7 @@ from kdbook.lab.steps import (
 from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import kd_loss, logit_matching, soft_targets
 from kdbook.show.figures import figure
-from kdbook.show.grammar import OWN, Both, curve, plain, published, rows_of, seeds, temperatures, yours
+from kdbook.show.grammar import OWN, Both, curve, names, plain, published, rows_of, seeds, temperatures, yours
 from kdbook.show.style import HARD, SOFT, TEACHER, Look, looks
 from kdbook.training.objectives import Distillation, WithoutFactor
 
@@ -190,7 +190,7 @@ CHECKED = {
 def by_temperature(axes, both: Both, column: str, looks: Mapping[str, Look], own: str | None = "yours (quick)") -> None:
     """Mean over seeds by temperature, a line an arm; the reader's own as one dashed line each."""
     for arm, look in looks.items():
-        label = own if arm == "untrained" else None
+        label = own if arm == next(iter(looks)) else None
         curve(axes, both.rows(arm=arm), "temperature", column, look, own_mark="--", own=label, bars=False)
 
 
@@ -257,8 +257,7 @@ def training(mixed, distance, soft, both):
                     if both.mine is not None:
                         own = OWN if (at, off) == (1, 0.24) else None
                         yours(axes, at + off, chosen.mine[column], own, beside=0.2)
-        axes.set_xticks(range(len(TRAINED_AT)), [f"{t:g}" for t in TRAINED_AT])
-        axes.set(title=title, xlabel="temperature T", ylabel=unit, xlim=(-0.6, 2.6))
-        axes.grid(axis="x", visible=False)
+        names(axes, [f"{t:g}" for t in TRAINED_AT])
+        axes.set(title=title, xlabel="temperature T", ylabel=unit)
     for axes in (mixed, soft):
         plain(axes.yaxis, scale="log")
