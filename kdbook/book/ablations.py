@@ -6,9 +6,8 @@
 - Stanton et al. 2021, section 4: a LeNet-5 teacher of 200 images is copied by a LeNet-5 student of 60,000.
 """
 
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.columns import columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
@@ -20,10 +19,7 @@ from kdbook.lab.steps import (
     teacher_answers,
     train,
 )
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level, names, of_seeds, seeds, yours
-from kdbook.show.style import HARD, SOFT, TEACHER, looks
+from kdbook.show import HARD, SOFT, TEACHER, by_arm, figure, level, looks, names, of_seeds, seeds, yours
 from kdbook.training import stack, unstack
 from kdbook.training.objectives import TreatedTargets
 

@@ -18,14 +18,10 @@ from kdbook.book.shared.small_world import (
     world,
 )
 from kdbook.data.world import EOS
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.losses.sequence import token_kd
 from kdbook.nets.gpt import GPT
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, curve, names, plain, seeds, yours
-from kdbook.show.style import CONTROL, SOFT, Look, looks
+from kdbook.show import CONTROL, SOFT, Look, by_arm, curve, figure, looks, names, plain, seeds, yours
 from kdbook.training.objectives import TeacherForced, labels, soft, top_k
 from kdbook.training.sequences import beam, greedy, log_probs, sample
 

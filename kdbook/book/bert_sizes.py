@@ -14,14 +14,26 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from kdbook.book.shared.timings import clocked, over, timings
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.columns import columns
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import dot, level, line, names, plain, published, seeds, yours
-from kdbook.show.style import HARD, PLAIN, PUBLISHED, SOFT, SOFT_SHIFTED, looks
+from kdbook.show import (
+    HARD,
+    PLAIN,
+    PUBLISHED,
+    SOFT,
+    SOFT_SHIFTED,
+    dot,
+    figure,
+    level,
+    line,
+    looks,
+    names,
+    plain,
+    published,
+    seeds,
+    yours,
+)
 
 VERSION = 1
 CARDS = ()  # random weights: nothing is learned from data

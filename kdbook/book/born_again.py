@@ -13,13 +13,9 @@ from torch import nn
 
 from kdbook.book.training_modes import cost, seeded_nets
 from kdbook.data import Split
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, errors, expected_calibration_error, predict, splits, teacher_answers, train
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import OWN, names, of_seeds, plain, seeds, yours
-from kdbook.show.style import HARD, SOFT
+from kdbook.show import HARD, OWN, SOFT, figure, names, of_seeds, plain, seeds, yours
 from kdbook.training import Distillation, HardLabels
 
 VERSION, DATA = 1, "fashion-mnist"

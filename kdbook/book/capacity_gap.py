@@ -11,15 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.data.images import Split
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, fidelity, predict, seeded_network, splits, train
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import entropy_bits
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import Both, by_arm, curve, level, of_seeds, plain
-from kdbook.show.style import CONTROL, HARD, SOFT, TEACHER, Look, looks
+from kdbook.show import CONTROL, HARD, SOFT, TEACHER, Both, Look, by_arm, curve, figure, level, looks, of_seeds, plain
 from kdbook.training import CachedTeacher, CohortTeacher, Distillation, HardLabels, OwnRates, stack
 
 VERSION = 1

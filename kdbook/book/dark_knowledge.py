@@ -17,15 +17,11 @@ from torch import Tensor
 from kdbook.book import hinton_mnist
 from kdbook.book.t_squared import by_temperature
 from kdbook.data.images import Split, load_images
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.arms import trial as trial_of
-from kdbook.lab.columns import columns
 from kdbook.lab.steps import predict, seeded_network, stored_network
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import entropy_bits, soft_targets
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, gallery, heat, level, temperatures
-from kdbook.show.style import HARD, SOFT, TEACHER, Look, looks
+from kdbook.show import HARD, SOFT, TEACHER, Look, by_arm, figure, gallery, heat, level, looks, temperatures
 
 VERSION = 1
 SEEDS = hinton_mnist.SEEDS

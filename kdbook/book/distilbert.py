@@ -23,16 +23,27 @@ from kdbook.book.shared.texts import (
 )
 from kdbook.data.tasks import TASKS
 from kdbook.data.wordpiece import CLS, MASK, SEP, definitions, encode, tokenizer
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.columns import columns
 from kdbook.lab.steps import train_stage, weights
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.bert import Bert, start_from_teacher
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level, names, of_seeds, published, seeds, yours
-from kdbook.show.style import HARD, PUBLISHED, SOFT, TEACHER, Look, looks
+from kdbook.show import (
+    HARD,
+    PUBLISHED,
+    SOFT,
+    TEACHER,
+    Look,
+    by_arm,
+    figure,
+    level,
+    looks,
+    names,
+    of_seeds,
+    published,
+    seeds,
+    yours,
+)
 from kdbook.training import CachedTeacher, Distillation, HardLabels
 from kdbook.training.objectives import MaskedLM, TripleDistillation, TripleRecipe
 

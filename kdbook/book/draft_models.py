@@ -13,14 +13,10 @@ from torch import Tensor
 
 from kdbook.book.shared.small_world import TEST, WORDS, seeded_gpt, starts, stored_gpt, texts_of, train_students, world
 from kdbook.data.world import EOS
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.losses.sequence import reverse_kl, token_kd, total_variation
 from kdbook.nets.gpt import GPT
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, level, looks
 from kdbook.training.objectives import TeacherForced, labels, soft
 from kdbook.training.sequences import log_probs, sample
 from kdbook.training.speculative import Counts, expected_speedup, speculate

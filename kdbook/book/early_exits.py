@@ -10,15 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, expected_calibration_error, predict, splits, train
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import hard_loss
 from kdbook.nets.vision import EarlyExits, count_multiply_adds
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, plain
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, looks, plain
 from kdbook.training.objectives import SelfExits
 
 VERSION, DATA = 1, "fashion-mnist"

@@ -24,17 +24,13 @@ from kdbook.book.shared.small_world import (
     world,
 )
 from kdbook.data.world import DEAD, EOS
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import weights
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses.checks import kl_rows
 from kdbook.losses.sequence import reverse_kl, token_kd
 from kdbook.nets.gpt import GPT
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level
-from kdbook.show.style import PLAIN, YOURS, looks
+from kdbook.show import PLAIN, YOURS, by_arm, figure, level, looks
 from kdbook.training.objectives import OnPolicy, PolicyGradient, TeacherForced, labels, soft
 from kdbook.training.sequences import log_probs, sample
 

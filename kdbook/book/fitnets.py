@@ -5,13 +5,9 @@ with hints first. Here the teacher has 6 convolutions and the student 9; student
 """
 
 from kdbook.book.knowledge_types import KD, train_student
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import scores, train, training_split
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, plain, published
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, looks, plain, published
 from kdbook.training import HardLabels
 
 VERSION = 1

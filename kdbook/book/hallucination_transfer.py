@@ -16,17 +16,13 @@ from torch.nn.utils.rnn import pad_sequence
 
 from kdbook.book.shared.small_world import seeded_gpt, starts, stored_gpt, train_students
 from kdbook.data.world import EOS, World, make_world
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import weights
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import entropy_bits
 from kdbook.losses.sequence import token_kd
 from kdbook.nets.gpt import GPT
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level, names, seeds
-from kdbook.show.style import SOFT, TEACHER, looks
+from kdbook.show import SOFT, TEACHER, by_arm, figure, level, looks, names, seeds
 from kdbook.training.objectives import TeacherForced, labels, soft
 from kdbook.training.sequences import log_probs, sample
 

@@ -22,15 +22,11 @@ from kdbook.book.shared.embeddings import (
     embedding_scores,
 )
 from kdbook.data import load_images
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, scores, seeded_network, splits, stored_network, train, training_split
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import feature, relation
 from kdbook.nets.vision import MLP
-from kdbook.show.figures import figure
-from kdbook.show.grammar import Both, gallery, heat, lying, of_seeds
-from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
+from kdbook.show import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS, Both, figure, gallery, heat, lying, of_seeds
 from kdbook.training import ApiTeacher, CachedTeacher, Distillation, HardLabels
 from kdbook.training.objectives import Contrastive, Flow, Pairwise, Regressed, Transfer
 

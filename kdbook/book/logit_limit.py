@@ -11,14 +11,10 @@ from torch import Tensor
 
 from kdbook.book.t_squared import by_temperature, logit_arms, logit_pair, nearness, net, soft_gradient
 from kdbook.data.images import Split
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, stored_network, train, training_split
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import logit_matching, soft_targets
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, gallery, level, plain, temperatures
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, gallery, level, looks, plain, temperatures
 from kdbook.training import CachedTeacher
 from kdbook.training.objectives import Distillation, HardLabels, LogitRegression
 

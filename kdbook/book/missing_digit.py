@@ -12,14 +12,10 @@ import torch
 from torch import Tensor
 
 from kdbook.data.images import Split, load_images
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.columns import columns
 from kdbook.lab.steps import cached_teacher, predict, train, training_split
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, plain, published
-from kdbook.show.style import HARD, PUBLISHED, SOFT, YOURS, looks
+from kdbook.show import HARD, PUBLISHED, SOFT, YOURS, by_arm, figure, looks, plain, published
 from kdbook.training import CachedTeacher, Distillation
 
 VERSION = 1

@@ -5,15 +5,10 @@ and -tiny 2.0 and 9.5 points below one of 3.8 and 15 times (Touvron et al. 2021)
 the same images of Fashion-MNIST for as many epochs, so that size alone is between them. `arms` takes CIFAR as well.
 """
 
-from kdbook.lab import load
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns, load
 from kdbook.lab.steps import objective_for, scores, seeded_network, train, training_split
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import count_multiply_adds, count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import OWN, dot, level, of_seeds, plain, published, yours
-from kdbook.show.style import PLAIN, looks
+from kdbook.show import OWN, PLAIN, dot, figure, level, looks, of_seeds, plain, published, yours
 
 VERSION = 1
 DATA = "fashion-mnist"

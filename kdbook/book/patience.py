@@ -12,13 +12,9 @@ from matplotlib.figure import Figure
 
 from kdbook.data import load_images
 from kdbook.data.images import Split
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, scores, stored_network, test_split, train, training_split
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import curve, level, plain, published
-from kdbook.show.style import PLAIN, TEACHER, looks
+from kdbook.show import PLAIN, TEACHER, curve, figure, level, looks, plain, published
 from kdbook.training import Distillation, HardLabels, LiveTeacher, Looking
 from kdbook.training.objectives import Mixup
 

@@ -16,16 +16,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from kdbook.book.shared.small_world import as_split, seeded_gpt
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import train_stage
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import entropy_bits
 from kdbook.losses.sequence import sparse_kl
 from kdbook.nets.pretrained import load_language_model
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level, yours
-from kdbook.show.style import SOFT, TEACHER, looks
+from kdbook.show import SOFT, TEACHER, by_arm, figure, level, looks, yours
 from kdbook.training.objectives import Told, places
 
 VERSION, DATA = 1, "world"

@@ -11,14 +11,10 @@ import torch
 
 from kdbook.book.shared.team import training_texts
 from kdbook.data.glosses import VOCABULARY, load_glosses, read_glosses
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import percent_right, predict, stored_network, train
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, level, looks
 from kdbook.training import HardLabels
 from kdbook.training.opinions import confusable_subsets
 

@@ -16,13 +16,9 @@ from torch import Tensor, nn
 from kdbook.book import specialist_clusters
 from kdbook.book.shared.team import ensemble_log_p, generalist_log_p, members_of, opinions_of, training_texts
 from kdbook.data.glosses import Texts, load_glosses, read_glosses
-from kdbook.lab.arms import Arm
-from kdbook.lab.intervals import t_interval
+from kdbook.lab import Arm, Tools, Trial, t_interval
 from kdbook.lab.steps import cached_teacher, network, percent_right, predict, train
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level, line, published
-from kdbook.show.style import HARD, SOFT, TEACHER, YOURS, Look, looks
+from kdbook.show import HARD, SOFT, TEACHER, YOURS, Look, by_arm, figure, level, line, looks, published
 from kdbook.training.objectives import HardLabels, RegularisedSpecialist, Seen
 from kdbook.training.opinions import HalfSpecial, Opinion, active_specialists, combine, combine_by_descent
 

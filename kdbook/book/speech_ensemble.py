@@ -16,14 +16,10 @@ from torch import Tensor
 
 from kdbook.book.shared.word_loop import WordLoop, word_errors
 from kdbook.data.speech import CONTEXT, MEL, PHONEMES, SILENCE, STATES, Frames, Utterances, load_digits
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import matmul_limit, network, percent_right, stored_network, train
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import MLP, count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, curve, level, published, temperatures
-from kdbook.show.style import HARD, SOFT, TEACHER, Look, looks
+from kdbook.show import HARD, SOFT, TEACHER, Look, by_arm, curve, figure, level, looks, published, temperatures
 from kdbook.training import CachedTeacher, Distillation, EnsembleTeacher, HardLabels, OwnRates, predict
 from kdbook.training.cohort import StackedMLP, stack, unstack
 

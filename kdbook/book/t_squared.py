@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from kdbook.book.temperature_views import answers_of, normal
 from kdbook.data.images import load_images
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
@@ -26,11 +25,25 @@ from kdbook.lab.steps import (
     train,
     training_split,
 )
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import kd_loss, logit_matching, soft_targets
-from kdbook.show.figures import figure
-from kdbook.show.grammar import OWN, Both, curve, names, plain, published, rows_of, seeds, temperatures, yours
-from kdbook.show.style import HARD, SOFT, TEACHER, Look, looks
+from kdbook.show import (
+    HARD,
+    OWN,
+    SOFT,
+    TEACHER,
+    Both,
+    Look,
+    curve,
+    figure,
+    looks,
+    names,
+    plain,
+    published,
+    rows_of,
+    seeds,
+    temperatures,
+    yours,
+)
 from kdbook.training.objectives import Distillation, WithoutFactor
 
 VERSION = 1

@@ -15,16 +15,12 @@ from kdbook.book.distilbert import blanks, changes
 from kdbook.book.shared.texts import TEST, accuracy, corpus, score_rows, seeded_bert, stored_bert, task_split
 from kdbook.data import tasks
 from kdbook.data.wordpiece import MASK, Tokens, load_corpus, tokenizer
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import train_stage
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses.transformer import layer_map
 from kdbook.nets.bert import Bert
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, gallery, names
-from kdbook.show.style import PLAIN, looks
+from kdbook.show import PLAIN, by_arm, figure, gallery, looks, names
 from kdbook.training import CachedTeacher, Distillation, HardLabels
 from kdbook.training.objectives import LayerDistillation, LayerRecipe, MaskedLM, Projected
 

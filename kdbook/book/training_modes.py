@@ -11,8 +11,7 @@ import torch
 from torch import nn
 
 from kdbook.data.images import Split
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
@@ -23,11 +22,23 @@ from kdbook.lab.steps import (
     teacher_answers,
     train,
 )
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import count_multiply_adds
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, epochs, ladder, level, plain
-from kdbook.show.style import CONTROL, HARD, PUBLISHED, ROLES, SOFT, SOFT_SHIFTED, TEACHER, looks
+from kdbook.show import (
+    CONTROL,
+    HARD,
+    PUBLISHED,
+    ROLES,
+    SOFT,
+    SOFT_SHIFTED,
+    TEACHER,
+    by_arm,
+    epochs,
+    figure,
+    ladder,
+    level,
+    looks,
+    plain,
+)
 from kdbook.training import objectives
 
 VERSION, DATA = 1, "fashion-mnist"

@@ -9,13 +9,9 @@ from dataclasses import replace
 
 from kdbook.book import knowledge_types
 from kdbook.book.knowledge_types import METHODS, NEEDS_MAPS, train_student
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, fidelity, predict, teacher_answers, test_split
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import curve
-from kdbook.show.style import HARD, SOFT, Look
+from kdbook.show import HARD, SOFT, Look, curve, figure
 
 VERSION, DATA = 1, knowledge_types.DATA
 SEEDS = {"full": (1, 0), "quick": (1, 0)}  # students; teachers are those of knowledge_types

@@ -16,14 +16,10 @@ from kdbook.book.shared.small_world import TEST, seeded_gpt, starts, stored_gpt,
 from kdbook.data.glosses import padded
 from kdbook.data.vocabularies import Vocabulary, byte_pairs, characters
 from kdbook.data.world import DEAD, World
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import weights
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.gpt import GPT
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, plain
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, looks, plain
 from kdbook.training.objectives import (
     AcrossVocabularies,
     Aligned,

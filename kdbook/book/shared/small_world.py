@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from kdbook.data.wordpiece import Tokens
 from kdbook.data.world import BOS, DEAD, EOS, World, make_world
+from kdbook.lab import Tools, Trial
 from kdbook.lab.steps import train_stage
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.gpt import GPT
 from kdbook.training.sequences import sample
 

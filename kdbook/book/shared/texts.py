@@ -7,8 +7,8 @@ from torch import nn
 
 from kdbook.data import tasks
 from kdbook.data.wordpiece import Tokens, encode, load_corpus
+from kdbook.lab import Tools, Trial
 from kdbook.lab.steps import matmul_limit, percent_right
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.bert import Bert
 from kdbook.training import History, predict
 from kdbook.training.masked import mask_tokens, masked_rows

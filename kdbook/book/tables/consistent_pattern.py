@@ -16,13 +16,8 @@ import numpy as np
 import pandas as pd
 
 from kdbook.data.files import REFERENCE
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.intervals import t_interval
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show import style
-from kdbook.show.figures import figure
-from kdbook.show.grammar import of_seeds, rows_of
+from kdbook.lab import Arm, Tools, Trial, columns, t_interval
+from kdbook.show import figure, of_seeds, rows_of, style
 
 VERSION, DATA = 1, "published"
 SEEDS = {"full": (1, 0), "quick": (1, 0)}

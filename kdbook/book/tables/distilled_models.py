@@ -11,12 +11,8 @@ import numpy as np
 import pandas as pd
 
 from kdbook.data.files import verified_bytes
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import level, plain
-from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.show import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS, figure, level, plain
 
 VERSION, DATA = 1, "published"
 SEEDS = {"full": (1, 0), "quick": (1, 0)}
