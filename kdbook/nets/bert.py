@@ -95,8 +95,7 @@ class Bert(nn.Module):
         asked = {"input_ids": x, "attention_mask": None if bool(real.all()) else real.long()}
         if self.kind == "bert":
             asked["token_type_ids"] = self.second(x).long()
-            return list(self.net.bert(**asked, output_hidden_states=True).hidden_states)
-        return list(self.net.distilbert(**asked, output_hidden_states=True).hidden_states)
+        return list(self.net.base_model(**asked, output_hidden_states=True).hidden_states)
 
     @torch.no_grad()
     def start_from_frequencies(self, x: Tensor) -> "Bert":

