@@ -82,20 +82,17 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
     """
     suffix = SUFFIXES.get(name.partition("/")[0], ".gz")
     path = folder / f"{name}{suffix}"
+    wrong = ""
     try:
         content = PACKED[suffix](path.read_bytes())
+        if (found := hashlib.sha256(content).hexdigest()) != SHA256[name]:
+            wrong = f"has SHA-256 {found[:12]}…, expected {SHA256[name][:12]}…"
     except FileNotFoundError:
-        raise DamagedFileError(f"{path} is missing: restore it with `git checkout -- kdbook/data/files`") from None
+        wrong = "is missing"
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise DamagedFileError(
-            f"{path} cannot be decompressed ({error}): restore it with `git checkout -- kdbook/data/files`"
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256[name]:
-        raise DamagedFileError(
-            f"{path} has SHA-256 {found[:12]}…, expected {SHA256[name][:12]}…: "
-            "restore it with `git checkout -- kdbook/data/files`"
-        )
+        wrong = f"cannot be decompressed ({error})"
+    if wrong:
+        raise DamagedFileError(f"{path} {wrong}: restore it with `git checkout -- kdbook/data/files`")
     return content
 
 
@@ -105,18 +102,14 @@ def idx_array(name: str) -> np.ndarray:
     A cached copy of the wrong size is made again; the bytes themselves were checked when the copy was written.
     """
     cached = home() / "data" / f"{name}-{SHA256[name][:12]}"
-    if not (cached.exists() and cached.stat().st_size == _idx_size(cached)):
+    try:
+        return _idx(cached)
+    except (OSError, IndexError, ValueError):  # not there, or not whole
         write_atomically(cached, verified_bytes(name))
-    content = np.fromfile(cached, dtype=np.uint8)
+        return _idx(cached)
+
+
+def _idx(path: Path) -> np.ndarray:
+    content = np.fromfile(path, dtype=np.uint8)
     header = 4 + 4 * int(content[3])
     return content[header:].reshape(content[4:header].view(">i4").tolist())
-
-
-def _idx_size(path: Path) -> int:
-    """Bytes that the header of an IDX file promises; -1 for a file too short to hold one."""
-    with path.open("rb") as file:
-        magic = file.read(4)
-        sizes = file.read(4 * magic[3]) if len(magic) == 4 else b""
-    if len(magic) < 4 or len(sizes) < 4 * magic[3]:
-        return -1
-    return 4 + len(sizes) + int(np.prod(np.frombuffer(sizes, dtype=">i4"), dtype=np.int64))

@@ -25,8 +25,25 @@ VOCABULARY = 20_000  # words, the most frequent ones of the texts that networks 
 PARTS = {"fit": range(0, 70), "validation": range(70, 80), "train": range(0, 80), "test": range(80, 100)}
 
 
+class Synset(NamedTuple):
+    """A line of WordNet: one meaning, its words, and what it is a kind of.
+
+    id, above : str, its number and that of what it is a kind of
+    sense : str, its supersense, such as `noun.animal`
+    lemmas : tuple of str, its words
+    text, bin : str, int, its definition and that text's bin of a hundred
+    """
+
+    id: str
+    sense: str
+    lemmas: tuple[str, ...]
+    above: str
+    text: str
+    bin: int
+
+
 class Definition(NamedTuple):
-    """One synset: its words (for readers, never an input), definition, class, and bin of a hundred that splits use."""
+    """A noun of the task: its words (for readers, never an input), definition, class, and bin that splits use."""
 
     words: str
     text: str
@@ -59,15 +76,27 @@ class Texts(Split):
             yield x[:, : max(1, int((x > 0).sum(1).max()))], at
 
 
-def synset_lines() -> list[list[str]]:
-    """WordNet's file, a list a meaning: number, supersense, words, the number of what it is a kind of, gloss.
+@cache
+def synsets() -> dict[str, Synset]:
+    """WordNet's meanings by their numbers.
 
     Raises
     ------
     DamagedFileError
         When the embedded file fails its checksum.
     """
-    return [line.split("\t") for line in verified_bytes("wordnet/glosses.tsv").decode().splitlines()]
+    found = {}
+    for line in verified_bytes("wordnet/glosses.tsv").decode().splitlines():
+        number, sense, lemmas, above, gloss = line.split("\t")
+        text = definition_of(gloss)
+        found[number] = Synset(number, sense, tuple(lemmas.split("|")), above, text, bin_of(text))
+    return found
+
+
+def ancestors(s: Synset) -> Iterator[Synset]:
+    """Everything that a meaning is a kind of, the nearest first."""
+    while s := synsets().get(s.above):
+        yield s
 
 
 @cache
@@ -81,26 +110,20 @@ def read_glosses() -> Glosses:
     DamagedFileError
         When the embedded file fails its checksum.
     """
-    nouns = {fields[0]: fields for fields in synset_lines() if fields[0].startswith("n")}
-    above = {synset: fields[3] for synset, fields in nouns.items()}
-    below = Counter(ancestor for synset in nouns for ancestor in _ancestors(synset, above))
-    kind = {s: next((a for a in _ancestors(s, above) if below[a] >= SMALLEST), None) for s in nouns}
+    nouns = [s for s in synsets().values() if s.id.startswith("n")]
+    below = Counter(ancestor.id for s in nouns for ancestor in ancestors(s))
+    kind = {s.id: next((a.id for a in ancestors(s) if below[a.id] >= SMALLEST), None) for s in nouns}
     count = Counter(kind.values())
-    kept = [synset for synset in nouns if count[synset] >= SMALLEST]  # in WordNet's order
-    label = {synset: number for number, synset in enumerate(kept)}
-    definitions = tuple(
-        Definition(
-            fields[2].replace("|", ", "), definition_of(fields[4]), label[kind[s]], bin_of(definition_of(fields[4]))
-        )
-        for s, fields in nouns.items()
-        if kind[s] in label
-    )
-    senses = [Counter() for _ in kept]
-    for synset, fields in nouns.items():
-        if kind[synset] in label:
-            senses[label[kind[synset]]][fields[1].removeprefix("noun.")] += 1
-    names = tuple(nouns[synset][2].partition("|")[0] for synset in kept)
-    return Glosses(definitions, names, tuple(sense.most_common(1)[0][0] for sense in senses))
+    kept = [s for s in nouns if count[s.id] >= SMALLEST]  # in WordNet's order
+    label = {s.id: number for number, s in enumerate(kept)}
+    definitions, senses = [], [Counter() for _ in kept]
+    for s in nouns:
+        if kind[s.id] in label:
+            number = label[kind[s.id]]
+            definitions.append(Definition(", ".join(s.lemmas), s.text, number, s.bin))
+            senses[number][s.sense.removeprefix("noun.")] += 1
+    groups = tuple(sense.most_common(1)[0][0] for sense in senses)
+    return Glosses(tuple(definitions), tuple(s.lemmas[0] for s in kept), groups)
 
 
 def check_part(part: str) -> None:
@@ -153,11 +176,6 @@ def _encoded() -> tuple[Texts, Tensor]:
     x = padded(np.split(counts.indices + 1, counts.indptr[1:-1]))
     labels = torch.tensor([d.label for d in found])
     return Texts(x, labels, torch.arange(len(x))), torch.tensor([d.bin for d in found])
-
-
-def _ancestors(synset: str, above: dict[str, str]) -> Iterator[str]:
-    while synset := above.get(synset, ""):
-        yield synset
 
 
 def bin_of(text: str) -> int:

@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.data.espeak import Phone, say
@@ -123,6 +122,8 @@ def speak(part: str, number: int) -> Spoken:
     MissingEspeakError
         When eSpeak NG is not installed.
     """
+    from scipy.signal import resample_poly  # most of a second to import
+
     if part not in TIMBRES:
         raise ValueError(f"part must be one of {', '.join(TIMBRES)}, got {part!r}")
     draw = np.random.default_rng([list(TIMBRES).index(part), number])
@@ -131,7 +132,7 @@ def speak(part: str, number: int) -> Spoken:
     pauses = draw.random(len(words)) < 0.15
     text = " ".join(word + "," * bool(pause) for word, pause in zip(words, pauses, strict=True))
     speech = say(text, voice, rate=int(draw.integers(110, 260)), pitch=int(draw.integers(20, 80)))
-    clean = _resampled(speech.samples / 2**15, speech.rate)
+    clean = resample_poly(speech.samples / 2**15, RATE, speech.rate)
     before, after = draw.integers(RATE // 10, RATE // 3, size=2)
     clean = np.pad(clean, (before, after))
     loud = math.sqrt(np.mean(clean**2)) * 10 ** (-draw.uniform(*NOISE) / 20)
@@ -142,13 +143,6 @@ def speak(part: str, number: int) -> Spoken:
         for p in speech.phones
     )
     return Spoken(samples.astype(np.float32), words, phones, voice)
-
-
-def _resampled(samples: np.ndarray, rate: int) -> np.ndarray:
-    from scipy.signal import resample_poly  # most of a second to import
-
-    common = math.gcd(rate, RATE)
-    return resample_poly(samples, RATE // common, rate // common)
 
 
 def _noise(count: int, slope: float, draw: np.random.Generator) -> np.ndarray:
@@ -163,13 +157,10 @@ def _noise(count: int, slope: float, draw: np.random.Generator) -> np.ndarray:
 def mel_filters() -> Tensor:
     """Forty triangles (257, 40), equally spaced in mel between 20 and 8,000 Hz, over the bins of a 512-point FFT."""
 
-    def mel(hertz):
-        return 2595 * np.log10(1 + hertz / 700)
+    from transformers.audio_utils import mel_filter_bank  # a second to import
 
-    edges = np.linspace(mel(20), mel(RATE / 2), MEL + 2)
-    bins = mel(np.linspace(0, RATE / 2, 257))[:, None]
-    rise, fall = ((bins - edges[:-2]) / np.diff(edges)[:-1], (edges[2:] - bins) / np.diff(edges)[1:])
-    return torch.from_numpy(np.minimum(rise, fall).clip(0)).float()
+    triangles = mel_filter_bank(257, MEL, 20, RATE / 2, RATE, mel_scale="htk", triangularize_in_mel_space=True)
+    return torch.from_numpy(triangles).float()
 
 
 def log_mel(samples: np.ndarray) -> Tensor:
@@ -182,16 +173,8 @@ def log_mel(samples: np.ndarray) -> Tensor:
     """
     if len(samples) < WINDOW:
         raise ValueError(f"{len(samples)} samples are too few: one window has {WINDOW} (25 ms)")
-    x = torch.as_tensor(samples, dtype=torch.float32)
-    spectrum = torch.stft(
-        F.pad(x, (0, 512 - WINDOW)),  # an FFT of 512 points with the window at its beginning
-        512,
-        STEP,
-        window=F.pad(torch.hann_window(WINDOW), (0, 512 - WINDOW)),
-        center=False,
-        return_complex=True,
-    )
-    power = spectrum.abs().square().T  # (T, 257)
+    windows = torch.as_tensor(samples, dtype=torch.float32).unfold(0, WINDOW, STEP) * torch.hann_window(WINDOW)
+    power = torch.fft.rfft(windows, 512).abs().square()  # (T, 257); zeros fill each window up to 512 points
     return (power @ mel_filters() / WINDOW + 1e-7).log()
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kdbook.data.glosses import PARTS, bin_of, check_part, definition_of, synset_lines
+from kdbook.data.glosses import PARTS, Synset, ancestors, check_part, synsets
 
 LONGEST = 64  # characters of each definition of a pair: two mostly fit into the 32 tokens of our models
 SPEECH = {"n": 0, "v": 1, "a": 2, "s": 2, "r": 3}  # WordNet's letters; s is an adjective too
@@ -45,44 +45,13 @@ TASKS = {
 }
 
 
-class Synset(NamedTuple):
-    """A line of WordNet: one meaning, its words, and what it is a kind of."""
-
-    id: str
-    sense: str
-    lemmas: tuple[str, ...]
-    above: str
-    text: str
-    part: str
-
-
-@cache
-def synsets() -> dict[str, Synset]:
-    """WordNet's meanings by their numbers.
-
-    Raises
-    ------
-    DamagedFileError
-        When the embedded file fails its checksum.
-    """
-    part_of_bin = {number: part for part in NARROW for number in PARTS[part]}
-    found = {}
-    for number, sense, lemmas, above, gloss in synset_lines():
-        text = definition_of(gloss)
-        part = part_of_bin[bin_of(text)]
-        found[number] = Synset(number, sense, tuple(lemmas.split("|")), above, text, part)
-    return found
-
-
 @cache
 def _parts() -> dict[str, list[Synset]]:
     """The meanings of each part; of those with one definition the first."""
-    parts, seen = {part: [] for part in NARROW}, {""}
+    firsts = {}
     for s in synsets().values():
-        if s.text not in seen:
-            seen.add(s.text)
-            parts[s.part].append(s)
-    return parts
+        firsts.setdefault(s.text, s)
+    return {part: [s for s in firsts.values() if s.text and s.bin in PARTS[part]] for part in NARROW}
 
 
 def load(name: str, part: str, limit: int | None = None, seed: int = 0) -> tuple[list[str] | list[tuple], Tensor]:
@@ -164,7 +133,7 @@ def _part_of_speech(found: list[Synset]) -> list[list[tuple]]:
 def _kind_of(found: list[Synset]) -> list[list[tuple]]:
     """Definitions of nouns beside the name of what they are a kind of, and beside that of another one's kind."""
     pairs = [(s, synsets()[s.above].lemmas[0]) for s in _short_nouns(found)]
-    crossed = _crossed(pairs, lambda s, name: name in _words_above(s))
+    crossed = _crossed(pairs, lambda s, name: any(name in above.lemmas for above in ancestors(s)))
     return [[((s.text, name), label) for s, name, label in four] for four in crossed]
 
 
@@ -195,14 +164,6 @@ def _crossed(pairs: list[tuple], true: Callable) -> list[list[tuple]]:
         if not true(a, d) and not true(c, b):
             fours.append([(a, d, 0), (a, b, 1), (c, b, 0), (c, d, 1)])
     return fours
-
-
-def _words_above(s: Synset) -> set[str]:
-    """Every word for what `s` is a kind of, near or far."""
-    words = set()
-    while s := synsets().get(s.above):
-        words.update(s.lemmas)
-    return words
 
 
 @cache

@@ -6,6 +6,7 @@ Characters are a vocabulary as well. All keep 0 for filling, 1 for the beginning
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from kdbook.data.glosses import padded
 from kdbook.data.wordpiece import check_texts
 
 SPECIAL = ("<pad>", "<bos>", "<eos>")
-BOS, EOS = 1, 2
+PAD, BOS, EOS = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +54,7 @@ class Vocabulary:
         check_texts(texts)
         rows, ends = [], []
         for text, found in zip(texts, self.tokenizer.encode_batch(list(texts)), strict=True):
-            before = [0]  # bytes before each character
-            for letter in text:
-                before.append(before[-1] + len(letter.encode()))
+            before = [0, *accumulate(len(letter.encode()) for letter in text)]  # bytes before each character
             stops = [before[stop] for _, stop in found.offsets]
             begins = [before[start] for start, _ in found.offsets]
             gap = any(begin > stop for begin, stop in zip([*begins, before[-1]], [0, *stops], strict=True))

@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from kdbook.data.glosses import PARTS, Texts, bin_of, check_part, definition_of, padded, synset_lines
+from kdbook.data.glosses import PARTS, Texts, check_part, padded, synsets
 
 VOCABULARY = 2048
 LENGTH = 32  # tokens of the longest sequence; longer texts are cut
@@ -104,9 +104,8 @@ def definitions(part: str = "train") -> tuple[str, ...]:
         For an unknown part.
     """
     check_part(part)
-    texts = {definition_of(gloss) for *_, gloss in synset_lines()}
-    kept = [text for text in texts if text and bin_of(text) in PARTS[part]]
-    return tuple(sorted(kept, key=lambda text: hashlib.sha256(text.encode()).digest()))
+    texts = {s.text for s in synsets().values() if s.text and s.bin in PARTS[part]}
+    return tuple(sorted(texts, key=lambda text: hashlib.sha256(text.encode()).digest()))
 
 
 def load_corpus(part: str = "train", samples: int | None = None, bucket: int = 32) -> Tokens:

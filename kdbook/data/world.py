@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 
 from kdbook.data.glosses import padded
+from kdbook.data.vocabularies import BOS, EOS, PAD, SPECIAL
 
-PAD, BOS, EOS = 0, 1, 2
-SPECIAL = ("<pad>", "<bos>", "<eos>")
 DEAD, START, DONE = 0, 1, 2  # states: said something untrue, begins, has ended
 RELATIONS = ("capital", "river", "kind", "food")
 FIRST = {
@@ -172,8 +171,7 @@ class World:
     @cached_property
     def state_entropy(self) -> Tensor:
         """Entropy of the next token in every state (S,), nats."""
-        probs = self.tables[0]
-        return -torch.special.xlogy(probs, probs).sum(1)
+        return torch.special.entr(self.tables[0]).sum(1)
 
     @cached_property
     def visits(self) -> Tensor:

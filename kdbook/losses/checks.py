@@ -1,7 +1,8 @@
 """Argument checks that the losses share, and the few formulas of one row that several of them are made of.
 
 Checks of numbers, shapes and types read no tensor data and always run. Checks of tensor data (`check_finite`,
-`check_label_range`, `check_probabilities`) make a GPU wait, so the losses call them only under `check=True`.
+`check_range`, `check_not_negative`,
+`check_probabilities`) make a GPU wait, so the losses call them only under `check=True`.
 A temperature, alpha or beta that is a tensor is data too, but is always read: keep it on the CPU, where the
 reading stalls nothing, and it is copied to the logits' device after the check.
 """
@@ -73,37 +74,24 @@ def check_broadcast(name: str, shape: torch.Size, target: torch.Size, *, of: str
         raise ValueError(f"{name} must broadcast to {tuple(target)}, {of}, got shape {tuple(shape)}")
 
 
-def check_teacher(teacher_logits: Tensor, student_logits: Tensor) -> None:
-    """Raise ValueError unless the teacher has the student's classes and broadcasts over its leading axes."""
-    teacher, student = teacher_logits.shape, student_logits.shape
-    if teacher == student:
-        return
-    if teacher[-1] != student[-1]:
-        raise ValueError(f"teacher_logits must have the student's {student[-1]} classes, got {teacher[-1]}")
-    check_broadcast("teacher_logits", teacher, student, of="the shape of student_logits")
-
-
-def check_labels(labels: Tensor, logits: Tensor) -> None:
-    """Raise ValueError unless labels are integers that broadcast to the logits without their class axis."""
-    if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise ValueError(f"labels must be integer class numbers, got {labels.dtype}")
-    if labels.shape != logits.shape[:-1]:
-        check_broadcast("labels", labels.shape, logits.shape[:-1], of="the logits' shape without classes")
-
-
-def check_label_range(labels: Tensor, classes: int) -> None:
-    """Raise ValueError if a label names no class. Reads data: only under `check=True`."""
-    lowest, highest = (bound.item() for bound in labels.aminmax())
-    if lowest < 0 or highest >= classes:
+def check_range(name: str, numbers: Tensor, size: int) -> None:
+    """Raise ValueError unless 0 <= number < size. Reads data: only under `check=True`."""
+    lowest, highest = (bound.item() for bound in numbers.aminmax())
+    if lowest < 0 or highest >= size:
         bad = lowest if lowest < 0 else highest
-        raise ValueError(f"labels must lie in [0, {classes}), got {bad}; remove unlabelled rows before the loss")
+        raise ValueError(f"{name} must lie in [0, {size}), got {bad}; remove rows without one before the loss")
+
+
+def check_not_negative(name: str, values: Tensor) -> None:
+    """Raise ValueError unless all values are finite and at least 0. Reads data: only under `check=True`."""
+    check_finite(name, values)
+    if (values < 0).any():
+        raise ValueError(f"{name} must not be negative, got {values.min().item():.6g}")
 
 
 def check_probabilities(name: str, probs: Tensor) -> None:
     """Raise ValueError unless rows are non-negative and sum to 1. Reads data: only under `check=True`."""
-    check_finite(name, probs)
-    if (probs < 0).any():
-        raise ValueError(f"{name} must not be negative, got {probs.min().item()}")
+    check_not_negative(name, probs)
     sums = float32_up(probs).sum(-1)
     # A row of thousands of classes stored in bfloat16 misses 1 by up to its rounding, 2^-8.
     off = (sums - 1).abs() > (1e-2 if probs.dtype.itemsize < 4 else 1e-3)
@@ -157,41 +145,60 @@ def align(name: str, value: Tensor, logits: Tensor) -> Tensor:
     return value.reshape(*value.shape, *(1,) * (len(lead) - value.ndim))
 
 
-def student_input(logits: Tensor, check: bool, name: str = "student_logits") -> Tensor:
-    """The student's checked logits in at least float32, with their gradient."""
-    check_floating(name, logits)
+def values_input(name: str, values: Tensor, check: bool) -> Tensor:
+    """Checked numbers in at least float32, with their gradient: the one door for logits and features of any loss."""
+    check_floating(name, values)
     if check:
-        check_finite(name, logits)
-    return float32_up(logits)
+        check_finite(name, values)
+    return float32_up(values)
 
 
-def pair_input(student_logits: Tensor, teacher_logits: Tensor, check: bool) -> tuple[Tensor, Tensor]:
-    """Checked student and teacher logits in the student's precision, the teacher's without gradient."""
-    student = student_input(student_logits, check)
-    check_floating("teacher_logits", teacher_logits)
-    check_teacher(teacher_logits, student)
-    if check:
-        check_finite("teacher_logits", teacher_logits)
-    return student, teacher_logits.detach().to(student.dtype)
+def pair_input(names: tuple[str, str], student: Tensor, teacher: Tensor, check: bool) -> tuple[Tensor, Tensor]:
+    """Checked numbers of student and teacher in the student's precision, the teacher's without gradient."""
+    student = values_input(names[0], student, check)
+    teacher = values_input(names[1], teacher.detach(), check)
+    return student, teacher.to(student.dtype)
 
 
-def stack_input(name: str, logits: Sequence[Tensor] | Tensor, check: bool) -> Tensor:
-    """Checked logits of two or more nets or heads, stacked on a new first axis."""
-    if len(logits) < 2:
-        raise ValueError(f"{name} must hold at least two tensors, got {len(logits)}")
-    if not isinstance(logits, Tensor):
-        shapes = [tuple(one.shape) for one in logits]
+def logits_pair(student_logits: Tensor, teacher_logits: Tensor, check: bool) -> tuple[Tensor, Tensor]:
+    """A checked pair over the same classes, the teacher's logits broadcast over the student's leading axes."""
+    student, teacher = pair_input(("student_logits", "teacher_logits"), student_logits, teacher_logits, check)
+    if teacher.shape[-1] != student.shape[-1]:
+        raise ValueError(f"teacher_logits must have the student's {student.shape[-1]} classes, got {teacher.shape[-1]}")
+    check_broadcast("teacher_logits", teacher.shape, student.shape, of="the shape of student_logits")
+    return student, teacher
+
+
+def feature_pair(f_s: Tensor, f_t: Tensor, check: bool) -> tuple[Tensor, Tensor]:
+    """A checked pair of features of one batch, each with feature axes, which may differ."""
+    pair = pair_input(("f_s", "f_t"), f_s, f_t, check)
+    for name, feature in zip(("f_s", "f_t"), pair, strict=True):
+        if feature.ndim < 2:
+            raise ValueError(f"{name} must have shape (B, ...) with feature axes, got {tuple(feature.shape)}")
+    if len(f_s) != len(f_t):
+        raise ValueError(f"f_s and f_t must hold the same examples, got {len(f_s)} and {len(f_t)}")
+    return pair
+
+
+def stack_input(name: str, tensors: Sequence[Tensor] | Tensor, check: bool) -> Tensor:
+    """Checked logits or features of two or more nets or heads, stacked on a new first axis."""
+    if len(tensors) < 2:
+        raise ValueError(f"{name} must hold at least two tensors, got {len(tensors)}")
+    if not isinstance(tensors, Tensor):
+        shapes = [tuple(one.shape) for one in tensors]
         if len(set(shapes)) > 1:
             raise ValueError(f"{name} must hold tensors of one shape, got {shapes}")
-        logits = torch.stack(tuple(logits))
-    return student_input(logits, check, name)
+        tensors = torch.stack(tuple(tensors))
+    return values_input(name, tensors, check)
 
 
 def labels_input(labels: Tensor, logits: Tensor, check: bool) -> Tensor:
-    """Checked labels as int64."""
-    check_labels(labels, logits)
+    """Checked labels as int64: class numbers that broadcast to the logits without their class axis."""
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise ValueError(f"labels must be integer class numbers, got {labels.dtype}")
+    check_broadcast("labels", labels.shape, logits.shape[:-1], of="the logits' shape without classes")
     if check:
-        check_label_range(labels, logits.shape[-1])
+        check_range("labels", labels, logits.shape[-1])
     return labels.long()
 
 
@@ -207,49 +214,6 @@ def divide(logits: Tensor, temperature: Setting) -> Tensor:
     return logits if temperature == 1 else logits / temperature
 
 
-def check_row_weight(weight: Tensor, rows: Tensor, check: bool) -> None:
-    """Raise ValueError unless the weights broadcast to the rows (and, under `check`, are finite and not negative)."""
-    check_broadcast("weight", weight.shape, rows.shape, of="the logits' shape without classes")
-    if check:
-        check_finite("weight", weight)
-        if (weight < 0).any():
-            raise ValueError(f"weight must not be negative, got {weight.min().item():.6g}")
-
-
-def feats_input(feats: Sequence[Tensor] | None, heads: Tensor, check: bool) -> list[Tensor]:
-    """Checked features in at least float32, one a head, each with the leading axes of a head's logits."""
-    if feats is None:
-        raise ValueError("branch_feats must be given when beta is not 0, got None")
-    if len(feats) != len(heads):
-        raise ValueError(f"branch_feats must hold one tensor a head, {len(heads)}, got {len(feats)}")
-    lead = heads.shape[1:-1]
-    for depth, feat in enumerate(feats):
-        name = f"branch_feats[{depth}]"
-        check_floating(name, feat)
-        if feat.shape != feats[-1].shape or feat.shape[: len(lead)] != lead or feat.ndim == len(lead):
-            raise ValueError(
-                f"{name} must have the deepest one's shape {tuple(feats[-1].shape)}, which starts with "
-                f"{tuple(lead)} and has feature axes, got {tuple(feat.shape)}; project it first"
-            )
-        if check:
-            check_finite(name, feat)
-    return [float32_up(feat) for feat in feats]
-
-
-def feature_pair(f_s: Tensor, f_t: Tensor, check: bool) -> tuple[Tensor, Tensor]:
-    """Checked features of one batch in at least float32, the teacher's without gradient; other axes may differ."""
-    for name, feature in (("f_s", f_s), ("f_t", f_t)):
-        check_floating(name, feature)
-        if feature.ndim < 2:
-            raise ValueError(f"{name} must have shape (B, ...) with feature axes, got {tuple(feature.shape)}")
-        if check:
-            check_finite(name, feature)
-    if len(f_s) != len(f_t):
-        raise ValueError(f"f_s and f_t must hold the same examples, got {len(f_s)} and {len(f_t)}")
-    student = float32_up(f_s)
-    return student, f_t.detach().to(student.dtype)
-
-
 def check_maps(**features: Tensor) -> None:
     """Raise ValueError unless all are feature maps (B, channels, H, W)."""
     for name, feature in features.items():
@@ -263,8 +227,6 @@ def hard_rows(log_q: Tensor, labels: Tensor) -> Tensor:
     """-log q at each row's label: log_q (..., C), labels (...) broadcast from the right, result (...)."""
     # torch drops label -100 in silence by default; ignoring a number that no label has makes it an error again.
     skip = torch.iinfo(torch.int64).min
-    if log_q.ndim == 2 and labels.ndim == 1:
-        return F.nll_loss(log_q, labels.expand(len(log_q)), ignore_index=skip, reduction="none")
     flat = labels.expand(log_q.shape[:-1]).reshape(-1)
     rows = F.nll_loss(log_q.reshape(-1, log_q.shape[-1]), flat, ignore_index=skip, reduction="none")
     return rows.reshape(log_q.shape[:-1])

@@ -84,8 +84,7 @@ def attention_transfer(f_s: Tensor, f_t: Tensor, *, form: str = "code", check: b
     student, teacher = checks.feature_pair(f_s, f_t, check)
     checks.check_maps(f_s=student, f_t=teacher)
     gap = torch.sub(*(attention_map(f) for f in same_resolution(student, teacher)))  # (B, H W)
-    rows = gap.square().mean(1) if form == "code" else torch.linalg.vector_norm(gap, dim=1)
-    return rows
+    return gap.square().mean(1) if form == "code" else torch.linalg.vector_norm(gap, dim=1)
 
 
 def same_resolution(*maps: Tensor) -> list[Tensor]:

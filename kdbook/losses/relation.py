@@ -76,8 +76,7 @@ def relational_angle(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
 
 def _cosines(f: Tensor) -> Tensor:
     """Cosine of the angle at i between j and k, (B, B, B) by i, j, k; 0 where two of them coincide."""
-    away = f[None, :] - f[:, None]  # (B, B, D), from i to j
-    away = _unit(away)  # from an example to itself or to its twin there is no direction
+    away = _unit(f[None, :] - f[:, None])  # (B, B, D), from i to j: 0 from an example to itself or to its twin
     return away @ away.mT
 
 
@@ -129,11 +128,10 @@ def correlation_congruence(
 
     Explained in notebooks/04_knowledge_types.
     """
-    if not 0 < gamma < math.inf:
-        raise ValueError(f"gamma must be positive and finite, got {gamma}")
+    student, teacher = _embeddings(f_s, f_t, check)
+    gamma = checks.positive("gamma", gamma, student)
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order}")
-    student, teacher = _embeddings(f_s, f_t, check)
     gap = _kernel(student, gamma, order) - _kernel(teacher, gamma, order)  # (B, B)
     return gap.square().mean(1)
 
@@ -302,15 +300,14 @@ def contrastive_distillation(
 
     Explained in notebooks/04_knowledge_types.
     """
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"temperature must be positive and finite, got {temperature}")
     student, teacher = checks.feature_pair(g_s, g_t, check)
+    temperature = checks.positive("temperature", temperature, student)
     size = (len(index), memory.embeddings.shape[1])
     if student.shape != size or teacher.shape != size:
         raise ValueError(f"g_s and g_t must be {size}, got {tuple(student.shape)} and {tuple(teacher.shape)}")
     samples = len(memory.embeddings)
-    if check and len(index) and (int(index.min()) < 0 or int(index.max()) >= samples):
-        raise ValueError(f"index must be in 0..{samples - 1}, got {int(index.min())}..{int(index.max())}")
+    if check:
+        checks.check_range("index", index, samples)
     student, teacher = _unit(student), _unit(teacher)
     others = memory.embeddings[memory.draw(index)].to(student)  # (B, K, D)
     positive = (student * teacher).sum(1, keepdim=True)

@@ -38,7 +38,7 @@ def soft_targets(logits: Tensor, temperature: Setting, *, check: bool = True) ->
 
     Explained in notebooks/02_temperature.
     """
-    logits = checks.student_input(logits, check, "logits")
+    logits = checks.values_input("logits", logits, check)
     return divide(logits, checks.positive("temperature", temperature, logits)).softmax(-1)
 
 
@@ -79,7 +79,7 @@ def hard_loss(
 
     Explained in notebooks/00_overview.
     """
-    student = checks.student_input(student_logits, check)
+    student = checks.values_input("student_logits", student_logits, check)
     labels = labels_input(labels, student, check)
     smoothing = checks.fraction("label_smoothing", label_smoothing, student)
     log_q = student.log_softmax(-1)
@@ -87,7 +87,9 @@ def hard_loss(
     if not is_number(smoothing, 0.0):
         rows = (1 - smoothing) * rows - smoothing * log_q.mean(-1)
     if weight is not None:
-        checks.check_row_weight(weight, rows, check)
+        checks.check_broadcast("weight", weight.shape, rows.shape, of="the logits' shape without classes")
+        if check:
+            checks.check_not_negative("weight", weight)
         rows = rows * weight.detach()
     return rows
 
@@ -117,7 +119,7 @@ def soft_cross_entropy(
 
     Explained in notebooks/03_math.
     """
-    student, teacher = checks.pair_input(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
     temperature = checks.positive("temperature", temperature, student)
     p = divide(teacher, temperature).softmax(-1)
     log_q = divide(student, temperature).log_softmax(-1)
@@ -157,7 +159,7 @@ def kd_loss(
 
     Explained in notebooks/03_math.
     """
-    student, teacher = checks.pair_input(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
     temperature = checks.positive("temperature", temperature, student)
     alpha = checks.fraction("alpha", alpha, student)
     if labels is not None:
@@ -192,7 +194,7 @@ def logit_matching(
 
     Explained in notebooks/03_math.
     """
-    student, teacher = checks.pair_input(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
     gap = student - teacher
     if centre:
         gap = gap - gap.mean(-1, keepdim=True)
@@ -234,7 +236,7 @@ def dkd_loss(
 
     Explained in notebooks/04_knowledge_types.
     """
-    student, teacher = checks.pair_input(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
     if student.shape[-1] < 2:
         raise ValueError(f"student_logits must have at least two classes, got {student.shape[-1]}")
     labels = labels_input(labels, student, check)
@@ -312,8 +314,7 @@ def born_again_loss(
     """
     if student_logits is teacher_logits:
         raise ValueError("teacher_logits must come from the generation before, got the student's own tensor")
-    settings = {"temperature": 1.0, "alpha": alpha, "reduction": "none", "check": check}
-    return kd_loss(student_logits, teacher_logits, labels, **settings)
+    return kd_loss(student_logits, teacher_logits, labels, temperature=1.0, alpha=alpha, reduction="none", check=check)
 
 
 def progressive_targets(labels: Tensor, last_probs: Tensor, a_t: Setting, *, check: bool = True) -> Tensor:
@@ -393,7 +394,15 @@ def deep_to_shallow_loss(
     for branch in heads[:-1]:
         rows = rows + kd_rows(branch, deepest.detach(), labels, temperature, alpha)
     if not is_number(beta, 0.0):
-        *feats, target = checks.feats_input(branch_feats, heads, check)
-        for feat in feats:
-            rows = rows + beta * (feat - target.detach()).square().flatten(rows.ndim).mean(-1)
+        if branch_feats is None:
+            raise ValueError("branch_feats must be given when beta is not 0, got None")
+        *shallow, target = branch_feats
+        feats = checks.stack_input("branch_feats", [*shallow, target.detach()], check)
+        if feats.shape[: rows.ndim + 1] != heads.shape[:-1] or feats.ndim == rows.ndim + 1:
+            raise ValueError(
+                f"branch_feats must be one a head, {tuple(heads.shape[:-1])}, with feature axes behind, got "
+                f"{tuple(feats.shape)}"
+            )
+        for feat in feats[:-1]:
+            rows = rows + beta * (feat - feats[-1]).square().flatten(rows.ndim).mean(-1)
     return rows

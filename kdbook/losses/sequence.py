@@ -8,6 +8,9 @@ teacher, q the student. No gradient reaches the teacher. Half inputs are compute
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -97,16 +100,14 @@ def generalized_jsd(s: Tensor, t: Tensor, mask: Tensor, beta: float, *, check: b
     Explained in notebooks/09_llm_era.
     """
     student, teacher = _pair(s, t, mask, check)
-    if not 0.0 <= beta <= 1.0:
-        raise ValueError(f"beta must be in [0, 1], got {beta}")
+    beta = checks.fraction("beta", beta, student)
     log_p, log_q = teacher.log_softmax(-1), student.log_softmax(-1)
     if beta == 0:
         values = kl_rows(log_p, log_q)
     elif beta == 1:
         values = kl_rows(log_q, log_p)
     else:
-        weights = torch.tensor([beta, 1 - beta], dtype=torch.float64).log().tolist()
-        mixture = torch.logaddexp(log_p + weights[0], log_q + weights[1])
+        mixture = torch.logaddexp(log_p + math.log(beta), log_q + math.log(1 - beta))
         values = beta * kl_rows(log_p, mixture) + (1 - beta) * kl_rows(log_q, mixture)
     return token_mean(values, mask)
 
@@ -158,9 +159,9 @@ def universal_logit_distillation(s: Tensor, t: Tensor, mask_s: Tensor, mask_t: T
 
     Explained in notebooks/09_llm_era.
     """
-    student, teacher = checks.student_input(s, check, "s"), checks.student_input(t, check, "t").detach()
-    check_mask("mask_s", mask_s, student, check)
-    check_mask("mask_t", mask_t, teacher, check)
+    student, teacher = checks.values_input("s", s, check), checks.values_input("t", t.detach(), check)
+    check_mask("mask_s", mask_s, student.shape[:-1], check)
+    check_mask("mask_t", mask_t, teacher.shape[:-1], check)
     if teacher.shape[:-2] != student.shape[student.ndim - teacher.ndim : -2]:
         raise ValueError(f"t must hold the texts of s, {tuple(s.shape[:-2])}, got {tuple(t.shape[:-2])}")
     tokens, size = (min(student.shape[-2], teacher.shape[-2]), max(student.shape[-1], teacher.shape[-1]))
@@ -215,7 +216,7 @@ def sparse_kl(
 
     Explained in notebooks/09_llm_era.
     """
-    student = checks.student_input(s, check, "s")
+    student = checks.values_input("s", s, check)
     if missing not in ("rest", "zero"):
         raise ValueError(f"missing must be 'rest' or 'zero', got {missing!r}")
     temperature = checks.positive("temperature", temperature, student)
@@ -251,7 +252,7 @@ def _check_top(student: Tensor, told: Tensor, indices: Tensor, check: bool, *, c
     largest = float(told.logsumexp(-1).max().exp())
     if largest > 1 + (1e-2 if coarse else 1e-4):
         raise ValueError(f"top_log_probs must have probabilities that sum to at most 1, got {largest:.4g}")
-    checks.check_label_range(indices, student.shape[-1])
+    checks.check_range("top_indices", indices, student.shape[-1])
     ranked = indices.sort(-1).values
     if bool((ranked[..., 1:] == ranked[..., :-1]).any()):
         raise ValueError("top_indices must name each token once")
@@ -269,13 +270,13 @@ def token_mean(values: Tensor, mask: Tensor, num_tokens: int | None = None) -> T
     return values.masked_fill(~mask, 0).sum(-1) * (texts / count)
 
 
-def check_mask(name: str, mask: Tensor, logits: Tensor, check: bool) -> None:
-    """Raise ValueError unless a mask is boolean, fits (..., N), and (`check`) counts a token in every text."""
+def check_mask(name: str, mask: Tensor, tokens: Sequence[int], check: bool) -> None:
+    """Raise ValueError unless a mask is boolean, fits `tokens` (..., N), and (`check`) counts one in every text."""
     if mask.dtype != torch.bool:
         raise ValueError(f"{name} must be bool, got {mask.dtype}")
-    checks.check_broadcast(name, mask.shape, logits.shape[:-1], of="the logits' shape without the vocabulary")
-    if mask.shape[-1] != logits.shape[-2]:
-        raise ValueError(f"{name} must have one value a token, {logits.shape[-2]}, got {mask.shape[-1]}")
+    checks.check_broadcast(name, mask.shape, tokens, of="the texts and their tokens")
+    if mask.shape[-1] != tokens[-1]:
+        raise ValueError(f"{name} must have one value a token, {tokens[-1]}, got {mask.shape[-1]}")
     if check and not bool(mask.any(-1).all()):
         row = (~mask.any(-1)).nonzero()[0].tolist()
         raise ValueError(f"{name} must count a token in every text, got only filling in row {row}; drop empty texts")
@@ -289,6 +290,5 @@ def _pair(s: Tensor, t: Tensor, mask: Tensor, check: bool) -> tuple[Tensor, Tens
             f"s and t must be over one vocabulary, got {s.shape[-1]} and {t.shape[-1]} tokens; a KL over token numbers "
             "means nothing here: use universal_logit_distillation, align by bytes, or learn from the teacher's texts"
         )
-    pair = checks.pair_input(s, t, check)
-    check_mask("mask", mask, pair[0], check)
-    return pair
+    check_mask("mask", mask, s.shape[:-1], check)
+    return checks.logits_pair(s, t, check)

@@ -1,8 +1,9 @@
 """Transformer losses: DistilBERT's triple loss, and the layers of TinyBERT.
 
-Texts are the first axis and tokens the second. `mask` (B, N) is true at real tokens: filling counts nowhere. Every loss
-is a mean over the tokens (or pairs of tokens) of the whole batch; `reduction="none"` gives one value a text, whose mean
-is that. No gradient reaches the teacher's side. Half inputs are computed in float32.
+Texts are the first axis and tokens the second. `mask` (B, N), or (N,) if all texts share it, is true at real tokens:
+filling counts nowhere. Every loss is a mean over the tokens (or pairs of tokens) of the whole batch;
+`reduction="none"` gives one value a text, whose mean is that. No gradient reaches the teacher's side. Half inputs are
+computed in float32.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from kdbook.losses import checks
 from kdbook.losses.checks import row_loss
+from kdbook.losses.sequence import check_mask, token_kd, token_mean
 
 
 @row_loss
@@ -39,16 +41,10 @@ def attention_score_loss(scores_s: Tensor, scores_t: Tensor, mask: Tensor, *, ch
 
     Explained in notebooks/08_language_models.
     """
-    student, teacher = checks.feature_pair(scores_s, scores_t, check)
-    if student.ndim != 4 or student.shape != teacher.shape:
-        raise ValueError(
-            f"scores_s and scores_t must both be (B, heads, N, N), got {tuple(student.shape)} and "
-            f"{tuple(teacher.shape)}; give student and teacher as many heads"
-        )
-    check_mask(mask, student.transpose(1, 2), check)
-    pairs = mask[:, :, None] & mask[:, None, :]  # (B, N, N)
+    student, teacher = _pair(scores_s, scores_t, mask, check, "B, heads, N, N", "give both as many heads")
+    pairs = mask[..., :, None] & mask[..., None, :]  # (B, N, N)
     gap = (student - teacher).square().mean(1)
-    return per_text(gap.flatten(1), pairs.flatten(1))
+    return token_mean(gap.flatten(1), pairs.flatten(-2))
 
 
 @row_loss
@@ -81,7 +77,7 @@ def hidden_state_loss(
     Explained in notebooks/08_language_models.
     """
     student, teacher = _hidden(hidden_s if proj is None else proj(hidden_s), hidden_t, mask, check)
-    return per_text((student - teacher).square().mean(-1), mask)
+    return token_mean((student - teacher).square().mean(-1), mask)
 
 
 @row_loss
@@ -150,7 +146,7 @@ def cosine_hidden_loss(h_s: Tensor, h_t: Tensor, mask: Tensor, *, check: bool = 
     Explained in notebooks/08_language_models.
     """
     student, teacher = _hidden(h_s, h_t, mask, check)
-    return per_text(1 - F.cosine_similarity(student, teacher, dim=-1), mask)
+    return token_mean(1 - F.cosine_similarity(student, teacher, dim=-1), mask)
 
 
 @row_loss
@@ -198,14 +194,11 @@ def masked_lm_distillation(
     w_soft, w_mlm, w_cos = weights
     if min(weights) < 0 or not any(weights):
         raise ValueError(f"weights must be 0 or more and not all 0, got {tuple(weights)}")
-    student = checks.student_input(s, check)
-    check_mask(mask, student, check)
+    student = checks.values_input("s", s, check)
+    check_mask("mask", mask, student.shape[:-1], check)
     rows = torch.zeros(len(student), device=student.device, dtype=student.dtype)
     if w_soft:
-        student, teacher = checks.pair_input(s, t, check)
-        temperature = checks.positive("temperature", temperature, student)
-        log_p, log_q = (checks.divide(z, temperature).log_softmax(-1) for z in (teacher, student))
-        rows = rows + w_soft * temperature**2 * per_text(checks.kl_rows(log_p, log_q), mask)
+        rows = rows + w_soft * token_kd(s, t, mask, temperature=temperature, reduction="none", check=check)
     if w_mlm:
         hidden = labels >= 0
         if check and bool((hidden & ~mask).any()):
@@ -213,7 +206,7 @@ def masked_lm_distillation(
         log_q = student[hidden].log_softmax(-1)
         told = torch.zeros(labels.shape, device=student.device, dtype=student.dtype)
         told[hidden] = checks.hard_rows(log_q, labels[hidden])
-        rows = rows + w_mlm * per_text(told, hidden)
+        rows = rows + w_mlm * token_mean(told, hidden)
     if w_cos:
         rows = rows + w_cos * cosine_hidden_loss(hidden_s, hidden_t, mask, reduction="none", check=check)
     return rows
@@ -250,27 +243,17 @@ def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -
     raise ValueError(f"kind must be 'uniform', 'top' or 'bottom', got {kind!r}")
 
 
-def per_text(values: Tensor, counted: Tensor) -> Tensor:
-    """One value a text, whose mean is the mean of all `values` (B, M) that are `counted` (B, M)."""
-    total = counted.sum().clamp_min(1)
-    return values.masked_fill(~counted, 0).sum(1) * (len(values) / total)
-
-
-def check_mask(mask: Tensor, tokens: Tensor, check: bool) -> None:
-    """Raise ValueError unless `mask` is (B, N), boolean, and (`check`) every text has a real token."""
-    if mask.dtype != torch.bool or mask.shape != tokens.shape[:2]:
-        raise ValueError(f"mask must be bool of shape {tuple(tokens.shape[:2])}, got {mask.dtype} {tuple(mask.shape)}")
-    if check and not bool(mask.any(1).all()):
-        row = int((~mask.any(1)).nonzero()[0])
-        raise ValueError(f"mask must have a real token in every text, got only filling in row {row}; drop empty texts")
+def _pair(ours: Tensor, theirs: Tensor, mask: Tensor, check: bool, axes: str, remedy: str) -> tuple[Tensor, Tensor]:
+    """Checked features of one shape, whose last axis but one is the tokens of the mask."""
+    student, teacher = checks.feature_pair(ours, theirs, check)
+    if student.ndim != len(axes.split(",")) or student.shape != teacher.shape:
+        raise ValueError(
+            f"both must be ({axes}), got {tuple(student.shape)} for the student and {tuple(teacher.shape)} for the "
+            f"teacher; {remedy}"
+        )
+    check_mask("mask", mask, (len(student), student.shape[-2]), check)
+    return student, teacher
 
 
 def _hidden(ours: Tensor, theirs: Tensor, mask: Tensor, check: bool) -> tuple[Tensor, Tensor]:
-    student, teacher = checks.feature_pair(ours, theirs, check)
-    if student.ndim != 3 or student.shape != teacher.shape:
-        raise ValueError(
-            f"hidden states must both be (B, N, D), got {tuple(student.shape)} for the student and "
-            f"{tuple(teacher.shape)} for the teacher; give a projection to the teacher's width"
-        )
-    check_mask(mask, student, check)
-    return student, teacher
+    return _pair(ours, theirs, mask, check, "B, N, D", "give a projection to the teacher's width")

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from kdbook.data.wordpiece import MASK, SEP
 from kdbook.nets.vision import Outputs
 
-# BERT's name of each part -> DistilBERT's, as in the authors' program that extracts every second layer
+# BERT's name of each part -> DistilBERT's, as in the authors' program that extracts every second layer; a name that
+# ends as a longer one does stands below it
 NAMES = {
     "bert.embeddings.": "distilbert.embeddings.",
     "bert.encoder.layer.": "distilbert.transformer.layer.",
@@ -94,8 +95,7 @@ class Bert(nn.Module):
         asked = {"input_ids": x, "attention_mask": None if bool(real.all()) else real.long()}
         if self.kind == "bert":
             asked["token_type_ids"] = self.second(x).long()
-            return list(self.net.bert(**asked, output_hidden_states=True).hidden_states)
-        return list(self.net.distilbert(**asked, output_hidden_states=True).hidden_states)
+        return list(self.net.base_model(**asked, output_hidden_states=True).hidden_states)
 
     @torch.no_grad()
     def start_from_frequencies(self, x: Tensor) -> "Bert":
@@ -202,16 +202,11 @@ def start_from_teacher(student: Bert, teacher: Bert) -> Bert:
             if int(number) % 2:
                 continue
             name = f"{parts[0]}.layer.{int(number) // 2}.{rest}"
-        name = _renamed(name)
+        for theirs, ours in NAMES.items():
+            name = name.replace(theirs, ours)
         if name in mine:
             if mine[name].shape != weight.shape:
                 raise ValueError(f"{name} must have the teacher's shape {tuple(weight.shape)}, got {mine[name].shape}")
             mine[name] = weight.clone()
     student.net.load_state_dict(mine)
     return student
-
-
-def _renamed(name: str) -> str:
-    for theirs, ours in sorted(NAMES.items(), key=lambda pair: -len(pair[0])):
-        name = name.replace(theirs, ours)
-    return name

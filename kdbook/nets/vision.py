@@ -1,7 +1,8 @@
 """The networks of the papers, by their names there. Every one returns `Outputs(logits, features)`."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -66,7 +67,7 @@ class MLP(nn.Module):
         if max_norm is not None and not max_norm > 0:
             raise ValueError(f"max_norm must be positive or None, got {max_norm}")
         self.sizes = tuple(sizes)
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.input_dropout, self.hidden_dropout, self.max_norm = input_dropout, hidden_dropout, max_norm
 
     def forward(self, x: Tensor) -> Outputs:
@@ -194,16 +195,7 @@ class ConvNet(Staged):
     """
 
     def __init__(self, widths: Sequence[int] = (32, 64, 128), depth: int = 1, classes: int = 10):
-        _check_stages(widths, depth=depth)
-        stages = [
-            nn.Sequential(
-                *(
-                    nn.Sequential(_conv_norm(width if i else before, width, 1 if i else 2), nn.ReLU())
-                    for i in range(depth)
-                )
-            )
-            for before, width in zip((1, *widths), widths, strict=False)
-        ]
+        stages = _stages(_conv_relu, (1, *widths), depth)
         super().__init__(nn.Identity(), stages, widths[-1], classes)
 
 
@@ -222,7 +214,7 @@ class EarlyExits(ConvNet):
 
     def __init__(self, widths: Sequence[int] = (16, 32, 64), depth: int = 1, classes: int = 10):
         super().__init__(widths, depth, classes)
-        early = [nn.Sequential(_conv_norm(width, widths[-1], kernel=1), nn.ReLU()) for width in widths[:-1]]
+        early = [_conv_relu(width, widths[-1], kernel=1) for width in widths[:-1]]
         self.bottlenecks = nn.ModuleList([*early, nn.Identity()])
         self.heads = nn.ModuleList(nn.Linear(widths[-1], classes) for _ in early)
         self.to(memory_format=self.memory_format)
@@ -260,29 +252,28 @@ class ResNet(Staged):
     """
 
     def __init__(self, widths: Sequence[int] = (16, 32, 64), blocks: int = 1, classes: int = 10, channels: int = 1):
-        _check_stages(widths, blocks=blocks)
-        stages = [
-            nn.Sequential(*(_Residual(width if i else before, width, 1 if i else 2) for i in range(blocks)))
-            for before, width in zip((widths[0], *widths), widths, strict=False)
-        ]
-        super().__init__(nn.Sequential(_conv_norm(channels, widths[0]), nn.ReLU()), stages, widths[-1], classes)
+        stages = _stages(_Residual, (*widths[:1], *widths), blocks)
+        super().__init__(_conv_relu(channels, widths[0]), stages, widths[-1], classes)
 
 
-def _check_stages(widths: Sequence[int], **repeats: int) -> None:
-    if not widths or min(widths) < 1:
-        raise ValueError(f"widths needs one or more positive numbers of channels, got {list(widths)}")
-    for name, value in repeats.items():
-        if value < 1:
-            raise ValueError(f"{name} must be 1 or more, got {value}")
+def _stages(block: Callable, channels: Sequence[int], blocks: int) -> list[nn.Sequential]:
+    """A stage from each number of channels to the next, of `blocks` blocks (before, after, stride)."""
+    if len(channels) < 2 or min(channels) < 1:
+        raise ValueError(f"widths needs one or more positive numbers of channels, got {list(channels[1:])}")
+    if blocks < 1:
+        raise ValueError(f"a stage must have 1 or more blocks, got {blocks}")
+    return [
+        nn.Sequential(block(before, width, 2), *(block(width, width, 1) for _ in range(blocks - 1)))
+        for before, width in pairwise(channels)
+    ]
 
 
 class _Residual(nn.Module):
     def __init__(self, before: int, width: int, stride: int):
         super().__init__()
         self.first, self.second = _conv_norm(before, width, stride), _conv_norm(width, width)
-        self.shortcut = (
-            nn.Identity() if stride == 1 and before == width else _conv_norm(before, width, stride, kernel=1)
-        )
+        keeps_shape = stride == 1 and before == width
+        self.shortcut = nn.Identity() if keeps_shape else _conv_norm(before, width, stride, kernel=1)
 
     def forward(self, x: Tensor) -> Tensor:
         return (self.second(self.first(x).relu()) + self.shortcut(x)).relu()
@@ -293,6 +284,10 @@ def _conv_norm(before: int, width: int, stride: int = 1, kernel: int = 3) -> nn.
     return nn.Sequential(
         nn.Conv2d(before, width, kernel, stride=stride, padding=kernel // 2, bias=False), nn.BatchNorm2d(width)
     )
+
+
+def _conv_relu(before: int, width: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    return nn.Sequential(_conv_norm(before, width, stride, kernel), nn.ReLU())
 
 
 def count_parameters(model: nn.Module) -> int:

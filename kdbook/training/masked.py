@@ -5,7 +5,7 @@ from torch import Tensor
 
 from kdbook.data.wordpiece import MASK
 from kdbook.losses import hard_loss
-from kdbook.losses.transformer import per_text
+from kdbook.losses.sequence import token_mean
 from kdbook.nets.bert import Bert
 
 
@@ -41,4 +41,4 @@ def masked_rows(model: Bert, last: Tensor, labels: Tensor) -> Tensor:
     told = last.new_zeros(labels.shape)
     if bool(at.any()):
         told[at] = hard_loss(model.words(last[at]), labels[at], reduction="none", check=False)
-    return per_text(told, at)
+    return token_mean(told, at)

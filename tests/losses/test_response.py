@@ -683,12 +683,19 @@ BAD = {
     "missing features": (lambda: byot(S, T, Y, beta=1.0), "branch_feats must be given when beta is not 0, got None"),
     "too few features": (
         lambda: byot(S, T, Y, beta=1.0, branch_feats=[S]),
-        "branch_feats must hold one tensor a head, 2, got 1",
+        "branch_feats must hold at least two tensors, got 1",
     ),
     "features not projected": (
         lambda: byot(S, T, Y, beta=1.0, branch_feats=[S[:, :2], S]),
-        "branch_feats[0] must have the deepest one's shape (4, 5), which starts with (4,) and has feature axes, "
-        "got (4, 2)",
+        "branch_feats must hold tensors of one shape, got [(4, 2), (4, 5)]",
+    ),
+    "features of another head": (
+        lambda: byot(S, T, Y, beta=1.0, branch_feats=[S, S, S]),
+        "branch_feats must be one a head, (2, 4), with feature axes behind, got (3, 4, 5)",
+    ),
+    "features without an axis": (
+        lambda: byot(S, T, Y, beta=1.0, branch_feats=[S[:, 0], S[:, 0]]),
+        "branch_feats must be one a head, (2, 4), with feature axes behind, got (2, 4)",
     ),
 }
 

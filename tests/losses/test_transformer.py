@@ -143,7 +143,7 @@ def test_values_that_are_not_finite_are_named(losses, name):
 def test_a_text_of_filling_alone_is_named_and_without_the_check_counts_nothing():
     empty = torch.tensor([[True, True, True], [False, False, False]])
     h = random(2, 3, 4)
-    with pytest.raises(ValueError, match="only filling in row 1"):
+    with pytest.raises(ValueError, match=r"only filling in row \[1\]"):
         hidden_state_loss(h, h + 1, empty)
     assert hidden_state_loss(h, h + 1, empty, reduction="none", check=False).tolist() == pytest.approx([2, 0])
 
@@ -154,14 +154,23 @@ def test_widths_heads_masks_and_layers_that_do_not_fit_are_named():
         hidden_state_loss(h, random(2, 3, 6), REAL)
     with pytest.raises(ValueError, match="as many heads"):
         attention_score_loss(scores, random(2, 4, 3, 3), REAL)
-    with pytest.raises(ValueError, match="mask must be bool of shape"):
+    with pytest.raises(ValueError, match="mask must be bool, got torch.int64"):
         cosine_hidden_loss(h, h, REAL.long())
-    with pytest.raises(ValueError, match="mask must be bool of shape"):
+    with pytest.raises(
+        ValueError, match=r"mask must broadcast to \(2, 3\), the texts and their tokens, got shape \(2, 2\)"
+    ):
         cosine_hidden_loss(h, h, REAL[:, :2])
     with pytest.raises(ValueError, match="hidden_s and hidden_t must hold as many layers, got 1 and 0"):
         transformer_layer_loss([scores], [scores], [h], [], mask=REAL)
     with pytest.raises(ValueError, match="at least one layer"):
         transformer_layer_loss([], [], [], [], mask=REAL)
+
+
+def test_texts_of_one_length_may_share_a_mask():
+    h, scores = random(2, 3, 4), random(2, 2, 3, 3)
+    shared, each = REAL[0], REAL[:1].expand(2, 3)
+    for loss, values in ((hidden_state_loss, h), (cosine_hidden_loss, h), (attention_score_loss, scores)):
+        torch.testing.assert_close(loss(values, values.flip(0), shared), loss(values, values.flip(0), each))
 
 
 def test_labels_on_filling_and_useless_weights_are_refused():

@@ -237,5 +237,11 @@ def test_a_saved_language_model_answers_as_the_one_that_was_saved(tmp_path, save
 
 
 def test_a_folder_without_a_language_model_is_refused(tmp_path):
-    with pytest.raises(MissingModelError, match="give a folder that holds model and tokenizer"):
+    with pytest.raises(MissingModelError, match="holds no model .*save one there with `save_pretrained`"):
         load_language_model(str(tmp_path))
+
+
+def test_a_damaged_folder_of_a_language_model_is_named(copied):
+    (copied / "model.safetensors").write_bytes(b"\x10\x00")
+    with pytest.raises(DamagedFileError, match="copy cannot be read .*copy it again, or save it again"):
+        load_language_model(copied)
