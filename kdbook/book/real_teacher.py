@@ -26,7 +26,7 @@ from kdbook.nets.vision import count_parameters
 from kdbook.show.figures import figure
 from kdbook.show.grammar import by_arm, level, yours
 from kdbook.show.style import SOFT, TEACHER, looks
-from kdbook.training.objectives import Told, places
+from kdbook.training.objectives import TeacherForced, places, recorded
 
 VERSION, DATA = 1, "world"
 CARDS = ("smollm2-135m-instruct", "own-teacher")
@@ -196,10 +196,9 @@ def measure_student(trial: Trial, tools: Tools) -> dict:
     kept = tools.tensors(trial.needs[0])
     x, index, values, held = kept["x"], kept["index"].long(), kept["values"], kept["held"]
     model = seeded_gpt(trial)
-    objective = Told(index[~held], values[~held], trial.arm == "logits")
-    train_stage(
-        model, objective, as_split(x[~held], trial.settings["batch_size"]), "checkpoint", trial.settings, trial, tools
-    )
+    rule = recorded(index[~held], values[~held], soft=trial.arm == "logits")
+    split, alone = as_split(x[~held], trial.settings["batch_size"]), nn.ModuleList([model])
+    train_stage(alone, TeacherForced([rule]), split, "checkpoint", trial.settings, trial, tools)
     row = scored(model, x[held], index[held], values[held])
     return row | {
         "parameters": count_parameters(model),

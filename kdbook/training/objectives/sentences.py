@@ -49,6 +49,23 @@ def top_k(k: int, missing: str) -> Rule:
     return rule
 
 
+def recorded(index: Tensor, values: Tensor, *, soft: bool) -> Rule:
+    """What a teacher said as it wrote its texts: their tokens, or the likeliest next tokens with the rest (`soft`).
+
+    index, values : Tensor (M, N - 1, K), those tokens and their log-probabilities at each place; see `places`
+    """
+
+    def rule(s, t, targets, mask, batch):
+        likeliest, log_p = (stored[batch.index][:, : targets.shape[1]] for stored in (index, values))
+        if soft:
+            rows = sparse_kl(s, log_p, likeliest, missing="rest", reduction="none", check=False)
+        else:
+            rows = hard_loss(s, targets, **batch.by_row)
+        return token_mean(rows, places(batch.x, log_p))
+
+    return rule
+
+
 def shifted(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What is shown, what is to be predicted, and where it is no filling: x (B, N) -> three of (B, N - 1)."""
     if x.shape[1] < 2:
@@ -143,28 +160,6 @@ class PolicyGradient:
         later = gain.flip(1).cumsum(1).flip(1) - gain
         later = later - (later * mask).sum(0) / mask.sum(0).clamp_min(1)
         return token_mean(kl_rows(log_q, log_p) - later * q, mask)[None], {}
-
-
-@dataclass
-class Told:
-    """One student on its teacher's texts: their tokens, or the likeliest next tokens with the rest (`soft`).
-
-    index, values : Tensor (M, N - 1, K), those tokens and their log-probabilities at each place; see `places`
-    """
-
-    index: Tensor
-    values: Tensor
-    soft: bool
-
-    def __call__(self, model: GPT, batch: Batch) -> Loss:
-        width = batch.x.shape[1] - 1
-        index, values = (t[batch.index][:, :width] for t in (self.index, self.values))
-        logits = model(batch.x[:, :-1]).logits
-        if self.soft:
-            rows = sparse_kl(logits, values, index, missing="rest", reduction="none", check=False)
-        else:
-            rows = hard_loss(logits, batch.x[:, 1:], **batch.by_row)
-        return token_mean(rows, places(batch.x, values)), {}
 
 
 def places(x: Tensor, values: Tensor) -> Tensor:
