@@ -24,7 +24,7 @@ from kdbook.nets.gpt import GPT
 from kdbook.show.figures import figure
 from kdbook.show.grammar import by_arm, plain
 from kdbook.show.style import looks
-from kdbook.training.objectives import Aligned, TeacherForced, across, by_bytes, by_rank, by_token, labels
+from kdbook.training.objectives import Aligned, TeacherForced, across_vocabularies, by_bytes, by_rank, by_token, labels
 from kdbook.training.sequences import log_probs, sample
 
 VERSION, DATA = 1, "world"
@@ -104,7 +104,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         texts = tools.remember(key, lambda: written(stored_gpt(source, tools), own, s["samples"], trial.seed))
     elif s["method"] in WAYS:
         told = Aligned.of(cut, own, texts, stored_gpt(source, tools), tools.device)
-        objective = TeacherForced([across(WAYS[s["method"]], told, s["weight"])])
+        objective = TeacherForced([across_vocabularies(WAYS[s["method"]], told, s["weight"])])
     x = cut.encode(texts)[:, : s["length"]]  # what a model invents may be long in other tokens
     (model,), _ = train_students([seeded_gpt(trial)], objective, x, trial, tools)
     if source is None:

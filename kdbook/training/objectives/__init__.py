@@ -4,7 +4,7 @@ An objective may also have `start_epoch(epoch)`, `state_dict()` and `load_state_
 and checkpoints the others, so a table of last epoch's predictions or a co-trained teacher lives in the objective.
 """
 
-from kdbook.training.objectives.across import Aligned, across, by_bytes, by_rank, by_token
+from kdbook.training.objectives.across import Aligned, across_vocabularies, by_bytes, by_rank, by_token
 from kdbook.training.objectives.answers import (
     Distillation,
     HardLabels,

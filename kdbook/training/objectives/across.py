@@ -10,7 +10,6 @@ from torch import Tensor
 from kdbook.data.vocabularies import Vocabulary
 from kdbook.losses.sequence import token_kd, token_mean, universal_logit_distillation
 from kdbook.nets.gpt import GPT
-from kdbook.training.objectives.asking import Batch
 from kdbook.training.objectives.sentences import Rule, labels
 from kdbook.training.sequences import log_probs
 
@@ -43,7 +42,7 @@ class Aligned:
         return cls(ends.to(device), x.to(device), logits, said.to(device))
 
 
-def across(way: Callable[[Tensor, Tensor, Tensor, Aligned, Batch], Tensor], aligned: Aligned, weight: float) -> Rule:
+def across_vocabularies(way: Callable, aligned: Aligned, weight: float) -> Rule:
     """Cross entropy with the text, and `weight` times what a teacher of another vocabulary tells of it.
 
     `way` is one of `by_token`, `by_rank` and `by_bytes`.
