@@ -22,7 +22,7 @@ from kdbook.losses import entropy_bits
 from kdbook.losses.sequence import sparse_kl
 from kdbook.nets.pretrained import load_language_model
 from kdbook.show import SOFT, TEACHER, by_arm, figure, level, looks, yours
-from kdbook.training.objectives import Told, places
+from kdbook.training.objectives import TeacherForced, places, recorded
 
 VERSION, DATA = 1, "world"
 CARDS = ("smollm2-135m-instruct", "own-teacher")
@@ -185,9 +185,9 @@ def measure_student(trial: Trial, tools: Tools) -> tuple[nn.Module, dict]:
     kept = tools.tensors(trial.needs[0])
     x, index, values, held = kept["x"], kept["index"].long(), kept["values"], kept["held"]
     model = seeded_gpt(trial)
-    objective = Told(index[~held], values[~held], trial.arm == "logits")
-    split = as_split(x[~held], trial.settings["batch_size"])
-    train_stage(model, objective, split, "checkpoint", trial.settings, trial, tools)
+    rule = recorded(index[~held], values[~held], soft=trial.arm == "logits")
+    split, alone = as_split(x[~held], trial.settings["batch_size"]), nn.ModuleList([model])
+    train_stage(alone, TeacherForced([rule]), split, "checkpoint", trial.settings, trial, tools)
     return model, scored(model, x[held], index[held], values[held])
 
 

@@ -260,20 +260,15 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, quadrants, train, name
         train(network(), checkpoint=tmp_path / "checkpoint.pt", **change)
 
 
-def test_a_full_disk_leaves_the_last_checkpoint_and_nothing_else(tmp_path, train, monkeypatch):
-    path, saved = tmp_path / "checkpoint.pt", torch.save
+def test_a_full_disk_leaves_the_last_checkpoint_and_nothing_else(tmp_path, train, request):
+    path = tmp_path / "checkpoint.pt"
 
-    def full(content, target):
-        if len(content["history"]) < 4:
-            return saved(content, target)
-        with open(target, "wb") as file:
-            file.write(b"half")
-        raise OSError(28, "No space left on device")
+    def fill_the_disk(epoch, epochs):
+        if epoch == 3:
+            request.getfixturevalue("full_disk")
 
-    monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match="No space left on device"):
-        train(network(), checkpoint=path)
-    monkeypatch.undo()
+        train(network(), checkpoint=path, progress=fill_the_disk)
     assert os.listdir(tmp_path) == ["checkpoint.pt"]
     assert len(torch.load(path, weights_only=True)["history"]) == 3
 
