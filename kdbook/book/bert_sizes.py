@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from kdbook.book.shared.timings import clocked, over, timings
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
+from kdbook.lab.steps import seeded
 from kdbook.nets.vision import count_parameters
 from kdbook.show import (
     HARD,
@@ -104,8 +105,7 @@ def architecture(name: str, **changes) -> nn.Module:
 def with_random_weights(model: nn.Module, device: torch.device | str = "cpu") -> nn.Module:
     """The same model with random weights, drawn once: many times faster than the library's own initialisation."""
     model = model.to_empty(device=device)
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
+    with torch.no_grad(), seeded(0):
         for name, weight in model.named_parameters():
             weight.normal_(0, 0.02) if weight.ndim > 1 else weight.fill_(float(name.endswith("weight")))
         for name, number in model.named_buffers():

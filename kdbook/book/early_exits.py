@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import errors, expected_calibration_error, predict, splits, train
+from kdbook.lab.steps import errors, expected_calibration_error, predict, seeded, splits, train
 from kdbook.losses import hard_loss
 from kdbook.nets.vision import EarlyExits, count_multiply_adds
 from kdbook.show import by_arm, figure, looks, plain
@@ -80,8 +80,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     (trial,) = trials
     s = trial.settings
     split, test = splits(trial, tools)
-    with torch.random.fork_rng():
-        torch.manual_seed(trial.seed)
+    with seeded(trial.seed):
         net = EarlyExits(s["widths"], s["depth"])
     chosen = {name: s[name] for name in ("temperature", "alpha", "beta", "reverse") if name in s}
     _, history = train(trial, split, deepest_only if "exits" in s else SelfExits(**chosen), tools, net)

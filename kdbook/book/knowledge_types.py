@@ -21,9 +21,18 @@ from kdbook.book.shared.embeddings import (
     embedding_pictures,
     embedding_scores,
 )
-from kdbook.data import load_images
+from kdbook.data.images import CLOTHES, load_images
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import cached_teacher, scores, seeded_network, splits, stored_network, train, training_split
+from kdbook.lab.steps import (
+    cached_teacher,
+    scores,
+    seeded,
+    seeded_network,
+    splits,
+    stored_network,
+    train,
+    training_split,
+)
 from kdbook.losses import feature, relation
 from kdbook.nets.vision import MLP
 from kdbook.show import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS, Both, figure, gallery, heat, lying, of_seeds
@@ -171,8 +180,7 @@ def with_term(trial: Trial, teacher: CachedTeacher, samples: int, device) -> tup
     layers = (-1,) if isinstance(student, MLP) else method.layers
     theirs = [f[:1] for f in teacher.features]
     ours = student.eval()(torch.zeros(1, 28, 28, device=device)).features
-    with torch.random.fork_rng():
-        torch.manual_seed(trial.seed)
+    with seeded(trial.seed):
         if s["method"] == "crd":
             heads = [nn.Linear(f[-1].shape[1], s["width"]) for f in (ours, theirs)]
             model = Regressed(student, {-1: heads[0]}, teacher_head=heads[1])
@@ -194,7 +202,6 @@ def regressor(ours: Tensor, theirs: Tensor) -> nn.Module:
 
 LABELS = {name: arm.label for name, arm in arms("full").items()}
 TYPES = {"feature": CONTROL, "relation": SOFT_SHIFTED}
-CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
 
 
 def by_method(

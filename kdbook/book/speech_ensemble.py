@@ -17,7 +17,7 @@ from torch import Tensor
 from kdbook.book.shared.word_loop import WordLoop, word_errors
 from kdbook.data.speech import CONTEXT, MEL, PHONEMES, SILENCE, STATES, Frames, Utterances, load_digits
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import matmul_limit, network, percent_right, stored_network, train
+from kdbook.lab.steps import matmul_limit, network, percent_right, seeded, stored_network, train
 from kdbook.nets.vision import MLP, count_parameters
 from kdbook.show import HARD, SOFT, TEACHER, Look, by_arm, curve, figure, level, looks, published, temperatures
 from kdbook.training import CachedTeacher, Distillation, EnsembleTeacher, HardLabels, OwnRates, predict
@@ -93,8 +93,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 
 def fresh(trial: Trial) -> MLP:
     """A net whose weights depend on the trial's seed and its `init` only."""
-    with torch.random.fork_rng():
-        torch.manual_seed(100 * trial.seed + trial.settings["init"])
+    with seeded(100 * trial.seed + trial.settings["init"]):
         return network(trial.settings)
 
 

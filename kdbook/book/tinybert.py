@@ -16,7 +16,7 @@ from kdbook.book.shared.texts import TEST, accuracy, corpus, score_rows, seeded_
 from kdbook.data import tasks
 from kdbook.data.wordpiece import MASK, Tokens, load_corpus, tokenizer
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import train_stage
+from kdbook.lab.steps import seeded, train_stage
 from kdbook.losses.transformer import layer_map
 from kdbook.nets.bert import Bert
 from kdbook.nets.vision import count_parameters
@@ -166,8 +166,7 @@ def shown_text() -> Tensor:
 
 def fresh(trial: Trial, theirs: Bert, arm: str, task: tasks.Task | None = None) -> Projected:
     """A student with its maps, before training; the seed's arms of one depth start alike."""
-    with torch.random.fork_rng():
-        torch.manual_seed(trial.seed)
+    with seeded(trial.seed):
         widths = trial.settings["width"], theirs.net.get_input_embeddings().weight.shape[1]
         layers = RECIPES.get(arm, {}).get("layers", trial.settings["layers"])
         return Projected(seeded_bert(trial, task, layers=layers), *widths)

@@ -2,7 +2,8 @@
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,17 @@ from kdbook.nets.vision import count_parameters
 from kdbook.training import CachedTeacher, Distillation, HardLabels, History, adam, fit, predict, sgd
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Context in which torch draws from a seed of its own; what comes after draws as if nothing had been drawn."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
 def seeded_network(trial: Trial) -> nn.Module:
     """Fresh network whose weights depend on the trial's seed only, so that arms of one seed start alike."""
-    with torch.random.fork_rng():
-        torch.manual_seed(trial.seed)
+    with seeded(trial.seed):
         return network(trial.settings)
 
 
