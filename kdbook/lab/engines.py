@@ -6,7 +6,7 @@ An engine is a function `(trials, store, device, show)` that leaves every trial 
 import datetime
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from importlib.metadata import version
 
@@ -15,32 +15,7 @@ from tqdm import tqdm
 
 from kdbook.lab import arms
 from kdbook.lab.store import Store
-from kdbook.lab.trial import Trial, in_order
-
-
-class LocalTools:
-    """The `Tools` of a trial that runs in this process."""
-
-    def __init__(self, store: Store, device: torch.device, show: "Progress"):
-        self.store, self.device, self.show = store, device, show
-        self.kept, self.memory = {}, {}
-
-    def tensors(self, trial: Trial) -> dict:
-        return {name: t.to(self.device) for name, t in self.store.tensors(trial).items()}
-
-    def checkpoint(self, trial: Trial):
-        return self.store.checkpoint(trial)
-
-    def progress(self, trial: Trial) -> Callable:
-        return lambda epoch, epochs: self.show.epoch(trial, epoch, epochs)
-
-    def keep(self, trial: Trial, *, tensors: dict | None = None, pictures: dict | None = None) -> None:
-        self.kept[trial.id] = {"tensors": tensors, "pictures": pictures}
-
-    def remember(self, key: tuple, make):
-        if key not in self.memory:
-            self.memory[key] = make()
-        return self.memory[key]
+from kdbook.lab.trial import Tools, Trial, in_order
 
 
 class Progress:
@@ -78,14 +53,14 @@ def local(trials: Iterable[Trial], store: Store, device: torch.device, quiet: bo
     """Train in this process what the store lacks, needs first; cohorts as one model."""
     pending = [t for t in in_order(trials) if store.read(t) is None]
     show = Progress(pending, quiet)
-    tools = LocalTools(store, device, show)
+    tools = Tools(store, device, show)
     with show.bar:
         for group in grouped(pending):
             run_group(group, store, tools)
             show.done(group)
 
 
-def run_group(group: list[Trial], store: Store, tools) -> None:
+def run_group(group: list[Trial], store: Store, tools: Tools) -> None:
     """Measure a cohort, or a single trial as a list of one, and store it; another process may have been faster."""
     with ExitStack() as locks:
         for trial in group:  # every process locks in the same order, so that none waits for the other for ever

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from kdbook.lab.engines import LocalTools, Progress, grouped, run_group
+from kdbook.lab.engines import Progress, grouped, run_group
 from kdbook.lab.store import Store
-from kdbook.lab.trial import Trial, in_order
+from kdbook.lab.trial import Tools, Trial, in_order
 
 RETRIES = 3  # times that a trial is run again when its worker died
 
@@ -75,5 +75,5 @@ def measure_away(group: list[Trial], device: str, *needs: dict) -> dict[Trial, d
         store = Store(Path(folder))
         for trial, files in {trial: files for need in needs for trial, files in need.items()}.items():
             store.place(trial, files)
-        run_group(group, store, LocalTools(store, torch.device(device), Progress([], quiet=True)))
+        run_group(group, store, Tools(store, torch.device(device), Progress([], quiet=True)))
         return {trial: store.files(trial) for trial in group}

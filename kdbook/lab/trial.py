@@ -2,15 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a table of arms can be read before torch is there
     import torch
     from torch import Tensor
+
+    from kdbook.lab.engines import Progress
+    from kdbook.lab.store import Store
 
 PROFILES = ("quick", "full")
 
@@ -97,25 +101,34 @@ def in_order(trials: Iterable[Trial]) -> list[Trial]:
     return list(ordered)
 
 
-class Tools(Protocol):
-    """What an experiment may use while it measures; the lab supplies it."""
+class Tools:
+    """What an experiment may use while it measures, in the process that measures."""
 
-    device: "torch.device"
+    def __init__(self, store: "Store", device: "torch.device", show: "Progress"):
+        self.store, self.device, self.show = store, device, show
+        self.kept, self.memory = {}, {}
 
     def tensors(self, trial: Trial) -> "dict[str, Tensor]":
         """Stored artifact of a needed trial."""
+        return {name: t.to(self.device) for name, t in self.store.tensors(trial).items()}
 
-    def checkpoint(self, trial: Trial):
+    def checkpoint(self, trial: Trial) -> Path:
         """Path where the training of this trial may be checkpointed."""
+        return self.store.checkpoint(trial)
 
-    def progress(self, trial: Trial):
+    def progress(self, trial: Trial) -> Callable:
         """Function (epoch, epochs) that shows how far the trial is."""
+        return lambda epoch, epochs: self.show.epoch(trial, epoch, epochs)
 
     def keep(self, trial: Trial, *, tensors: dict | None = None, pictures: dict | None = None) -> None:
         """Store weights or logits (`tensors`) that another trial needs, and small arrays for figures (`pictures`)."""
+        self.kept[trial.id] = {"tensors": tensors, "pictures": pictures}
 
-    def remember(self, key: tuple, make):
+    def remember(self, key: tuple, make: Callable):
         """`make()` once a process for each key: a teacher's orbit serves all students of that teacher."""
+        if key not in self.memory:
+            self.memory[key] = make()
+        return self.memory[key]
 
 
 def check_profile(profile: str) -> None:

@@ -24,8 +24,9 @@ from kdbook.book.speech_ensemble import (
 )
 from kdbook.data.speech import CONTEXT, MEL, PHONEMES, STATES, load_digits
 from kdbook.lab import Store, arms
-from kdbook.lab.engines import LocalTools, Progress
+from kdbook.lab.engines import Progress
 from kdbook.lab.results import Results
+from kdbook.lab.trial import Tools
 from kdbook.show.figures import plotted
 from kdbook.training import predict
 
@@ -41,7 +42,7 @@ def nets(cut):
 
 @pytest.fixture
 def tools(tmp_path):
-    return LocalTools(Store(tmp_path), torch.device("cpu"), Progress([], quiet=True))
+    return Tools(Store(tmp_path), torch.device("cpu"), Progress([], quiet=True))
 
 
 @pytest.fixture
