@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +56,9 @@ class Store:
         """Where a running trial is checkpointed."""
         return self.root / f"{trial.name}.work" / CHECKPOINT
 
-    @contextmanager
-    def lock(self, trial: Trial):
-        """Hold a trial alone among all processes; the lock of a killed process is free at once."""
-        path = self.root / f"{trial.name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path):
-            yield
+    def lock(self, trial: Trial) -> filelock.FileLock:
+        """Context that holds a trial alone among all processes; the lock of a killed process is free at once."""
+        return filelock.FileLock(self.root / f"{trial.name}.lock")
 
     def read(self, trial: Trial) -> Stored | None:
         """A finished trial, or None; a damaged one is named, removed and reported as missing, so that it is redone."""
@@ -72,10 +68,7 @@ class Store:
         try:
             files = self._verified(folder)
             result = json.loads(files["result.json"])
-            pictures = {}
-            if "pictures.npz" in files:
-                with np.load(io.BytesIO(files["pictures.npz"])) as archive:
-                    pictures = dict(archive)
+            pictures = unpacked(files["pictures.npz"]) if "pictures.npz" in files else {}
             return Stored(result["measured"], result["provenance"], pictures)
         except (FileNotFoundError, ValueError, KeyError) as error:
             print(f"stored trial {folder} is damaged ({error}): it is removed and trained again", file=sys.stderr)
@@ -108,9 +101,7 @@ class Store:
         if tensors:
             files["tensors.safetensors"] = safetensors.torch.save({k: v.contiguous().cpu() for k, v in tensors.items()})
         if pictures:
-            buffer = io.BytesIO()
-            np.savez_compressed(buffer, **pictures)
-            files["pictures.npz"] = buffer.getvalue()
+            files["pictures.npz"] = packed(pictures)
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         files["manifest.json"] = json.dumps(digests, indent=1).encode()
         self.place(trial, files)
@@ -156,3 +147,16 @@ class Store:
             if hashlib.sha256(content).hexdigest() != digests[name]:
                 raise ValueError(f"{name} does not match its checksum")
         return files
+
+
+def packed(arrays: dict[str, np.ndarray]) -> bytes:
+    """Content of an ``.npz`` file of these arrays."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def unpacked(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz`` file."""
+    with np.load(io.BytesIO(content)) as archive:
+        return dict(archive)
