@@ -96,7 +96,6 @@ def claims(profile, write):
 def cards(write):
     """Print what the book learns from, with licences and terms on training other models."""
     from kdbook.lab.cards import load_cards, write_into
-    from kdbook.lab.results import REFERENCE
 
     if write:
         click.echo(f"cards of {len(write_into(REFERENCE))} results in {REFERENCE}")
