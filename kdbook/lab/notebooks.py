@@ -66,18 +66,18 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
 
 
 def _papermill(script: Path, executed: Path, parameters: dict) -> None:
-    with tempfile.TemporaryDirectory(prefix="kdbook-") as sockets:
-        # Socket files, a folder for each kernel: ports may clash when several start at once, and ask for encryption.
-        manager = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{sockets}/kernel"}
-        papermill.execute_notebook(
-            script,
-            executed,
-            parameters,
-            kernel_name=KERNEL,
-            progress_bar=False,
-            config=Config({"KernelManager": manager}),
-            store_widget_state=True,
-        )
+    # Socket files, in a folder that no other kernel has: ports may clash when several start at once, and ask for
+    # encryption.
+    manager = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{executed.parent}/kernel"}
+    papermill.execute_notebook(
+        script,
+        executed,
+        parameters,
+        kernel_name=KERNEL,
+        progress_bar=False,
+        config=Config({"KernelManager": manager}),
+        store_widget_state=True,
+    )
 
 
 def cleaned(notebook):
