@@ -147,8 +147,7 @@ def show_figure(name: str, reference, mine=None) -> None:
 
 def show_picture(drawn: Figure, *, alt: str) -> None:
     """Display a figure as PNG with alt text, in the cell's metadata too, where the site's builder reads it."""
-    display(Image(png(drawn, widest=WIDEST), alt=alt), metadata={"image/png": {"alt": alt}})
-    plt.close(drawn)
+    display(Image(closed_png(drawn), alt=alt), metadata={"image/png": {"alt": alt}})
 
 
 def show_strip(pictures: list[bytes], *, alt: str) -> None:
@@ -166,6 +165,13 @@ def png(drawn: Figure, widest: float = math.inf) -> bytes:
         dpi = min(plt.rcParams["savefig.dpi"], widest / drawn.get_figwidth())
         drawn.savefig(drawn_bytes, format="png", dpi=dpi)
     return _few_colours(PIL.Image.open(drawn_bytes))
+
+
+def closed_png(drawn: Figure) -> bytes:
+    """PNG bytes for a notebook, after which the figure is closed."""
+    picture = png(drawn, widest=WIDEST)
+    plt.close(drawn)
+    return picture
 
 
 def _few_colours(image: PIL.Image.Image) -> bytes:

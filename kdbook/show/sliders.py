@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 import ipywidgets as widgets
-import matplotlib.pyplot as plt
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from kdbook.show.figures import WIDEST, data_url, png, show_strip
+from kdbook.show.figures import closed_png, data_url, show_strip
 from kdbook.show.style import style
 
 
@@ -49,7 +48,8 @@ def picture_slider(
     """
     if not 0 <= start < len(values):
         raise ValueError(f"start must be in 0..{len(values) - 1}, got {start}")
-    pictures = [_draw(draw, value) for value in values]
+    with style():
+        pictures = [closed_png(draw(value)) for value in values]
     texts = [alt(value) for value in values]
     names = [f"{value:g}" if isinstance(value, float | int) else str(value) for value in values]
     pages = [
@@ -83,14 +83,6 @@ def page_picker(label: str, pages: dict[str, str]) -> widgets.VBox:
         For fewer than two pages.
     """
     return widgets.VBox(linked(widgets.Dropdown, label, pages, pages.values()))
-
-
-def _draw(draw: Callable, value) -> bytes:
-    with style():
-        drawn = draw(value)
-    picture = png(drawn, widest=WIDEST)
-    plt.close(drawn)
-    return picture
 
 
 def linked(
