@@ -66,7 +66,7 @@ class Store:
         if not folder.exists():
             return None
         try:
-            files = self._verified(folder)
+            files = self.files(trial)
             result = json.loads(files["result.json"])
             pictures = unpacked(files["pictures.npz"]) if "pictures.npz" in files else {}
             return Stored(result["measured"], result["provenance"], pictures)
@@ -92,10 +92,7 @@ class Store:
         self, trial: Trial, measured: dict, provenance: dict, tensors: dict | None = None, pictures: dict | None = None
     ) -> None:
         """Store a finished trial, all or nothing, and drop its checkpoint."""
-        described = {
-            "arm": trial.arm, "seed": trial.seed, "data": trial.data, "version": trial.version,
-            "settings": dict(trial.settings), "needs": [need.name for need in trial.needs],
-        }  # fmt: skip
+        described = trial.as_dict() | {"needs": [need.name for need in trial.needs]}
         result = {"trial": described, "measured": measured, "provenance": provenance}
         files = {"result.json": json.dumps(result, indent=1).encode()}
         if tensors:
@@ -115,38 +112,33 @@ class Store:
             When the trial is not there, or damaged.
         """
         folder = self.folder(trial)
-        return {**self._verified(folder), "manifest.json": (folder / "manifest.json").read_bytes()}
+        manifest = (folder / "manifest.json").read_bytes()
+        digests = json.loads(manifest)
+        files = {name: (folder / name).read_bytes() for name in digests}
+        for name, content in files.items():
+            if hashlib.sha256(content).hexdigest() != digests[name]:
+                raise ValueError(f"{name} does not match its checksum")
+        return {**files, "manifest.json": manifest}
 
     def place(self, trial: Trial, files: dict[str, bytes]) -> None:
         """Put a finished trial's files into place, all or nothing, and drop its checkpoint."""
         folder, work = self.folder(trial), self.checkpoint(trial).parent
         work.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=work))  # what a kill leaves here goes with the rest of `work`
         try:
-            for name, content in files.items():
-                (aside / name).write_bytes(content)
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(aside, folder)
-        except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
+            with tempfile.TemporaryDirectory(dir=work) as aside:  # what a kill leaves here goes with the rest of `work`
+                for name, content in files.items():
+                    Path(aside, name).write_bytes(content)
+                shutil.rmtree(folder, ignore_errors=True)
+                os.replace(aside, folder)
+            shutil.rmtree(work, ignore_errors=True)
+        finally:
             with suppress(OSError):
-                work.rmdir()  # unless it holds a checkpoint
-            raise
-        shutil.rmtree(work, ignore_errors=True)
+                work.rmdir()  # after a failure, unless it holds a checkpoint
 
     def remove(self, trial: Trial) -> None:
         """Forget a trial, its checkpoint included."""
         shutil.rmtree(self.folder(trial), ignore_errors=True)
         shutil.rmtree(self.checkpoint(trial).parent, ignore_errors=True)
-
-    @staticmethod
-    def _verified(folder: Path) -> dict[str, bytes]:
-        digests = json.loads((folder / "manifest.json").read_bytes())
-        files = {name: (folder / name).read_bytes() for name in digests}
-        for name, content in files.items():
-            if hashlib.sha256(content).hexdigest() != digests[name]:
-                raise ValueError(f"{name} does not match its checksum")
-        return files
 
 
 def packed(arrays: dict[str, np.ndarray]) -> bytes:

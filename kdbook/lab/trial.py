@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -60,15 +60,8 @@ class Trial:
         """Twelve hexadecimal digits of the identity: settings, needs, data checksum and version."""
         from kdbook.data.images import checksum
 
-        identity = {
-            "experiment": self.experiment,
-            "arm": self.arm,
-            "seed": self.seed,
-            "settings": dict(self.settings),
-            "needs": [need.id for need in self.needs],
-            "data": checksum(self.data),
-            "version": self.version,
-        }
+        identity = self.as_dict() | {"needs": [need.id for need in self.needs], "data": checksum(self.data)}
+        del identity["cohort"]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -76,11 +69,12 @@ class Trial:
         """Readable and unique: ``hinton_mnist/distilled-0-1f2e3d4c5b6a``."""
         return f"{self.experiment}/{self.arm}-{self.seed}-{self.id}"
 
+    def as_dict(self) -> dict:
+        """Its fields by name; the settings are a dictionary, since a read-only view cannot be sent or written."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"settings": dict(self.settings)}
+
     def __reduce__(self):
-        settings = dict(self.settings)  # a read-only view cannot be sent to another process
-        return Trial, (
-            self.experiment, self.arm, self.seed, settings, self.needs, self.data, self.version, self.cohort,
-        )  # fmt: skip
+        return partial(Trial, **self.as_dict()), ()
 
     def __eq__(self, other) -> bool:
         return isinstance(other, Trial) and self.id == other.id
