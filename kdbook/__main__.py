@@ -101,9 +101,8 @@ def cards(write):
         click.echo(f"cards of {len(write_into(REFERENCE))} results in {REFERENCE}")
         return
     for card in load_cards().values():
-        click.echo(
-            f"{card.id:24}{card.licence}: {card.terms}" + (f"; forbids {', '.join(card.forbids)}" * bool(card.forbids))
-        )
+        forbidden = f"; forbids {', '.join(card.forbids)}" if card.forbids else ""
+        click.echo(f"{card.id:24}{card.licence}: {card.terms}{forbidden}")
 
 
 @cli.command()
