@@ -228,9 +228,7 @@ def rows(chapter: str | None = None, quick_folder: Path | None = None) -> list[R
     claims = [c for c in load_claims() if chapter in (None, c.chapter)]
     if not claims:
         raise ValueError(f"no claims of chapter {chapter!r}: chapters are two digits, such as '01'")
-    quick = None
-    if quick_folder is not None:
-        quick = functools.cache(lambda name: read_results(name, Path(quick_folder) / "results"))
+    quick = quick_folder and functools.cache(lambda name: read_results(name, Path(quick_folder) / "results"))
     full = functools.cache(load)
     return [evaluate(claim, full, quick) for claim in claims]
 
