@@ -48,10 +48,11 @@ def arms(profile: str) -> dict[str, Arm]:
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and score it; a teacher's weights are kept."""
     (trial,) = trials
+    split = training_split(trial, tools)
     if trial.needs:
-        model = train_student(trial, tools)
+        model = train_student(trial, split, tools)
     else:
-        model, _ = train(trial, training_split(trial, tools), HardLabels(), tools)
+        model, _ = train(trial, split, HardLabels(), tools)
         tools.keep(trial, tensors=model.state_dict())
     return [scores(model, trial, tools)]
 

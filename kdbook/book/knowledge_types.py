@@ -21,18 +21,9 @@ from kdbook.book.shared.embeddings import (
     embedding_pictures,
     embedding_scores,
 )
-from kdbook.data.images import CLOTHES, load_images
+from kdbook.data.images import CLOTHES, Split, load_images
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import (
-    cached_teacher,
-    scores,
-    seeded,
-    seeded_network,
-    splits,
-    stored_network,
-    train,
-    training_split,
-)
+from kdbook.lab.steps import cached_teacher, scores, seeded, seeded_network, splits, stored_network, train
 from kdbook.losses import feature, relation
 from kdbook.nets.vision import MLP
 from kdbook.show import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS, Both, figure, gallery, heat, lying, of_seeds
@@ -137,7 +128,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and look at its answers and at its embedding; a teacher's weights are kept."""
     (trial,) = trials
     split, test = splits(trial, tools)
-    model = train_student(trial, tools) if trial.needs else train(trial, split, HardLabels(), tools)[0]
+    model = train_student(trial, split, tools) if trial.needs else train(trial, split, HardLabels(), tools)[0]
     seen = test.rows(slice(IMAGES))
     embedding = embed(model, seen)
     if not trial.needs or trial.seed == 0:
@@ -151,12 +142,12 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     return [row]
 
 
-def train_student(trial: Trial, tools: Tools) -> nn.Module:
+def train_student(trial: Trial, split: Split, tools: Tools) -> nn.Module:
     """A student trained as its settings say: labels, soft targets, a feature or relation term; in eval mode.
 
     A FitNet has two stages, hints and then labels or soft targets; they share the epochs that others spend on one.
     """
-    split, s = training_split(trial, tools), trial.settings
+    s = trial.settings
     teacher = cached_teacher(trial.needs[0], split, tools, LAYERS)
     answers = ApiTeacher(teacher.showing(), s["reveals"], s["count"]) if "reveals" in s else teacher.showing()
     response = Distillation(answers, s["temperature"], s["alpha"]) if "alpha" in s else HardLabels()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from kdbook.book import knowledge_types
 from kdbook.book.knowledge_types import METHODS, NEEDS_MAPS, train_student
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import errors, fidelity, predict, teacher_answers, test_split
+from kdbook.lab.steps import errors, fidelity, predict, splits, teacher_answers
 from kdbook.show import HARD, SOFT, Look, curve, figure
 
 VERSION, DATA = 1, knowledge_types.DATA
@@ -71,10 +71,10 @@ def variants(name: str, arm: Arm, profile: str) -> list[Mapping]:
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one student and score it on the validation images, which nobody saw."""
     (trial,) = trials
-    split = test_split(trial, tools)
-    logits = predict(train_student(trial, tools), split).logits
-    agreement = fidelity(logits, teacher_answers(trial.needs[0], split, tools))["agreement"]
-    return [{"validation_errors": errors(logits, split.y), "agreement": agreement}]
+    split, unseen = splits(trial, tools)
+    logits = predict(train_student(trial, split, tools), unseen).logits
+    agreement = fidelity(logits, teacher_answers(trial.needs[0], unseen, tools))["agreement"]
+    return [{"validation_errors": errors(logits, unseen.y), "agreement": agreement}]
 
 
 @figure("transfer_weights", chapter="04", size=(14, 6), grid=(2, 5), legend=None, sharey=True)

@@ -12,7 +12,8 @@ __getattr__ = on_demand(
     {
         "arms": "Arm",
         "meanings": "columns",
-        "trial": "Tools Trial",
+        "tools": "Tools",
+        "trial": "Trial",
         "runs": "run load describe_run",
         "devices": "pick_device",
         "results": "Results output_folder",
