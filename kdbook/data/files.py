@@ -4,8 +4,10 @@ import gzip
 import hashlib
 import lzma
 import os
-import tempfile
+import sys
+import uuid
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -40,29 +42,111 @@ class DamagedFileError(RuntimeError):
 
 def home() -> Path:
     """Folder for caches and the trial store: `KDBOOK_HOME`, or the platform's cache folder."""
-    return Path(os.environ.get("KDBOOK_HOME") or platformdirs.user_cache_dir("kdbook"))
+    return folder_of("KDBOOK_HOME", Path(platformdirs.user_cache_dir("kdbook")))
+
+
+def folder_of(variable: str, default: Path) -> Path:
+    """The folder that an environment variable names; ``~`` is the user's home.
+
+    Raises
+    ------
+    ValueError
+        For a relative one, which would move with the working directory: a kernel has another than its shell.
+    """
+    told = os.environ.get(variable)
+    folder = Path(told).expanduser() if told else default
+    if not folder.is_absolute():
+        raise ValueError(f'{variable} must be an absolute path, got {told!r}: set it to "$PWD/{told}"')
+    return folder
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder in which nothing can be written; nothing is made yet.
+
+    Raises
+    ------
+    PermissionError
+        Naming the folder, what is in the way, and the variables that move it.
+    """
+    folder = Path(folder).absolute()
+    there = next(path for path in [folder, *folder.parents] if os.path.lexists(path))
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        what = "may not be written by this user" if there.is_dir() else "is no folder"
+        raise PermissionError(
+            f"cannot write into {folder}, since {there} {what}: set KDBOOK_HOME (stored trials, caches: {home()}) "
+            "or KDBOOK_OUT (results, figures) to a folder of yours"
+        )
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader, a crash or a full disk sees the old file or the new one, never half of it.
+
+    Its permissions are those that the user's umask gives to any new file.
 
     Raises
     ------
     OSError
         When the disk is full or the folder cannot be written; nothing is left behind.
     """
+    check_writable(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    aside = path.with_name(f".{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(aside, 0o644)
+        write_synced(aside, content)
         os.replace(aside, path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise
+    sync(path.parent)
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file and wait until the disk has it: a power cut after this costs nothing."""
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync(folder: Path) -> None:
+    """Wait until the disk knows the names in a folder: what was moved there is there after a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def cached(name: str, make: Callable[[], bytes], digest: str = "") -> bytes:
+    """A file below ``data`` in `home()`, made when it is not there; a damaged or swapped one is named and made again.
+
+    Parameters
+    ----------
+    name : str
+        Its path there.
+    make : callable
+        Gives its content.
+    digest : str, optional
+        SHA-256 that the content must have. Without one the file begins with the SHA-256 of its name and content.
+    """
+    path = home() / "data" / name
+    seal = 0 if digest else 64  # hexadecimal digits
+    try:
+        whole = path.read_bytes()
+        content = whole[seal:]
+        if sha256(content if digest else name.encode() + content) == (digest or whole[:seal].decode("latin1")):
+            return content
+        print(f"cached file {path} is damaged or another's: it is made again", file=sys.stderr)
+    except FileNotFoundError:
+        pass
+    content = make()
+    write_atomically(path, content if digest else sha256(name.encode() + content).encode() + content)
+    return content
 
 
 def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
@@ -85,7 +169,7 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
     wrong = ""
     try:
         content = PACKED[suffix](path.read_bytes())
-        if (found := hashlib.sha256(content).hexdigest()) != SHA256[name]:
+        if (found := sha256(content)) != SHA256[name]:
             wrong = f"has SHA-256 {found[:12]}…, expected {SHA256[name][:12]}…"
     except FileNotFoundError:
         wrong = "is missing"
@@ -97,19 +181,8 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
 
 
 def idx_array(name: str) -> np.ndarray:
-    """Read an IDX file (the format of MNIST) as a uint8 array, through the cache of decompressed bytes.
-
-    A cached copy of the wrong size is made again; the bytes themselves were checked when the copy was written.
-    """
-    cached = home() / "data" / f"{name}-{SHA256[name][:12]}"
-    try:
-        return _idx(cached)
-    except (OSError, IndexError, ValueError):  # not there, or not whole
-        write_atomically(cached, verified_bytes(name))
-        return _idx(cached)
-
-
-def _idx(path: Path) -> np.ndarray:
-    content = np.fromfile(path, dtype=np.uint8)
+    """Read an IDX file (the format of MNIST) as a uint8 array, through the cache of decompressed bytes."""
+    content = cached(f"{name}-{SHA256[name][:12]}", lambda: verified_bytes(name), SHA256[name])
+    content = np.frombuffer(bytearray(content), dtype=np.uint8)  # a copy that may be written, as torch wants it
     header = 4 + 4 * int(content[3])
     return content[header:].reshape(content[4:header].view(">i4").tolist())

@@ -11,7 +11,6 @@ sees it in a window of 26 frames with 40 log-mel energies each, as the 21st (Hin
 import io
 import json
 import math
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor
 
 from kdbook.data.espeak import Phone, say
-from kdbook.data.files import RECIPES, home, write_atomically
+from kdbook.data.files import RECIPES, cached
 from kdbook.data.images import Split
 
 
@@ -218,21 +217,22 @@ def load_digits(part: str, utterances: int, device: torch.device | str = "cpu") 
     """
     if utterances < 1:
         raise ValueError(f"utterances must be 1 or more, got {utterances}")
-    path = home() / "data" / f"spoken-digits-{RECIPES['spoken-digits']}" / f"{part}-{utterances}.npz"
-    try:
-        with np.load(io.BytesIO(path.read_bytes())) as cached:
-            mels, states, lengths, said = (cached[name] for name in ("mel", "states", "lengths", "said"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # not there, or damaged: made again
-        made = [speak(part, number) for number in range(utterances)]
-        mel = [log_mel(spoken.samples).numpy() for spoken in made]
-        lengths = np.array([len(m) for m in mel])
-        mels = np.concatenate(mel)
-        states = np.concatenate([states_of(s.phones, n) for s, n in zip(made, lengths, strict=True)])
-        said = np.array(json.dumps([_said(spoken) for spoken in made]))
-        buffer = io.BytesIO()
-        np.savez(buffer, mel=mels, states=states, lengths=lengths, said=said)
-        write_atomically(path, buffer.getvalue())
+    kept = cached(f"spoken-digits-{RECIPES['spoken-digits']}/{part}-{utterances}.npz", lambda: _made(part, utterances))
+    with np.load(io.BytesIO(kept)) as archive:
+        mels, states, lengths, said = (archive[name] for name in ("mel", "states", "lengths", "said"))
     return _utterances(mels, states, lengths, json.loads(str(said)), device)
+
+
+def _made(part: str, utterances: int) -> bytes:
+    """Utterances as an ``.npz`` file: energies, states and lengths one after another, and what was said as JSON."""
+    made = [speak(part, number) for number in range(utterances)]
+    mel = [log_mel(spoken.samples).numpy() for spoken in made]
+    lengths = np.array([len(m) for m in mel])
+    states = np.concatenate([states_of(s.phones, n) for s, n in zip(made, lengths, strict=True)])
+    said = np.array(json.dumps([_said(spoken) for spoken in made]))
+    buffer = io.BytesIO()
+    np.savez(buffer, mel=np.concatenate(mel), states=states, lengths=lengths, said=said)
+    return buffer.getvalue()
 
 
 def _said(spoken: Spoken) -> list:

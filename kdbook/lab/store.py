@@ -4,14 +4,17 @@ A folder holds `result.json` (measurements and provenance), and where there are 
 `pictures.npz` (small arrays for figures), with `manifest.json`, the SHA-256 of each file.
 """
 
-import hashlib
 import io
 import json
+import math
 import os
+import platform
 import shutil
 import sys
-import tempfile
-from contextlib import suppress
+import uuid
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +24,12 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from kdbook.data.files import home
+from kdbook.data.files import DamagedFileError, check_writable, home, sha256, sync, write_synced
 from kdbook.lab.trial import Trial
 
 CHECKPOINT = "checkpoint.pt"
+DAMAGE = (OSError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile)  # what reading it may raise
+PATIENCE = 2.0  # seconds after which a process that waits for another one says so
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,9 @@ class Store:
     """
 
     def __init__(self, root: Path | None = None):
-        self.root = Path(root) if root else home() / "trials"
+        if root is not None and not (isinstance(root, str | Path) and str(root)):
+            raise ValueError(f"root must be a folder, got {root!r}: leave it out for the store in KDBOOK_HOME")
+        self.root = home() / "trials" if root is None else Path(root).expanduser().absolute()
 
     def folder(self, trial: Trial) -> Path:
         """Where a finished trial stands."""
@@ -56,24 +63,57 @@ class Store:
         """Where a running trial is checkpointed."""
         return self.root / f"{trial.name}.work" / CHECKPOINT
 
-    def lock(self, trial: Trial) -> filelock.FileLock:
-        """Context that holds a trial alone among all processes; the lock of a killed process is free at once."""
-        return filelock.FileLock(self.root / f"{trial.name}.lock")
+    @contextmanager
+    def lock(self, trial: Trial) -> Iterator[None]:
+        """Hold a trial alone among all processes; the lock of a killed process is free at once.
+
+        Whoever holds it may ask for it again. Who waits for another process says so, and for whom.
+        """
+        path = self.root / f"{trial.name}.lock"
+        check_writable(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = filelock.FileLock(path, is_singleton=True)
+        try:
+            held.acquire(timeout=PATIENCE)
+        except filelock.Timeout:
+            holder = path.read_text() or "another process"
+            me = f"process {os.getpid()}"
+            print(f"{me} waits for {holder} to finish {trial.name}; if that hangs, stop it", file=sys.stderr)
+            held.acquire()
+        try:
+            with suppress(OSError):  # a courtesy, which a full disk may refuse
+                path.write_text(f"process {os.getpid()} on {platform.node()}")
+            yield
+        finally:
+            held.release()
 
     def read(self, trial: Trial) -> Stored | None:
-        """A finished trial, or None; a damaged one is named, removed and reported as missing, so that it is redone."""
-        folder = self.folder(trial)
-        if not folder.exists():
-            return None
+        """A finished trial, or None; a damaged one is named, moved aside and missing, so that it is redone."""
         try:
-            files = self.files(trial)
-            result = json.loads(files["result.json"])
-            pictures = unpacked(files["pictures.npz"]) if "pictures.npz" in files else {}
-            return Stored(result["measured"], result["provenance"], pictures)
-        except (FileNotFoundError, ValueError, KeyError) as error:
-            print(f"stored trial {folder} is damaged ({error}): it is removed and trained again", file=sys.stderr)
-            shutil.rmtree(folder, ignore_errors=True)
-            return None
+            return self._stored(trial)
+        except FileNotFoundError:
+            if not self.folder(trial).exists():
+                return None
+        except DAMAGE:
+            pass
+        with self.lock(trial):  # another process may have been replacing it at this moment
+            try:
+                return self._stored(trial)
+            except DAMAGE as error:
+                return self._move_aside(trial, error)
+
+    def _stored(self, trial: Trial) -> Stored:
+        files = self.files(trial)
+        result = json.loads(files["result.json"])
+        pictures = unpacked(files["pictures.npz"]) if "pictures.npz" in files else {}
+        return Stored(result["measured"], result["provenance"], pictures)
+
+    def _move_aside(self, trial: Trial, error: Exception) -> None:
+        folder, aside = self.folder(trial), self.root / f"{trial.name}.damaged"
+        if folder.exists():
+            print(f"stored trial {folder} is damaged ({error}): moved to {aside}, trained again", file=sys.stderr)
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(folder, aside)
 
     def tensors(self, trial: Trial) -> dict[str, Tensor]:
         """The artifact of a finished trial.
@@ -81,25 +121,32 @@ class Store:
         Raises
         ------
         KeyError
-            When the trial kept none.
+            When the trial kept none, or is not there.
+        DamagedFileError
+            When its files are not those that were stored.
         """
-        path = self.folder(trial) / "tensors.safetensors"
-        if not path.exists():
-            raise KeyError(f"{trial.name} kept no tensors: run `python -m kdbook run {trial.experiment} --rerun`")
-        return safetensors.torch.load(path.read_bytes())
+        again = f"run `python -m kdbook run {trial.experiment}"
+        try:
+            files = self.files(trial)
+        except FileNotFoundError as error:
+            raise KeyError(f"{trial.name} is not whole in {self.root} ({error}): {again}`") from None
+        except DAMAGE as error:
+            raise DamagedFileError(f"{self.folder(trial)} is damaged ({error}): {again}`, which redoes it") from error
+        if "tensors.safetensors" not in files:
+            raise KeyError(f"{trial.name} kept no tensors: {again} --rerun`")
+        return safetensors.torch.load(files["tensors.safetensors"])
 
     def write(
         self, trial: Trial, measured: dict, provenance: dict, tensors: dict | None = None, pictures: dict | None = None
     ) -> None:
         """Store a finished trial, all or nothing, and drop its checkpoint."""
-        described = trial.as_dict() | {"needs": [need.name for need in trial.needs]}
-        result = {"trial": described, "measured": measured, "provenance": provenance}
-        files = {"result.json": json.dumps(result, indent=1).encode()}
+        result = {"trial": described(trial), "measured": measured, "provenance": provenance}
+        files = {"result.json": json.dumps(result, indent=1, default=_plain).encode()}
         if tensors:
             files["tensors.safetensors"] = safetensors.torch.save({k: v.contiguous().cpu() for k, v in tensors.items()})
         if pictures:
             files["pictures.npz"] = packed(pictures)
-        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        digests = {name: sha256(content) for name, content in files.items()}
         files["manifest.json"] = json.dumps(digests, indent=1).encode()
         self.place(trial, files)
 
@@ -109,40 +156,85 @@ class Store:
         Raises
         ------
         OSError, ValueError
-            When the trial is not there, or damaged.
+            When the trial is not there, damaged, or another one's.
         """
         folder = self.folder(trial)
         manifest = (folder / "manifest.json").read_bytes()
         digests = json.loads(manifest)
         files = {name: (folder / name).read_bytes() for name in digests}
         for name, content in files.items():
-            if hashlib.sha256(content).hexdigest() != digests[name]:
+            if sha256(content) != digests[name]:
                 raise ValueError(f"{name} does not match its checksum")
+        told, wanted = json.loads(files["result.json"])["trial"], described(trial)
+        if wrong := [key for key in wanted if told.get(key) != wanted[key]]:
+            raise ValueError(f"it is of another trial or an older layout: {wrong[0]} is {told.get(wrong[0])!r:.80}, not {wanted[wrong[0]]!r:.80}")
         return {**files, "manifest.json": manifest}
 
     def place(self, trial: Trial, files: dict[str, bytes]) -> None:
         """Put a finished trial's files into place, all or nothing, and drop its checkpoint."""
         folder, work = self.folder(trial), self.checkpoint(trial).parent
+        check_writable(work)
         work.mkdir(parents=True, exist_ok=True)
+        aside = work / uuid.uuid4().hex  # what a kill leaves here goes with the rest of `work`
         try:
-            with tempfile.TemporaryDirectory(dir=work) as aside:  # what a kill leaves here goes with the rest of `work`
-                for name, content in files.items():
-                    Path(aside, name).write_bytes(content)
-                shutil.rmtree(folder, ignore_errors=True)
-                os.replace(aside, folder)
+            aside.mkdir()
+            for name, content in files.items():
+                write_synced(aside / name, content)
+            sync(aside)
+            if folder.exists():
+                folder.rename(work / "old")  # at once, and not file by file, since others may be reading
+            os.replace(aside, folder)
+            sync(folder.parent)
             shutil.rmtree(work, ignore_errors=True)
         finally:
+            shutil.rmtree(aside, ignore_errors=True)
             with suppress(OSError):
                 work.rmdir()  # after a failure, unless it holds a checkpoint
 
-    def remove(self, trial: Trial) -> None:
-        """Forget a trial, its checkpoint included."""
-        shutil.rmtree(self.folder(trial), ignore_errors=True)
-        shutil.rmtree(self.checkpoint(trial).parent, ignore_errors=True)
+    def remove(self, trial: Trial, stored_before: float = math.inf) -> None:
+        """Forget a trial, its checkpoint included, once nobody is training it; not what was stored after a moment.
+
+        Parameters
+        ----------
+        trial : Trial
+            Which.
+        stored_before : float
+            Seconds since the epoch: what another process stored later stays, since it is as new as a rerun's.
+        """
+        folder = self.folder(trial)
+        if not folder.parent.exists():
+            return
+        with self.lock(trial):
+            if not folder.exists() or folder.stat().st_mtime < stored_before:
+                shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(self.checkpoint(trial).parent, ignore_errors=True)
+
+
+def described(trial: Trial) -> dict:
+    """A trial as a stored folder says it: what it is, and not with whom it was trained."""
+    told = trial.as_dict() | {"needs": [need.name for need in trial.needs]}
+    del told["cohort"]
+    return json.loads(json.dumps(told))
+
+
+def _plain(value):
+    """Numbers and arrays of numpy and torch as JSON has them, since a measurement must not be lost for its type."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"a measured value must be a number, a text or a list of them, got {type(value).__name__} {value!r}")
 
 
 def packed(arrays: dict[str, np.ndarray]) -> bytes:
-    """Content of an ``.npz`` file of these arrays."""
+    """Content of an ``.npz`` file of these arrays.
+
+    Raises
+    ------
+    ValueError
+        For an array of objects, which could only be read by running code that is in the file.
+    """
+    for name, array in arrays.items():
+        if np.asarray(array).dtype.hasobject:
+            raise ValueError(f"picture {name!r} must be an array of numbers, got objects such as {array!r:.60}")
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()
