@@ -28,7 +28,7 @@ def test_list_names_every_experiment_with_its_question(monkeypatch, capsys):
         (["run", "latency", "--profile", "nonsense"], "nonsense"),
         (["run", "latency", "--device", "nonsense"], "device 'nonsense' is not available"),
         (["run", "latency", "--engine", "nonsense"], "engine must be one of local"),
-        (["run", "latency", "--seeds", "-1"], "seeds must be 0"),
+        (["run", "latency", "--seeds", "-1"], "seeds must be a whole number, 0 or more, got -1"),
         (["nonsense"], "nonsense"),
     ],
 )

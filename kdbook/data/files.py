@@ -68,13 +68,12 @@ def check_writable(folder: Path) -> None:
     PermissionError
         Naming the folder, what is in the way, and the variables that move it.
     """
-    folder = Path(folder).absolute()
-    there = next(path for path in [folder, *folder.parents] if os.path.lexists(path))
+    there = next(path for path in [folder.absolute(), *folder.absolute().parents] if os.path.lexists(path))
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         what = "may not be written by this user" if there.is_dir() else "is no folder"
         raise PermissionError(
-            f"cannot write into {folder}, since {there} {what}: set KDBOOK_HOME (stored trials, caches: {home()}) "
-            "or KDBOOK_OUT (results, figures) to a folder of yours"
+            f"cannot write into {folder}, since {there} {what}: set KDBOOK_HOME (trials and caches, now {home()}) "
+            "or KDBOOK_OUT (results and figures) to a folder of yours"
         )
 
 
@@ -92,7 +91,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{uuid.uuid4().hex}")
     try:
-        write_synced(aside, content)
+        aside.write_bytes(content)
+        sync(aside)
         os.replace(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -100,17 +100,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     sync(path.parent)
 
 
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and wait until the disk has it: a power cut after this costs nothing."""
-    with open(path, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync(folder: Path) -> None:
-    """Wait until the disk knows the names in a folder: what was moved there is there after a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Wait until the disk has a file's bytes, or a folder's names, so that a power cut does not cost them."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

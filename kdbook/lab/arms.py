@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kdbook.lab.trial import Trial, check_profile, seeds_of
+from kdbook.lab.trial import Trial, check_profile, seeds_of, whole
 
 BOOK = Path(__file__).parents[1] / "book"
 FOLDERS = {"": "kdbook.book", "tables": "kdbook.book.tables"}  # folder of files -> package
@@ -91,7 +91,7 @@ def question(name: str) -> ModuleType:
         For an unknown name, listing those there are.
     """
     found = files()
-    if name not in found:
+    if name not in [*found]:  # whatever it is, a list among them
         raise ValueError(f"unknown question {name!r}; there are {', '.join(sorted(found))}")
     return importlib.import_module(found[name])
 
@@ -113,7 +113,11 @@ def trial(name: str, profile: str, arm: str, seed: int, **of) -> Trial:
         What else the question's `arms` takes.
     """
     module = question(name)
-    chosen = module.arms(profile, **of)[arm]
+    check_profile(profile)
+    table, seed = module.arms(profile, **of), whole("seed", seed)
+    if arm not in table:
+        raise ValueError(f"unknown arm {arm!r} of {name}; there are {', '.join(table)}")
+    chosen = table[arm]
     if chosen.teaches:
         seed = getattr(module, "FIRST_TEACHER", 0) + seed % module.SEEDS[profile][1]
     if chosen.at:

@@ -6,16 +6,15 @@ excludes, and every committed result names its cards. This is bookkeeping, not l
 """
 
 import functools
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic.dataclasses import dataclass
 
-from kdbook.data.files import write_atomically
 from kdbook.lab import arms
 from kdbook.lab.entries import ONLY_KNOWN_FIELDS, Text, read_entries
+from kdbook.lab.results import read_info, write_info
 from kdbook.lab.trial import Trial, in_order
 
 PATH = Path(__file__).with_name("cards.yaml")
@@ -134,7 +133,6 @@ def write_into(folder: Path) -> list[str]:
     """
     done = sorted(Path(folder).glob("*.json"))
     for path in done:
-        about = json.loads(path.read_text())
-        about["cards"] = cards_of(arms.trials(path.stem, about["profile"]))
-        write_atomically(path, (json.dumps(about, indent=1, sort_keys=True) + "\n").encode())
+        about = read_info(path)
+        write_info(path, about | {"cards": cards_of(arms.trials(path.stem, about["profile"]))})
     return [path.stem for path in done]

@@ -6,8 +6,10 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from jupyter_client.kernelspec import KernelSpecManager
 
-from kdbook.data.files import SHA256, DamagedFileError, home, verified_bytes
+from kdbook.data.files import SHA256, DamagedFileError, check_writable, home, verified_bytes
 from kdbook.lab.devices import pick_device
+from kdbook.lab.notebooks import no_sockets
+from kdbook.lab.results import output_folder
 
 PACKAGES = (
     "torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab", "papermill", "jupytext", "ipywidgets",
@@ -46,7 +48,7 @@ def _package(name: str, what: str, missing: str, remedy: str = ""):
 
 def _kernel():
     found = "python3" in KernelSpecManager().find_kernel_specs()
-    return "Jupyter kernel", "python3" if found else "missing", "" if found else "run `make setup`"
+    return "Jupyter kernel", "python3" if found else "missing", no_sockets() if found else "run `make setup`"
 
 
 def _data():
@@ -59,6 +61,11 @@ def _data():
 
 
 def _disk():
+    try:
+        check_writable(home())
+        check_writable(output_folder())
+    except (ValueError, PermissionError) as error:
+        return "folders", "cannot be used", str(error)
     there = next(folder for folder in [home(), *home().parents] if folder.exists())
     free = shutil.disk_usage(there).free
     remedy = f"free some space, or set KDBOOK_HOME to a folder with {NEEDED_DISK >> 30} GiB"

@@ -24,13 +24,18 @@ def t_interval(values, confidence: float = 0.95) -> tuple[float, float, float]:
     Raises
     ------
     ValueError
-        For no values.
+        For no values, one that is not a finite number, or another confidence than between 0 and 1.
     """
-    values = np.asarray(values, dtype=float)
-    if values.size == 0:
-        raise ValueError("an interval needs at least one value, got none")
-    mean = float(values.mean())
-    if values.size == 1:
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        found = np.array([np.nan])
+    if found.ndim != 1 or not found.size or not np.isfinite(found).all():
+        raise ValueError(f"values must be one or more finite numbers (n,), got {values!r:.80}: leave out gaps first")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, such as 0.95, got {confidence!r}")
+    mean = float(found.mean())
+    if found.size == 1:
         return mean, mean, mean
-    half = float(stdtrit(values.size - 1, (1 + confidence) / 2) * values.std(ddof=1) / math.sqrt(values.size))
+    half = float(stdtrit(found.size - 1, (1 + confidence) / 2) * found.std(ddof=1) / math.sqrt(found.size))
     return mean, mean - half, mean + half

@@ -11,12 +11,16 @@ import jupytext
 import nbformat
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from kdbook.data.files import write_atomically
+from kdbook.data.files import check_writable, write_atomically
 
 KERNEL = "python3"
+LONGEST = (
+    80  # bytes of the folder for temporary files: a socket's path has 107 (Linux, sun_path), and ours need the rest
+)
 WIDGET = "application/vnd.jupyter.widget-{}+json"
 
 
@@ -42,7 +46,15 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
     ------
     ChapterError
         Naming the chapter, the cell's error and what to do.
+    ValueError, PermissionError
+        When the result could not be written in the end, or sockets cannot be made; nothing was run.
     """
+    if output.suffix != ".ipynb" or output.is_dir():
+        raise ValueError(f"output must be an .ipynb file, got {output}: such as build/{source.stem}.ipynb")
+    if trouble := no_sockets():
+        raise ValueError(trouble)
+    for folder in (output.parent, out or output.parent):
+        check_writable(folder)
     notebook = jupytext.read(source)
     output.parent.mkdir(parents=True, exist_ok=True)
     environment = patch.dict(os.environ, {"KDBOOK_OUT": str(out.resolve())} if out else {})
@@ -53,12 +65,21 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
             _papermill(script, executed, parameters or {})
         except NoSuchKernel:
             raise ChapterError(f"no Jupyter kernel {KERNEL!r} to run {source.name}: `make setup` installs it") from None
+        except DeadKernelError:
+            told = "its kernel was killed or crashed, mostly for want of memory: close other programs and repeat"
+            raise ChapterError(f"{source.name}: {told}; finished trials and the last checkpoint are kept") from None
         except PapermillExecutionError as error:
             failed = output.with_suffix(".failed.ipynb")
             write_atomically(failed, executed.read_bytes())
             told = f"{error.ename}: {error.evalue}"
             raise ChapterError(f"{source.name}, cell {error.exec_count}: {told}; see {failed}") from error
         write_atomically(output, (nbformat.writes(cleaned(nbformat.read(executed, as_version=4))) + "\n").encode())
+
+
+def no_sockets() -> str:
+    """Why kernels could not be talked to, and what to do; empty where all is well."""
+    length = len(os.fsencode(tempfile.gettempdir()))
+    return f"TMPDIR has {length} bytes, too long for sockets: set TMPDIR=/tmp" if length > LONGEST else ""
 
 
 def _papermill(script: Path, executed: Path, parameters: dict) -> None:

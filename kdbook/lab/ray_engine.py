@@ -4,10 +4,12 @@ Ray schedules: a trial is a task that waits for the tasks of its needs, and one 
 gets the files of all that the trial needs, and sends back those of the trial; only this process writes into the store.
 """
 
+import os
 import tempfile
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -16,6 +18,8 @@ from kdbook.lab.store import Store
 from kdbook.lab.tools import Progress, Tools
 from kdbook.lab.trial import Trial, in_order
 
+# Ray then takes loopback for its address, where nobody else can reach it, and does not call home.
+ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 RETRIES = 3  # times that a trial is run again when its worker died
 
 
@@ -34,8 +38,12 @@ def ray_cluster(
     Raises
     ------
     RuntimeError
-        When the package ray is not installed.
+        When the package ray is not installed, the cluster cannot be reached or started, or trials failed: those that
+        finished are stored.
     """
+    if not (address or os.environ.get("RAY_ADDRESS")):
+        for variable, value in ALONE.items():
+            os.environ.setdefault(variable, value)
     try:
         import ray
     except ImportError:
@@ -46,12 +54,13 @@ def ray_cluster(
     pending = [t for t in every if store.read(t) is None]
     if not pending:
         return
-    cluster = nullcontext() if ray.is_initialized() else ray.init(address, log_to_driver=False, configure_logging=False)
+    cluster = nullcontext() if ray.is_initialized() else _connected(ray, address)
     show = Progress(pending, quiet)
     with cluster, show.bar:
         send = ray.remote(max_retries=RETRIES, num_gpus=int(device.type == "cuda"))(measure_away)
-        results = {t.id: ray.put({t: store.files(t)}) for t in every if t not in pending}
-        running = {}
+        needed = {need for t in pending for need in in_order(t.needs)} - set(pending)
+        results = {t.id: ray.put({t: store.files(t)}) for t in needed}  # not all that is stored: it is copied
+        running, failed = {}, []
         for group in grouped(pending):
             needs = [results[t.id] for t in in_order(group) if t not in group]
             task = send.remote(group, str(device), *needs)
@@ -59,10 +68,31 @@ def ray_cluster(
             results |= {t.id: task for t in group}
         while running:
             (done,), _ = ray.wait(list(running), num_returns=1)
-            for trial, files in ray.get(done).items():
+            group = running.pop(done)
+            try:
+                finished = ray.get(done)
+            except ray.exceptions.RayError as error:  # the others go on, and what finishes is kept
+                failed.append((group[0].name, str(error).strip().splitlines()[-1]))
+                continue
+            for trial, files in finished.items():
                 with store.lock(trial):
                     store.place(trial, files)
-            show.done(running.pop(done))
+            show.done(group)
+    if failed:
+        (name, told), more = failed[0], f" and {len(failed) - 1} more, or what needs it" * (len(failed) > 1)
+        raise RuntimeError(f"{name}{more} failed on the cluster ({told}): what finished is stored; repeat to go on")
+
+
+def _connected(ray: ModuleType, address: str | None):
+    """The cluster at an address, or one of this machine alone."""
+    try:
+        return ray.init(address, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    except Exception as error:  # Ray raises a bare Exception when a start takes too long
+        where = (
+            f"no Ray cluster at {address or os.environ.get('RAY_ADDRESS') or 'this machine, which tried to start one'}"
+        )
+        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise RuntimeError(f"{where} ({told}): try again, check the address, or take engine 'local'") from error
 
 
 def measure_away(group: list[Trial], device: str, *needs: dict) -> dict[Trial, dict[str, bytes]]:

@@ -1,19 +1,18 @@
 """One experiment's tidy table, with the arrays its pictures need and where it comes from."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from kdbook.data.files import REFERENCE, REPOSITORY, write_atomically
+from kdbook.data.files import REFERENCE, REPOSITORY, DamagedFileError, folder_of, sha256, write_atomically
 from kdbook.lab.store import packed, unpacked
 
 
 def output_folder(profile: str = "quick") -> Path:
     """Where a run of the book leaves results and figures: `KDBOOK_OUT`, default ``build/<profile>``."""
-    return Path(os.environ.get("KDBOOK_OUT") or REPOSITORY / "build" / profile)
+    return folder_of("KDBOOK_OUT", REPOSITORY / "build" / profile)
 
 
 class Results(pd.DataFrame):
@@ -62,13 +61,49 @@ class Results(pd.DataFrame):
 
 
 def save_results(results: Results, name: str, folder: Path) -> None:
-    """Write ``<name>.csv``, ``.json`` and, when there are arrays, ``.npz`` into a folder."""
-    write_atomically(folder / f"{name}.csv", results.to_csv(index=False, lineterminator="\n").encode())
-    write_atomically(folder / f"{name}.json", (json.dumps(results.info, indent=1, sort_keys=True) + "\n").encode())
+    """Write ``<name>.csv``, when there are arrays ``.npz``, and last ``.json``, which has the SHA-256 of each."""
+    path = folder / f"{name}.csv"
+    write_atomically(path, results.to_csv(index=False, lineterminator="\n").encode())
     if results.arrays:
-        write_atomically(folder / f"{name}.npz", packed(results.arrays))
+        write_atomically(path.with_suffix(".npz"), packed(results.arrays))
     else:
-        (folder / f"{name}.npz").unlink(missing_ok=True)
+        path.with_suffix(".npz").unlink(missing_ok=True)
+    write_info(path.with_suffix(".json"), results.info)
+
+
+def write_info(path: Path, info: dict) -> None:
+    """Write where a table comes from, with the SHA-256 of that and of the table's files beside it."""
+    whole = info | {"sha256": digests(path, info)}
+    write_atomically(path, (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode())
+
+
+def digests(path: Path, info: dict) -> dict[str, str]:
+    """SHA-256 by suffix: of what the ``.json`` says besides, of the ``.csv`` and, if there is one, of the ``.npz``."""
+    beside = [file for file in (path.with_suffix(".csv"), path.with_suffix(".npz")) if file.exists()]
+    found = {file.suffix[1:]: sha256(file.read_bytes()) for file in beside}
+    return found | {"json": sha256(json.dumps(info, sort_keys=True).encode())}
+
+
+def read_info(path: Path) -> dict:
+    """Where a table comes from, after its files were checked.
+
+    Raises
+    ------
+    DamagedFileError
+        Naming the file that is not what was written, and how to get it back.
+    """
+    try:
+        info = json.loads(path.read_bytes())
+        told = info.pop("sha256").items() ^ digests(path, info).items()
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):  # no JSON, or without digests
+        told = {("json", "")}
+    if told:
+        suffix, _ = min(told)
+        raise DamagedFileError(
+            f"{path.with_suffix(f'.{suffix}')} is not what was written with {path.name} (SHA-256): restore it with "
+            f"`git checkout -- {path.parent}`, or run `python -m kdbook run {path.stem}` with the same profile again"
+        )
+    return info
 
 
 def read_results(name: str, folder: Path) -> Results:
@@ -78,11 +113,12 @@ def read_results(name: str, folder: Path) -> Results:
     ------
     FileNotFoundError
         Saying how to make the results.
+    DamagedFileError
+        When a file is not what was written.
     """
     path = folder / f"{name}.csv"
     if not path.exists():
         profile = " --profile full" if folder == REFERENCE else ""
         raise FileNotFoundError(f"no results at {path}: run `python -m kdbook run {name}{profile}`")
-    pictures = path.with_suffix(".npz")
-    arrays = unpacked(pictures.read_bytes()) if pictures.exists() else {}
-    return Results(pd.read_csv(path), arrays, json.loads(path.with_suffix(".json").read_text()))
+    info, pictures = read_info(path.with_suffix(".json")), path.with_suffix(".npz")
+    return Results(pd.read_csv(path), unpacked(pictures.read_bytes()) if pictures.exists() else {}, info)

@@ -1,11 +1,15 @@
 """`run` trains what the store lacks; `load` reads the committed results and never trains."""
 
+import ast
+import time
 from pathlib import Path
 
+import IPython
 import pandas as pd
 import torch
 
 import kdbook
+from kdbook.data.files import check_writable
 from kdbook.lab import arms
 from kdbook.lab.cards import cards_of, check_use
 from kdbook.lab.devices import pick_device
@@ -16,6 +20,7 @@ from kdbook.lab.store import Store
 from kdbook.lab.trial import check_profile, in_order
 
 ENGINES = {"local": local, "ray": ray_cluster}
+TRIES = 5
 
 
 def run(
@@ -68,22 +73,33 @@ def run(
     Raises
     ------
     ValueError
-        For an unknown experiment, profile, device or engine, a negative number of seeds, or a use that is forbidden
-        (`ForbiddenUseError`).
+        For an unknown experiment, profile, device or engine, a negative number of seeds, an address of no use, or a use
+        that is forbidden (`ForbiddenUseError`).
+    PermissionError
+        When the table could not be written in the end.
     """
     trials = arms.trials(name, profile, seeds)
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+    if address and engine != "ray":
+        raise ValueError(f"address {address!r} is of a Ray cluster, and engine is {engine!r}: add engine 'ray'")
+    if not isinstance(rerun, bool):
+        raise ValueError(f"rerun must be True or False, got {rerun!r}")
     store, device = store or Store(), pick_device(device)
     check_use(cards_of(trials), use)
-    if rerun:
-        for trial in in_order(trials):
-            if trial.experiment == name:
-                store.remove(trial)
-    ENGINES[engine](trials, store, device, quiet, **({"address": address} if engine == "ray" else {}))
-    results = collect(name, trials, profile, store)
     reference = profile == "full" and not seeds
-    save_results(results, name, out or (REFERENCE if reference else output_folder(profile) / "results"))
+    out = Path(out or (REFERENCE if reference else output_folder(profile) / "results"))
+    check_writable(out)
+    began = time.time()
+    for trial in in_order(trials) if rerun else ():
+        if trial.experiment == name:
+            store.remove(trial, stored_before=began)
+    for _ in range(TRIES):  # another process's `rerun` may have forgotten what this one has just trained
+        ENGINES[engine](trials, store, device, quiet, **({"address": address} if engine == "ray" else {}))
+        if all(map(store.read, trials)):
+            break
+    results = collect(name, trials, profile, store)
+    save_results(results, name, out)
     return results
 
 
@@ -98,14 +114,33 @@ def describe_run(profile: str, device: str = "auto", minutes: dict[str, float] |
         As for `run`.
     minutes : dict of str to float, optional
         Minutes on two cores by profile.
+
+    Raises
+    ------
+    ValueError
+        For an unknown profile or device, or a parameter of papermill that the notebook does not have.
     """
     check_profile(profile)
+    if unknown := _unknown_parameters():
+        raise ValueError(f"unknown parameters {sorted(unknown)}: `papermill --help-notebook` lists those of a notebook")
     found = pick_device(device)
     time = f", about {minutes[profile]:g} min on two cores from scratch" if minutes else ""
     print(
         f"kdbook {kdbook.__version__}, torch {torch.__version__}, profile {profile}, "
         f"device {found.type} ({torch.get_num_threads()} threads){time}"
     )
+
+
+def _unknown_parameters() -> set[str]:
+    """Names with a value from papermill's own cell and from none before it: of a typo it warns, and goes on."""
+
+    def given(cell: str) -> set[str]:
+        return {n.id for n in ast.walk(ast.parse(cell)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+    shell = IPython.get_ipython()
+    cells = shell.user_ns.get("In", []) if shell else []
+    at = next((n for n, cell in enumerate(cells) if cell.startswith("# Parameters\n")), None)
+    return set() if at is None else given(cells[at]) - set().union(*map(given, cells[:at]))
 
 
 def prepare(profile: str, device: str = "auto", *, store: Store | None = None, quiet: bool = False) -> int:

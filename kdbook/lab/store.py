@@ -8,13 +8,10 @@ import io
 import json
 import math
 import os
-import platform
 import shutil
 import sys
 import uuid
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +21,10 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from kdbook.data.files import DamagedFileError, check_writable, home, sha256, sync, write_synced
-from kdbook.lab.trial import Trial
+from kdbook.data.files import DamagedFileError, check_writable, home, sha256, sync
+from kdbook.lab.trial import Trial, plain
 
 CHECKPOINT = "checkpoint.pt"
-DAMAGE = (OSError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile)  # what reading it may raise
 PATIENCE = 2.0  # seconds after which a process that waits for another one says so
 
 
@@ -63,57 +59,43 @@ class Store:
         """Where a running trial is checkpointed."""
         return self.root / f"{trial.name}.work" / CHECKPOINT
 
-    @contextmanager
-    def lock(self, trial: Trial) -> Iterator[None]:
-        """Hold a trial alone among all processes; the lock of a killed process is free at once.
+    def lock(self, trial: Trial) -> AbstractContextManager:
+        """Context that holds a trial alone among all processes; the lock of a killed process is free at once.
 
-        Whoever holds it may ask for it again. Who waits for another process says so, and for whom.
+        It is taken here, and whoever holds it may take it again. Who waits for another process says so.
         """
         path = self.root / f"{trial.name}.lock"
         check_writable(path.parent)
-        path.parent.mkdir(parents=True, exist_ok=True)
         held = filelock.FileLock(path, is_singleton=True)
         try:
-            held.acquire(timeout=PATIENCE)
+            return held.acquire(timeout=PATIENCE)
         except filelock.Timeout:
-            holder = path.read_text() or "another process"
-            me = f"process {os.getpid()}"
-            print(f"{me} waits for {holder} to finish {trial.name}; if that hangs, stop it", file=sys.stderr)
-            held.acquire()
-        try:
-            with suppress(OSError):  # a courtesy, which a full disk may refuse
-                path.write_text(f"process {os.getpid()} on {platform.node()}")
-            yield
-        finally:
-            held.release()
+            told = f"process {os.getpid()} waits for another one to finish {trial.name}; `fuser {path}` tells which"
+            print(told, file=sys.stderr)
+            return held.acquire()
 
     def read(self, trial: Trial) -> Stored | None:
-        """A finished trial, or None; a damaged one is named, moved aside and missing, so that it is redone."""
+        """A finished trial, or None; a damaged one is named and moved aside, so that it is redone."""
         try:
             return self._stored(trial)
-        except FileNotFoundError:
-            if not self.folder(trial).exists():
-                return None
-        except DAMAGE:
-            pass
-        with self.lock(trial):  # another process may have been replacing it at this moment
-            try:
-                return self._stored(trial)
-            except DAMAGE as error:
-                return self._move_aside(trial, error)
+        except DamagedFileError:
+            with self.lock(trial):  # another process may have been replacing it at this moment
+                try:
+                    return self._stored(trial)
+                except DamagedFileError as error:
+                    aside = self.root / f"{trial.name}.damaged"
+                    print(f"{error} (it is moved to {aside})", file=sys.stderr)
+                    shutil.rmtree(aside, ignore_errors=True)
+                    os.replace(self.folder(trial), aside)
+                    return None
 
-    def _stored(self, trial: Trial) -> Stored:
+    def _stored(self, trial: Trial) -> Stored | None:
+        if not self.folder(trial).exists():
+            return None
         files = self.files(trial)
         result = json.loads(files["result.json"])
         pictures = unpacked(files["pictures.npz"]) if "pictures.npz" in files else {}
         return Stored(result["measured"], result["provenance"], pictures)
-
-    def _move_aside(self, trial: Trial, error: Exception) -> None:
-        folder, aside = self.folder(trial), self.root / f"{trial.name}.damaged"
-        if folder.exists():
-            print(f"stored trial {folder} is damaged ({error}): moved to {aside}, trained again", file=sys.stderr)
-            shutil.rmtree(aside, ignore_errors=True)
-            os.replace(folder, aside)
 
     def tensors(self, trial: Trial) -> dict[str, Tensor]:
         """The artifact of a finished trial.
@@ -121,19 +103,13 @@ class Store:
         Raises
         ------
         KeyError
-            When the trial kept none, or is not there.
+            When the trial kept none.
         DamagedFileError
-            When its files are not those that were stored.
+            When the trial is not there, or damaged.
         """
-        again = f"run `python -m kdbook run {trial.experiment}"
-        try:
-            files = self.files(trial)
-        except FileNotFoundError as error:
-            raise KeyError(f"{trial.name} is not whole in {self.root} ({error}): {again}`") from None
-        except DAMAGE as error:
-            raise DamagedFileError(f"{self.folder(trial)} is damaged ({error}): {again}`, which redoes it") from error
+        files = self.files(trial)
         if "tensors.safetensors" not in files:
-            raise KeyError(f"{trial.name} kept no tensors: {again} --rerun`")
+            raise KeyError(f"{trial.name} kept no tensors: run `python -m kdbook run {trial.experiment} --rerun`")
         return safetensors.torch.load(files["tensors.safetensors"])
 
     def write(
@@ -141,7 +117,7 @@ class Store:
     ) -> None:
         """Store a finished trial, all or nothing, and drop its checkpoint."""
         result = {"trial": described(trial), "measured": measured, "provenance": provenance}
-        files = {"result.json": json.dumps(result, indent=1, default=_plain).encode()}
+        files = {"result.json": json.dumps(result, indent=1, default=plain).encode()}
         if tensors:
             files["tensors.safetensors"] = safetensors.torch.save({k: v.contiguous().cpu() for k, v in tensors.items()})
         if pictures:
@@ -155,19 +131,22 @@ class Store:
 
         Raises
         ------
-        OSError, ValueError
+        DamagedFileError
             When the trial is not there, damaged, or another one's.
         """
         folder = self.folder(trial)
-        manifest = (folder / "manifest.json").read_bytes()
-        digests = json.loads(manifest)
-        files = {name: (folder / name).read_bytes() for name in digests}
-        for name, content in files.items():
-            if sha256(content) != digests[name]:
-                raise ValueError(f"{name} does not match its checksum")
-        told, wanted = json.loads(files["result.json"])["trial"], described(trial)
-        if wrong := [key for key in wanted if told.get(key) != wanted[key]]:
-            raise ValueError(f"it is of another trial or an older layout: {wrong[0]} is {told.get(wrong[0])!r:.80}, not {wanted[wrong[0]]!r:.80}")
+        try:
+            manifest = (folder / "manifest.json").read_bytes()
+            digests = json.loads(manifest)
+            files = {name: (folder / name).read_bytes() for name in digests}
+            if wrong := [name for name, content in files.items() if sha256(content) != digests[name]]:
+                raise ValueError(f"{wrong[0]} does not match its checksum")
+            told, wanted = json.loads(files["result.json"])["trial"], described(trial)
+            if wrong := [key for key in wanted if told.get(key) != wanted[key]]:
+                raise ValueError(f"of another trial or an older layout, {wrong[0]} is {told.get(wrong[0])!r:.80}")
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # what is left may be any JSON
+            again = f"`python -m kdbook run {trial.experiment}`: it is trained again"
+            raise DamagedFileError(f"stored trial {folder} is damaged ({error}); run {again}") from error
         return {**files, "manifest.json": manifest}
 
     def place(self, trial: Trial, files: dict[str, bytes]) -> None:
@@ -179,7 +158,8 @@ class Store:
         try:
             aside.mkdir()
             for name, content in files.items():
-                write_synced(aside / name, content)
+                (aside / name).write_bytes(content)
+                sync(aside / name)
             sync(aside)
             if folder.exists():
                 folder.rename(work / "old")  # at once, and not file by file, since others may be reading
@@ -212,16 +192,8 @@ class Store:
 
 def described(trial: Trial) -> dict:
     """A trial as a stored folder says it: what it is, and not with whom it was trained."""
-    told = trial.as_dict() | {"needs": [need.name for need in trial.needs]}
-    del told["cohort"]
-    return json.loads(json.dumps(told))
-
-
-def _plain(value):
-    """Numbers and arrays of numpy and torch as JSON has them, since a measurement must not be lost for its type."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"a measured value must be a number, a text or a list of them, got {type(value).__name__} {value!r}")
+    told = trial.as_dict() | {"needs": [need.name for need in trial.needs], "cohort": ""}
+    return json.loads(json.dumps(told, default=plain))
 
 
 def packed(arrays: dict[str, np.ndarray]) -> bytes:

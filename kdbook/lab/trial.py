@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import operator
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
@@ -22,9 +24,9 @@ class Trial:
     arm : str
         The condition, such as ``distilled``.
     seed : int
-        Of weights, order, shifts and dropout.
+        Of weights, order, shifts and dropout; 0 or more.
     settings : mapping
-        Everything that the result depends on; values that JSON can hold.
+        Everything that the result depends on; values that JSON can hold, so that they can be compared again.
     needs : tuple of Trial
         Trials whose artifacts this one uses, such as its teacher.
     data : str
@@ -45,6 +47,10 @@ class Trial:
     cohort: str = ""
 
     def __post_init__(self):
+        for what, name in (("experiment", self.experiment), ("arm", self.arm)):
+            if not (isinstance(name, str) and re.fullmatch(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,150}", name)):
+                raise ValueError(f"{what} must be a name of 1 to 151 letters, which is part of a path, got {name!r}")
+        object.__setattr__(self, "seed", whole("seed", self.seed))
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
 
     @cached_property
@@ -54,7 +60,7 @@ class Trial:
 
         identity = self.as_dict() | {"needs": [need.id for need in self.needs], "data": checksum(self.data)}
         del identity["cohort"]
-        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(identity, sort_keys=True, default=plain).encode()).hexdigest()[:12]
 
     @property
     def name(self) -> str:
@@ -75,6 +81,13 @@ class Trial:
         return hash(self.id)
 
 
+def plain(value):
+    """A number or an array of numpy or torch as JSON has it: a measurement must not be lost for its type."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise ValueError(f"settings and measurements must be numbers, texts or lists of them, got {value!r:.80}")
+
+
 def in_order(trials: Iterable[Trial]) -> list[Trial]:
     """The trials and all they need, each once, needs first.
 
@@ -93,8 +106,22 @@ def check_profile(profile: str) -> None:
         raise ValueError(f"profile must be one of {', '.join(PROFILES)}, got {profile!r}")
 
 
+def whole(what: str, number: int) -> int:
+    """A whole number of 0 or more as Python's own, of whatever kind it was.
+
+    Raises
+    ------
+    ValueError
+        For anything else, naming it `what`.
+    """
+    try:
+        if not isinstance(number, bool) and operator.index(number) >= 0:
+            return operator.index(number)
+    except TypeError:
+        pass
+    raise ValueError(f"{what} must be a whole number, 0 or more, got {number!r}")
+
+
 def seeds_of(seeds: int | None, default: int) -> range:
     """The seeds to run: 0 to `seeds` - 1, or the profile's own number for None or 0."""
-    if seeds is not None and seeds < 0:
-        raise ValueError(f"seeds must be 0 (the profile's own) or more, got {seeds}")
-    return range(seeds or default)
+    return range(whole("seeds", 0 if seeds is None else seeds) or default)

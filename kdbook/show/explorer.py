@@ -8,6 +8,7 @@ import base64
 import io
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -73,19 +74,28 @@ def answer(logits: Sequence[float], temperature: float) -> Answer:
 
 
 def typed_logits(text: str) -> list[float]:
-    """Numbers from what a reader typed: separated by commas, semicolons or spaces.
+    """Numbers from what a reader typed or pasted, in brackets or without.
+
+    They are apart by commas, semicolons or blanks. Where semicolons separate, a comma is a decimal comma.
 
     Raises
     ------
     ValueError
-        Naming the piece that is no number.
+        Naming the piece that is no number, or commas that may mean either.
     """
+    text = re.sub(r"[a-z_.]*\(|[][()]", " ", text.strip().replace("\u2212", "-"))  # array([..]), a list; a minus sign
+    if ";" in text:
+        text = re.sub(r"(?<=\d),(?=\d)", ".", text)
+    elif re.search(r"\d,\d+\s+[-+\d]", text):
+        raise ValueError(f"{text.strip()!r} may mean two things: type 9.5 3.2, or 9,5; 3,2, or 9, 5, 3, 2")
     numbers = []
-    for piece in text.replace(",", " ").replace(";", " ").split():
+    for piece in re.split(r"[,;\s]+", text.strip(" ,;")) if text.strip(" ,;") else ():
         try:
             numbers.append(float(piece))
         except ValueError:
-            raise ValueError(f"{piece!r} is not a number: type logits such as 9, 3.5, -2") from None
+            numbers.append(math.nan)
+        if not math.isfinite(numbers[-1]):
+            raise ValueError(f"{piece!r} is not a number: type logits such as 9, 3.5, -2")
     return numbers
 
 

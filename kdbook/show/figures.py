@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from kdbook.data.files import write_atomically
 from kdbook.lab import arms, load
-from kdbook.lab.results import REPOSITORY
+from kdbook.lab.results import REPOSITORY, output_folder
 from kdbook.show.grammar import Both
 from kdbook.show.style import style
 
@@ -140,8 +140,8 @@ def show_figure(name: str, reference, mine=None) -> None:
     if found is None:
         raise ValueError(f"unknown figure {name!r}; there are {', '.join(registered())}")
     drawn = found.draw(reference, mine)
-    if out := os.environ.get("KDBOOK_OUT"):
-        save(drawn, name, alt=found.alt, folder=Path(out) / "figures")
+    if os.environ.get("KDBOOK_OUT"):
+        save(drawn, name, alt=found.alt, folder=output_folder() / "figures")
     show_picture(drawn, alt=found.alt)
 
 

@@ -46,8 +46,8 @@ def picture_slider(
     ValueError
         For fewer than two values, or a start outside them.
     """
-    if not 0 <= start < len(values):
-        raise ValueError(f"start must be in 0..{len(values) - 1}, got {start}")
+    if len(values) < 2 or start not in range(len(values)):
+        raise ValueError(f"values must be two or more, and start the place of one, got {len(values)} and {start!r}")
     with style():
         pictures = [closed_png(draw(value)) for value in values]
     texts = [alt(value) for value in values]

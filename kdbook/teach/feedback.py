@@ -63,9 +63,11 @@ class Answer:
         if unanswered(answer):
             return Feedback(False, NOT_YET)
         try:
-            value = float(answer)
-        except (TypeError, ValueError):
-            return Feedback(False, f"A number is needed, this is a {type(answer).__name__}.")
+            value = float(answer.replace(",", ".") if isinstance(answer, str) else answer)  # a decimal comma
+        except (TypeError, ValueError, RuntimeError):
+            return Feedback(False, f"A number is needed, this is a {type(answer).__name__}: {answer!r:.40}.")
+        if isinstance(answer, bool) or not math.isfinite(value):
+            return Feedback(False, f"A finite number is needed, this is {answer!r:.40}.")
         if math.isclose(value, self.right, rel_tol=self.rtol):
             return Feedback(True, self.done)
         for hint, wrong in self.mistakes.items():

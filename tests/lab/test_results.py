@@ -76,7 +76,7 @@ def test_results_without_arrays_have_no_file_of_arrays(tmp_path):
 def test_the_origin_is_readable_json_with_sorted_keys(tmp_path, made):
     save_results(made, "toy", tmp_path)
     text = (tmp_path / "toy.json").read_text()
-    assert list(json.loads(text)) == ["VERSION", "device", "seconds"] and text.endswith("}\n")
+    assert list(json.loads(text)) == ["VERSION", "device", "seconds", "sha256"] and text.endswith("}\n")
 
 
 def test_missing_results_say_how_to_make_them(tmp_path, monkeypatch):

@@ -61,7 +61,7 @@ def assert_equal_weights(first, second):
     [
         (("mnist",), "unknown question 'mnist'; there are ablations, "),
         (("tuning", "fast"), "profile must be one of quick, full, got 'fast'"),
-        (("tuning", "quick", -1), "seeds must be 0 .* or more, got -1"),
+        (("tuning", "quick", -1), "seeds must be a whole number, 0 or more, got -1"),
         (("tuning", "quick", 1, "tpu"), r"device 'tpu' is not available here; there are \[.*'cpu'\]"),
         (("tuning", "quick", 1, "cpu", "slurm"), "engine must be one of local.*, got 'slurm'"),
     ],
