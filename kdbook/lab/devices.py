@@ -14,8 +14,12 @@ def pick_device(device: str = "auto") -> torch.device:
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if device == "auto":
         device = next(name for name, present in there.items() if present)
-    if not there.get(str(device).split(":")[0], False):
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):  # no device at all
+        found = None
+    if found is None or not there.get(found.type):
         raise ValueError(f"device {device!r} is not available here; there are {[n for n, p in there.items() if p]}")
-    if str(device).startswith("cuda"):
+    if found.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32
-    return torch.device(device)
+    return found

@@ -65,9 +65,12 @@ def answer(logits: Sequence[float], temperature: float) -> Answer:
 
     Explained in notebooks/02_temperature.
     """
-    z = torch.tensor(np.asarray(logits, dtype=float))
+    try:
+        z = torch.tensor(np.asarray(logits, dtype=float))
+    except (TypeError, ValueError):
+        z = torch.empty(0)
     if z.ndim != 1 or len(z) < 2:
-        raise ValueError(f"logits must be two or more numbers, got {logits}")
+        raise ValueError(f"logits must be two or more numbers, got {logits!r:.60}: such as [9, 3.5]")
     targets = soft_targets(z, temperature)
     p, bits, top = targets.numpy(), float(entropy_bits(targets)), int(z.argmax())
     return Answer(p, bits, bits / math.log2(len(p)), top, float(p[top]), float(np.delete(p, top).sum()))
@@ -89,13 +92,11 @@ def typed_logits(text: str) -> list[float]:
     elif re.search(r"\d,\d+\s+[-+\d]", text):
         raise ValueError(f"{text.strip()!r} may mean two things: type 9.5 3.2, or 9,5; 3,2, or 9, 5, 3, 2")
     numbers = []
-    for piece in re.split(r"[,;\s]+", text.strip(" ,;")) if text.strip(" ,;") else ():
+    for piece in re.split(r"\s*[,;]\s*|\s+", text.strip(" \n,;")) if text.strip(" \n,;") else ():
         try:
             numbers.append(float(piece))
         except ValueError:
-            numbers.append(math.nan)
-        if not math.isfinite(numbers[-1]):
-            raise ValueError(f"{piece!r} is not a number: type logits such as 9, 3.5, -2")
+            raise ValueError(f"{piece!r} is not a number: type logits such as 9, 3.5, -2") from None
     return numbers
 
 
@@ -164,6 +165,8 @@ def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndar
 
     Explained in notebooks/02_temperature.
     """
+    if start not in range(len(logits)):
+        raise ValueError(f"start must be the place of an image, 0 to {len(logits) - 1}, got {start!r}")
     look = {"style": {"description_width": "10em"}, "layout": {"width": "min(100%, 560px)"}}
     number = widgets.BoundedIntText(start, min=0, max=len(logits) - 1, description="test image", **look)
     own = widgets.Text(placeholder="empty: those of the image", description="or your own logits", **look)

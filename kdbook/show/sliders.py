@@ -47,7 +47,7 @@ def picture_slider(
         For fewer than two values, or a start outside them.
     """
     if len(values) < 2 or start not in range(len(values)):
-        raise ValueError(f"values must be two or more, and start the place of one, got {len(values)} and {start!r}")
+        raise ValueError(f"values must be two or more, and start the place of one, got {[*values]!r:.60} and {start!r}")
     with style():
         pictures = [closed_png(draw(value)) for value in values]
     texts = [alt(value) for value in values]
@@ -89,9 +89,10 @@ def linked(
     control: type[widgets.Widget], label: str, names: Iterable[str], pages: Iterable[str], start: int = 0
 ) -> tuple[widgets.Widget, widgets.Stack]:
     """A control and the stack that it moves; the browser, not the kernel, puts the chosen page of HTML on top."""
-    stack = widgets.Stack([widgets.HTML(page) for page in pages], selected_index=start)
-    if len(stack.children) < 2:
-        raise ValueError(f"a choice needs two or more pages, got {len(stack.children)}")
+    names, pages = [*names], [widgets.HTML(page) for page in pages]
+    if len(pages) < 2:
+        raise ValueError(f"a choice needs two or more pages, got {len(pages)}: {names}")
+    stack = widgets.Stack(pages, selected_index=start)
     chosen = control(
         options=[(name, at) for at, name in enumerate(names)],
         value=start,

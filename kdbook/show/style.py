@@ -63,4 +63,6 @@ def looks(arms: Mapping, only: Iterable[str] = (), **labels: str) -> dict[str, L
         Other words for some, where a figure has less room.
     """
     chosen = [*only] or [*arms]
+    if unknown := [name for name in [*chosen, *labels] if name not in arms]:
+        raise ValueError(f"unknown arm {unknown[0]!r}; there are {', '.join(arms)}")
     return {name: Look(labels.get(name, arms[name].label), ROLES[arms[name].role]) for name in chosen}

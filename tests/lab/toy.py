@@ -2,7 +2,7 @@
 
 As a script it runs itself by the command line in a process of its own. Environment variables steer it: `TOY_LOG` is a
 file that gets a line for each trial measured, `TOY_STALL` a file that a student makes before it stops in mid-epoch,
-`TOY_MEET` a folder where two processes wait for each other.
+`TOY_MEET` a folder where `TOY_NUMBER` processes (two) wait for each other. Further arguments go to the command line.
 """
 
 import os
@@ -83,6 +83,6 @@ if __name__ == "__main__":
     from kdbook.__main__ import main
 
     if os.environ.get("TOY_MEET"):
-        meet(Path(os.environ["TOY_MEET"]), 2)
-    sys.argv = ["kdbook", "run", "toy", "--device", "cpu"]
+        meet(Path(os.environ["TOY_MEET"]), int(os.environ.get("TOY_NUMBER", 2)))
+    sys.argv = ["kdbook", "run", "toy", "--device", "cpu", *sys.argv[1:]]
     main()

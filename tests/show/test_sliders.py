@@ -62,7 +62,7 @@ def test_pictures_are_closed_after_drawing(box):
 
 
 @pytest.mark.parametrize(
-    ("values", "start", "message"), [([1], 0, "two or more"), ([1, 2], 2, "start must be in 0..1")]
+    ("values", "start", "message"), [([1], 0, "two or more"), ([1, 2], 2, "place of one, got .1, 2. and 2")]
 )
 def test_an_impossible_slider_is_refused(values, start, message):
     with pytest.raises(ValueError, match=message):
