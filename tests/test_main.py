@@ -59,6 +59,24 @@ def test_doctor_names_a_damaged_data_file_and_its_remedy(monkeypatch, capsys, tm
     assert "is damaged: restore it" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("variable", "told", "message"),
+    [
+        ("KDBOOK_HOME", "/dev/null/x", "cannot write into /dev/null/x, since /dev/null is no folder: set KDBOOK_HOME"),
+        ("KDBOOK_HOME", "kd", "KDBOOK_HOME must be an absolute path, got 'kd'"),
+        ("KDBOOK_OUT", "out", "KDBOOK_OUT must be an absolute path, got 'out'"),
+        ("TMPDIR", "/tmp/" + 103 * "x", "TMPDIR has 108 bytes, too long for sockets: set TMPDIR=/tmp"),
+    ],
+)
+def test_doctor_names_a_folder_that_cannot_be_used(monkeypatch, capsys, variable, told, message):
+    monkeypatch.setenv(variable, told)
+    if variable == "TMPDIR":
+        monkeypatch.setattr("tempfile.tempdir", told)
+    with pytest.raises(SystemExit):
+        call(monkeypatch, "doctor")
+    assert message in capsys.readouterr().out
+
+
 def test_an_interrupt_ends_with_a_word_on_how_to_go_on(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt

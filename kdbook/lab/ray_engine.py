@@ -41,9 +41,9 @@ def ray_cluster(
         When the package ray is not installed, the cluster cannot be reached or started, or trials failed: those that
         finished are stored.
     """
-    if not (address or os.environ.get("RAY_ADDRESS")):
-        for variable, value in ALONE.items():
-            os.environ.setdefault(variable, value)
+    address = address or os.environ.get("RAY_ADDRESS")
+    for variable, value in () if address else ALONE.items():
+        os.environ.setdefault(variable, value)
     try:
         import ray
     except ImportError:
@@ -85,12 +85,11 @@ def ray_cluster(
 
 def _connected(ray: ModuleType, address: str | None):
     """The cluster at an address, or one of this machine alone."""
+    alone = {} if address else {"include_dashboard": False}
     try:
-        return ray.init(address, include_dashboard=False, log_to_driver=False, configure_logging=False)
+        return ray.init(address, log_to_driver=False, configure_logging=False, **alone)
     except Exception as error:  # Ray raises a bare Exception when a start takes too long
-        where = (
-            f"no Ray cluster at {address or os.environ.get('RAY_ADDRESS') or 'this machine, which tried to start one'}"
-        )
+        where = f"no Ray cluster at {address}" if address else "Ray could not start a cluster of this machine"
         told = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RuntimeError(f"{where} ({told}): try again, check the address, or take engine 'local'") from error
 

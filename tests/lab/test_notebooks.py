@@ -84,6 +84,38 @@ def test_a_failing_cell_is_named_and_the_old_notebook_stays(chapter, tmp_path):
     assert (tmp_path / "09_test.failed.ipynb").exists()
 
 
+@pytest.mark.slow
+def test_a_kernel_that_is_killed_is_reported_with_its_chapter(chapter, tmp_path):
+    chapter.write_text(CHAPTER + "\n# %%\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    with pytest.raises(ChapterError, match="09_test.py: its kernel was killed or crashed.*repeat"):
+        execute(chapter, tmp_path / "out.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("output", "out", "message"),
+    [
+        ("09_test.py", None, "must be an .ipynb file"),
+        (".", None, "must be an .ipynb file"),
+        ("full/x.ipynb", None, "cannot write into"),
+        ("x.ipynb", "full", "cannot write into .*full is no folder: set KDBOOK_HOME .*KDBOOK_OUT"),
+    ],
+)
+def test_what_could_not_be_written_is_refused_before_anything_runs(
+    chapter, tmp_path, monkeypatch, output, out, message
+):
+    monkeypatch.setattr(notebooks, "_papermill", lambda *_: pytest.fail("ran"))
+    (tmp_path / "full").write_text("a file")
+    with pytest.raises((ValueError, PermissionError), match=message):
+        execute(chapter, tmp_path / output, out=out and tmp_path / out)
+    assert chapter.read_text() == CHAPTER
+
+
+def test_a_folder_for_temporary_files_that_is_too_long_for_sockets_is_refused(chapter, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", "/tmp/" + 103 * "x")
+    with pytest.raises(ValueError, match="TMPDIR has 108 bytes, too long for sockets: set TMPDIR=/tmp"):
+        execute(chapter, tmp_path / "out.ipynb")
+
+
 def test_a_missing_kernel_says_how_to_get_it(chapter, tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "KERNEL", "nonsense")
     with pytest.raises(ChapterError, match="make setup"):

@@ -1,13 +1,17 @@
 """Trials on a Ray cluster of two nodes on loopback: the same table as local, and no trial lost or done twice."""
 
+import ast
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -138,3 +142,121 @@ def test_without_ray_the_message_says_how_to_get_it_and_local_works(small, tmp_p
         run_small(Store(tmp_path / "store"), tmp_path, engine="ray")
     assert runs.ENGINES["local"] is not runs.ENGINES["ray"]
     assert len(run_small(Store(tmp_path / "store"), tmp_path, engine="local")) == 5
+
+
+OWN = """
+import psutil, ray, torch
+from kdbook.lab import arms, Store
+from kdbook.lab.ray_engine import ray_cluster
+
+def look(*_):
+    mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    listening = {c.laddr.ip for p in mine for c in p.net_connections("inet") if c.status == "LISTEN"}
+    print(sorted(listening), flush=True)
+    return {}
+
+from kdbook.lab import ray_engine
+ray_engine.grouped = lambda pending: look() or []
+ray_cluster(arms.trials("t_squared"), Store("{store}"), torch.device("cpu"), quiet=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_of_this_machine_alone_listens_on_loopback_only(tmp_path):
+    pytest.importorskip("ray", reason="the optional package ray is not installed")
+    pytest.importorskip("psutil", reason="psutil, which sees ports, is not installed")
+    about = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"HOME": str(tmp_path)}
+    code = OWN.replace("{store}", str(tmp_path / "store"))
+    done = subprocess.run([sys.executable, "-c", code], env=about, capture_output=True, text=True, timeout=500)
+    if "Ray could not start a cluster" in done.stderr:
+        pytest.skip(f"ray did not start here: {done.stderr.splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    found = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert found and all(ip.removeprefix("::ffff:").startswith("127.") for ip in found), found
+
+
+class FakeRay(SimpleNamespace):
+    """Stands in for ray where only this side is asked: tasks run at once, and fail where an arm is said to."""
+
+    def __init__(self, wrong=(), start=None):
+        self.wrong, self.start, self.kept = wrong, start, []
+        super().__init__(exceptions=SimpleNamespace(RayError=RuntimeError))
+
+    def is_initialized(self):
+        return False
+
+    def init(self, address, **how):
+        if self.start:
+            raise self.start
+        self.address, self.how = address, how
+        return nullcontext()
+
+    def put(self, value):
+        self.kept.append(value)
+        return value
+
+    def remote(self, **how):
+        def task(group, device, *needs):
+            if group[0].arm in self.wrong or RuntimeError in needs:
+                return RuntimeError
+            return measure_away(group, device, *needs)
+
+        return lambda function: SimpleNamespace(remote=lambda *given: Answered(task(*given)))
+
+    def wait(self, tasks, num_returns):
+        return tasks[:1], tasks[1:]
+
+    def get(self, task):
+        if task.answer is RuntimeError:
+            raise RuntimeError("traceback\nValueError: wrong")
+        return task.answer
+
+
+class Answered(dict):
+    """What a task returned, which may be asked for and be given to other tasks."""
+
+    def __init__(self, answer):
+        super().__init__({} if answer is RuntimeError else answer)
+        self.answer = answer
+
+    def __hash__(self):
+        return id(self)
+
+
+def test_a_trial_that_fails_keeps_what_the_others_finished(small, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", FakeRay(wrong=("hard",)))
+    store = Store(tmp_path / "store")
+    with pytest.raises(
+        RuntimeError, match=r"hinton_mnist/hard-0-.* failed on the cluster \(ValueError: wrong\): .*repeat"
+    ):
+        run_small(store, tmp_path, engine="ray")
+    trials = arms.trials("hinton_mnist", "quick", 1)
+    assert [trial.arm for trial in trials if not store.read(trial)] == ["hard"]
+    fake = FakeRay()
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    assert len(run_small(store, tmp_path, engine="ray", address="head:1")) == 5
+    assert (fake.address, fake.how.get("include_dashboard")) == ("head:1", None)
+    (lacking,) = (trial for trial in trials if trial.arm == "hard")
+    assert [trial for put in fake.kept for trial in put] == list(lacking.needs)
+
+
+def test_only_what_a_pending_trial_needs_is_put_into_the_object_store(small, tmp_path, monkeypatch):
+    fake, store = FakeRay(), Store(tmp_path / "store")
+    run_small(store, tmp_path)
+    trials = arms.trials("hinton_mnist", "quick", 1)
+    (lacking,) = (trial for trial in trials if trial.arm == "distilled")
+    store.remove(lacking)
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    run_small(store, tmp_path, engine="ray")
+    assert [trial for put in fake.kept for trial in put] == list(lacking.needs)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [("head:1", "no Ray cluster at head:1"), (None, "Ray could not start a cluster of this machine")],
+)
+def test_a_cluster_that_cannot_be_had_is_a_sentence(small, tmp_path, monkeypatch, address, message):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", FakeRay(start=Exception("The current node timed out\nmore")))
+    with pytest.raises(RuntimeError, match=rf"{message} \(The current node timed out\): .*engine 'local'"):
+        run_small(Store(tmp_path / "store"), tmp_path, engine="ray", address=address)

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -195,6 +196,47 @@ def test_a_run_is_described_in_one_line(capsys):
     assert line.count("\n") == 1
     for part in (f"torch {torch.__version__}", "profile full", "device cpu", "about 90 min"):
         assert part in line
+
+
+@pytest.mark.parametrize(
+    ("cells", "unknown"),
+    [
+        ([], None),
+        (["", "import os", 'PROFILE = "quick"\nSEEDS = 0'], None),
+        (["", 'PROFILE = "quick"\nSEEDS = 0', '# Parameters\nPROFILE = "full"\nSEEDS = 2'], None),
+        (["", 'PROFILE = "quick"', '# Parameters\nPROFIL = "full"'], r"\['PROFIL'\]"),
+        (["", 'PROFILE = "quick"', "# Parameters\nprofile = 'full'\nSEED = 1"], r"\['SEED', 'profile'\]"),
+    ],
+)
+def test_a_parameter_that_the_notebook_does_not_have_is_refused(cells, unknown, monkeypatch):
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(user_ns={"In": cells}))
+    if unknown is None:
+        runs.describe_run("quick", "cpu")
+    else:
+        with pytest.raises(ValueError, match=f"unknown parameters {unknown}: .*papermill --help-notebook"):
+            runs.describe_run("quick", "cpu")
+
+
+def test_what_another_rerun_forgot_meanwhile_is_trained_again(toy, monkeypatch):
+    run_toy()
+    local, forgot = runs.ENGINES["local"], []
+
+    def and_forget(trials, store, *more):
+        local(trials, store, *more)
+        if not forgot:
+            forgot.append(store.remove(trials[0]))
+
+    monkeypatch.setitem(runs.ENGINES, "local", and_forget)
+    assert len(run_toy()) == 2 and toy.measured() == [*ALL, "student 0"]
+
+
+def test_measured_numbers_of_numpy_and_torch_are_stored_as_numbers(toy, monkeypatch):
+    measure = toy.measure
+    odd = {"a": np.float32(0.5), "b": torch.tensor(3), "c": np.int64(4), "d": np.array([1.0, 2.0]), "e": np.bool_(True)}
+    monkeypatch.setattr(toy, "measure", lambda trials, tools: [row | odd for row in measure(trials, tools)])
+    run_toy()
+    measured = Store().read(arms.trials("toy")[0]).measured
+    assert [measured[key] for key in odd] == [0.5, 3, 4, [1.0, 2.0], True]
 
 
 @pytest.mark.slow

@@ -8,9 +8,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from kdbook.lab import arms
+from kdbook.lab import arms, load
 from kdbook.show import figures
-from kdbook.show.figures import COMMITTED, index, plotted, png, registered, save, show_figure
+from kdbook.show.figures import COMMITTED, closed_png, index, plotted, png, registered, save, show_figure
 from kdbook.show.style import style
 
 
@@ -48,6 +48,27 @@ def test_drawing_twice_gives_the_same_bytes(tmp_path):
         save(draw(), "f", alt="What is seen.", folder=tmp_path / folder)
     for suffix in ("svg", "png", "json"):
         assert (tmp_path / "a" / f"f.{suffix}").read_bytes() == (tmp_path / "b" / f"f.{suffix}").read_bytes()
+
+
+ODD = {
+    "figure.dpi": 33, "savefig.dpi": 300, "font.size": 22, "font.family": "cursive", "lines.linewidth": 9,
+    "figure.constrained_layout.use": False, "savefig.bbox": "tight", "axes.prop_cycle": "cycler('color', ['red'])",
+    "svg.fonttype": "none", "savefig.transparent": True, "axes.facecolor": "black", "image.cmap": "jet",
+    "axes.unicode_minus": False, "path.sketch": (1, 100, 2), "axes.titlesize": 40, "svg.hashsalt": "mine",
+    "text.usetex": True, "axes.grid": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["hinton_errors", "similarity_matrices"])
+def test_a_readers_own_settings_of_matplotlib_change_no_figure(name, tmp_path):
+    entry = registered()[name]
+    for folder, settings in (("plain", {}), ("odd", ODD)):
+        with plt.rc_context(settings):
+            drawn = entry.draw(load(entry.question))
+            save(drawn, name, alt=entry.alt, folder=tmp_path / folder)
+            (tmp_path / folder / "closed.png").write_bytes(closed_png(drawn))
+    for file in (tmp_path / "plain").iterdir():
+        assert file.read_bytes() == (tmp_path / "odd" / file.name).read_bytes(), file.name
 
 
 def test_no_date_stands_in_a_saved_figure(drawn, tmp_path):
