@@ -18,9 +18,7 @@ from traitlets.config import Config
 from kdbook.data.files import check_writable, write_atomically
 
 KERNEL = "python3"
-LONGEST = (
-    80  # bytes of the folder for temporary files: a socket's path has 107 (Linux, sun_path), and ours need the rest
-)
+LONGEST = 80  # bytes of TMPDIR: a socket's path may have 107 (sun_path of Linux), and ours add up to 27
 WIDGET = "application/vnd.jupyter.widget-{}+json"
 
 

@@ -85,7 +85,7 @@ def ray_cluster(
 
 def _connected(ray: ModuleType, address: str | None):
     """The cluster at an address, or one of this machine alone."""
-    alone = {} if address else {"include_dashboard": False}
+    alone = {} if address else {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
     try:
         return ray.init(address, log_to_driver=False, configure_logging=False, **alone)
     except Exception as error:  # Ray raises a bare Exception when a start takes too long

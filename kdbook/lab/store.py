@@ -192,7 +192,8 @@ class Store:
 
 def described(trial: Trial) -> dict:
     """A trial as a stored folder says it: what it is, and not with whom it was trained."""
-    told = trial.as_dict() | {"needs": [need.name for need in trial.needs], "cohort": ""}
+    told = trial.as_dict() | {"needs": [need.name for need in trial.needs]}
+    del told["cohort"]
     return json.loads(json.dumps(told, default=plain))
 
 

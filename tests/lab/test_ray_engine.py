@@ -145,7 +145,7 @@ def test_without_ray_the_message_says_how_to_get_it_and_local_works(small, tmp_p
 
 
 OWN = """
-import psutil, ray, torch
+import psutil, torch
 from kdbook.lab import arms, Store
 from kdbook.lab.ray_engine import ray_cluster
 
