@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import Setting, divide, hard_rows, is_number, kd_rows, kl_rows, labels_input, row_loss
+from kdbook.losses.checks import Setting, divide, entry, hard_rows, is_number, kd_rows, kl_rows, labels_input, row_loss
 
 
+@entry
 def soft_targets(logits: Tensor, temperature: Setting, *, check: bool = True) -> Tensor:
     """Class probabilities (..., C) softened by a temperature, softmax(logits / T) (Hinton et al. 2015, eq. 1).
 
@@ -42,12 +43,17 @@ def soft_targets(logits: Tensor, temperature: Setting, *, check: bool = True) ->
     return divide(logits, checks.positive("temperature", temperature, logits)).softmax(-1)
 
 
-def entropy_bits(probabilities: Tensor) -> Tensor:
+@entry
+def entropy_bits(probabilities: Tensor, *, check: bool = True) -> Tensor:
     """Entropy (...) of probabilities (..., C) in bits: -sum p log2 p, where a class without probability adds nothing.
 
-    Of logits at a temperature it is `entropy_bits(soft_targets(logits, temperature))`; no input is checked.
+    Of logits at a temperature it is `entropy_bits(soft_targets(logits, temperature))`. `check` reads whether
+    rows are probabilities, and raises ValueError if they are not.
     """
-    return torch.special.entr(probabilities).sum(-1) / math.log(2)
+    checks.check_floating("probabilities", probabilities)
+    if check:
+        checks.check_probabilities("probabilities", probabilities)
+    return torch.special.entr(checks.float32_up(probabilities)).sum(-1) / math.log(2)
 
 
 @row_loss
@@ -56,7 +62,7 @@ def hard_loss(
     labels: Tensor,
     *,
     label_smoothing: float = 0.0,
-    weight: Tensor | None = None,
+    row_weights: Tensor | None = None,
     check: bool = True,
 ) -> Tensor:
     """Cross entropy with hard labels at T = 1: the term that a student has without a teacher.
@@ -67,8 +73,9 @@ def hard_loss(
         Labels broadcast over leading axes: (B,) serves a stack of students (S, B, C).
     label_smoothing : float
         Share of each target spread evenly over all C classes, in [0, 1] (Szegedy et al. 2016, section 7).
-    weight : Tensor (...), optional
-        Factor of each row, broadcast as labels are. The mean divides by the number of rows, not by the weights' sum.
+    row_weights : Tensor (...), optional
+        Factor of each row, broadcast as labels are; weights of classes, torch's `weight`, are looked up by label:
+        ``class_weights[labels]``. The mean divides by the number of rows, not by the weights' sum.
     reduction, check : str, bool
         "mean" returns a scalar, "none" a tensor (...). T is 1: there is no factor T^2.
 
@@ -86,11 +93,11 @@ def hard_loss(
     rows = hard_rows(log_q, labels)
     if not is_number(smoothing, 0.0):
         rows = (1 - smoothing) * rows - smoothing * log_q.mean(-1)
-    if weight is not None:
-        checks.check_broadcast("weight", weight.shape, rows.shape, of="the logits' shape without classes")
+    if row_weights is not None:
+        checks.check_broadcast("row_weights", row_weights.shape, rows.shape, of="the logits' shape without classes")
         if check:
-            checks.check_not_negative("weight", weight)
-        rows = rows * weight.detach()
+            checks.check_not_negative("row_weights", row_weights)
+        rows = rows * row_weights.detach()
     return rows
 
 
@@ -119,7 +126,7 @@ def soft_cross_entropy(
 
     Explained in notebooks/03_math.
     """
-    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
     temperature = checks.positive("temperature", temperature, student)
     p = divide(teacher, temperature).softmax(-1)
     log_q = divide(student, temperature).log_softmax(-1)
@@ -159,7 +166,7 @@ def kd_loss(
 
     Explained in notebooks/03_math.
     """
-    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
     temperature = checks.positive("temperature", temperature, student)
     alpha = checks.fraction("alpha", alpha, student)
     if labels is not None:
@@ -194,7 +201,7 @@ def logit_matching(
 
     Explained in notebooks/03_math.
     """
-    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
     gap = student - teacher
     if centre:
         gap = gap - gap.mean(-1, keepdim=True)
@@ -236,7 +243,7 @@ def dkd_loss(
 
     Explained in notebooks/04_knowledge_types.
     """
-    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
     if student.shape[-1] < 2:
         raise ValueError(f"student_logits must have at least two classes, got {student.shape[-1]}")
     labels = labels_input(labels, student, check)
@@ -248,6 +255,7 @@ def dkd_loss(
     return rows * temperature**2
 
 
+@entry
 def mutual_loss(
     logits_list: Sequence[Tensor] | Tensor, labels: Tensor, *, reduction: str = "mean", check: bool = True
 ) -> Tensor:
@@ -317,6 +325,7 @@ def born_again_loss(
     return kd_loss(student_logits, teacher_logits, labels, temperature=1.0, alpha=alpha, reduction="none", check=check)
 
 
+@entry
 def progressive_targets(labels: Tensor, last_probs: Tensor, a_t: Setting, *, check: bool = True) -> Tensor:
     """Targets (..., C) of progressive self-distillation (PS-KD): (1 - a_t) onehot(labels) + a_t last_probs.
 

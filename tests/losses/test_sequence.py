@@ -260,7 +260,7 @@ def test_a_beta_outside_0_to_1_is_named(beta):
         ([[0.5, 0.2]], [[0, 6]], {}, r"top_indices must lie in \[0, 6\), got 6"),
         ([[0.5, 0.2]], [[1, 1]], {}, "name each token once"),
         ([[0.1] * 7], [list(range(7))], {}, r"k must be in 1..6, the vocabulary, got 7"),
-        ([[0.5, 0.2]], [[0, 1, 2]], {}, "must be"),
+        ([[0.5, 0.2]], [[0, 1, 2]], {}, "top_indices must broadcast"),
         ([[0.5, 0.0]], [[0, 1]], {}, "top_log_probs must be finite, got -inf"),
         ([[0.5, 0.2]], [[0, 1]], {"missing": "drop"}, "missing must be 'rest' or 'zero', got 'drop'"),
         ([[0.5, 0.2]], [[0, 1]], {"temperature": 2.0}, "temperature must be 1 for missing='rest'"),
