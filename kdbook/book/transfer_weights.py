@@ -16,7 +16,7 @@ from kdbook.lab.trial import Tools, Trial
 from kdbook.show.figures import figure
 from kdbook.show.style import HARD, SOFT, YOURS
 
-VERSION, DATA = 1, knowledge_types.DATA
+VERSION, DATA = 2, knowledge_types.DATA
 SEEDS = {"full": (1, 0), "quick": (1, 0)}  # students; teachers are those of knowledge_types
 COLUMNS = columns(
     "arm seed beta hint_epochs lr temperature alpha validation_errors agreement",

@@ -44,11 +44,11 @@ def relational_distance(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tens
 
 
 def _relative_distances(f: Tensor) -> Tensor:
-    """Distances (B, B) divided by the mean of the positive ones; all 0 where all examples coincide."""
+    """Distances (B, B) divided by their mean over all i != j, twins included; all 0 where all examples coincide."""
     # Without the shortcut over products of matrices the diagonal is exactly 0, and so is its gradient.
     distance = torch.cdist(f, f, compute_mode="donot_use_mm_for_euclid_dist")
-    positive = (distance > 0).sum().clamp_min(1)
-    return distance / (distance.sum() / positive).clamp_min(SMALL)
+    pairs = max(len(f) * (len(f) - 1), 1)
+    return distance / (distance.sum() / pairs).clamp_min(SMALL)
 
 
 @row_loss
@@ -283,7 +283,8 @@ def contrastive_distillation(
 
     With h = exp(cos(g_s, g) / T) / Z a pair is taken for a true one with probability h / (h + K / N); the loss is
     -log of it for the pair (g_s, g_t) and -log(1 - it) summed over K negatives of the memory. Everything is computed
-    from logarithms. The other direction is the same function with the roles exchanged.
+    from logarithms. The other direction is the same function with the roles exchanged. In the authors' program the
+    positive is the memory's stale row of the sample, as the teacher's head was an epoch ago; here it is g_t itself.
 
     Parameters
     ----------

@@ -134,6 +134,19 @@ def test_twins_and_zeros_in_a_batch_leave_the_gradient_finite(loss):
         assert found.isfinite() and student.grad.isfinite().all() and student.grad.abs().max() < 1e3
 
 
+def test_twins_count_in_the_mean_distance_over_all_pairs_of_the_paper():
+    # Park et al. 2019, eq. 5: mu = mean of |x_i - x_j| over all i != j, of which twins are a pair of distance 0
+    student, teacher = random_rows(6, 4), random_rows(6, 3, seed=1)
+    student[1] = student[0]
+
+    def relative(f):
+        apart = [[math.dist(a, b) for b in f.tolist()] for a in f.tolist()]
+        return torch.tensor(apart, dtype=torch.float64) * 30 / sum(map(sum, apart))
+
+    expected = torch.nn.functional.smooth_l1_loss(relative(student), relative(teacher))
+    assert float(relational_distance(student, teacher)) == pytest.approx(float(expected), rel=1e-12)
+
+
 @losses
 def test_the_gradient_reaches_the_student_only(loss):
     student, teacher = (random_rows(6, 4, seed=s).requires_grad_() for s in (0, 1))
