@@ -267,10 +267,10 @@ def token_mean(values: Tensor, mask: Tensor, num_tokens: int | None = None) -> T
     """
     if num_tokens is not None and num_tokens < 1:
         raise ValueError(f"num_tokens must be 1 or more, got {num_tokens}")
-    checks.check_floating("values", values)
+    values = checks.values_input("values", values, check=False)
     checks.check_mask("mask", mask, values.shape, check=False)
     texts = mask[..., 0].numel()
-    count = mask.sum().clamp_min(1) if num_tokens is None else num_tokens
+    count = mask.sum().clamp_min(1).to(values.dtype) if num_tokens is None else num_tokens
     return values.masked_fill(~mask, 0).sum(-1) * (texts / count)
 
 

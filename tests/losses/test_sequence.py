@@ -274,3 +274,8 @@ def test_bad_knowledge_of_a_teacher_is_named(top, at, change, message):
 def test_a_teacher_that_tells_all_its_mass_may_miss_one_by_rounding():
     top = torch.tensor([[1 + 2e-5, 1e-9]]).log()
     assert math.isfinite(float(sparse_kl(torch.zeros(1, 6), top, torch.tensor([[0, 3]]))))
+
+
+def test_a_mean_over_tokens_in_float64_has_the_precision_of_float64():
+    values, mask = torch.full((3, 5), 0.1, dtype=torch.float64), torch.arange(5) < torch.tensor([5, 2, 3])[:, None]
+    assert float(token_mean(values, mask).mean()) == pytest.approx(0.1, rel=1e-15)
