@@ -24,6 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Setting = float | Tensor
+Pair = tuple[Tensor, Tensor]
+CLASSES, TOKENS, FEATURES, MAPS = "..., C", "..., N, V", "B, feature axes ...", "B, channels, H, W"  # axes
 LARGEST = 1e18  # Adam keeps a gradient's square, which is still a float32 up to here
 
 
@@ -124,16 +126,17 @@ def check_size(name: str, found: Tensor, given: dict[str, object]) -> None:
     """Raise ValueError if a result is NaN or of no use. Reads data: only under `check=True`."""
     largest = found.detach().abs().max().item() if found.numel() else 0.0
     if not largest < LARGEST:
-        sizes = {n: v.detach().abs().max().item() if isinstance(v, Tensor) else v for n, v in given.items()}
-        raise ValueError(f"{name} must stay below {LARGEST:g}, got {largest:g}; look at {sizes}")
+        sizes = {n: v.detach().abs().max().item() for n, v in given.items() if isinstance(v, Tensor)}
+        raise ValueError(f"{name} must stay below {LARGEST:g}, got {largest:g}; look at the largest of {sizes}")
 
 
-def check_floating(name: str, values: Tensor) -> None:
-    """Raise ValueError unless `values` is a floating-point tensor (..., C) that is not empty."""
+def check_floating(name: str, values: Tensor, axes: str = CLASSES) -> None:
+    """Raise ValueError unless `values` is a floating-point tensor of these axes (... are any) that is not empty."""
     if not values.is_floating_point():
         raise ValueError(f"{name} must be floating point, got {values.dtype}; convert with .float()")
-    if values.ndim == 0 or values.numel() == 0:
-        raise ValueError(f"{name} must have shape (..., C) and not be empty, got {tuple(values.shape)}")
+    given, named = values.ndim, axes.count(",") + 1 - axes.startswith("...")
+    if values.numel() == 0 or given < named or ("..." not in axes and given > named):
+        raise ValueError(f"{name} must have shape ({axes}) and not be empty, got {tuple(values.shape)}")
 
 
 def check_finite(name: str, values: Tensor) -> None:
@@ -237,22 +240,22 @@ def filled(values: Tensor, mask: Tensor | None) -> Tensor:
     return values if mask is None else values.masked_fill(~mask, 0)
 
 
-def values_input(name: str, values: Tensor, check: bool, mask: Tensor | None = None) -> Tensor:
+def values_input(name: str, values: Tensor, check: bool, mask: Tensor | None = None, axes: str = CLASSES) -> Tensor:
     """Checked numbers in at least float32, with their gradient: the one door for logits and features of any loss."""
-    check_floating(name, values)
+    check_floating(name, values, axes)
     values = float32_up(filled(values, mask))
     if check:
         check_finite(name, values)
     return values
 
 
-def pair_input(check: bool, mask: Tensor | None = None, **pair: Tensor) -> tuple[Tensor, Tensor]:
+def pair_input(check: bool, mask: Tensor | None = None, axes: str = CLASSES, **pair: Tensor) -> Pair:
     """Checked numbers of student and teacher in the student's precision, the teacher's without gradient."""
-    student, teacher = (values_input(name, values, check, mask) for name, values in pair.items())
+    student, teacher = (values_input(name, values, check, mask, axes) for name, values in pair.items())
     return student, teacher.detach().to(student.dtype)
 
 
-def logits_pair(check: bool, mask: Tensor | None = None, **pair: Tensor) -> tuple[Tensor, Tensor]:
+def logits_pair(check: bool, mask: Tensor | None = None, **pair: Tensor) -> Pair:
     """A checked pair over the same classes, the teacher's logits broadcast over the student's leading axes."""
     (ours, student), (theirs, teacher) = pair.items()
     check_floating(ours, student)
@@ -263,12 +266,9 @@ def logits_pair(check: bool, mask: Tensor | None = None, **pair: Tensor) -> tupl
     return pair_input(check, mask, **pair)
 
 
-def feature_pair(check: bool, mask: Tensor | None = None, **pair: Tensor) -> tuple[Tensor, Tensor]:
+def feature_pair(check: bool, mask: Tensor | None = None, axes: str = FEATURES, **pair: Tensor) -> Pair:
     """A checked pair of features of one batch, each with feature axes, which may differ."""
-    student, teacher = pair_input(check, mask, **pair)
-    for name, feature in pair.items():
-        if feature.ndim < 2:
-            raise ValueError(f"{name} must have shape (B, ...) with feature axes, got {tuple(feature.shape)}")
+    student, teacher = pair_input(check, mask, axes, **pair)
     if len(student) != len(teacher):
         raise ValueError(f"{' and '.join(pair)} must hold the same examples, got {len(student)} and {len(teacher)}")
     return student, teacher
@@ -303,14 +303,6 @@ def labels_input(labels: Tensor, logits: Tensor, check: bool) -> Tensor:
     return whole_input("labels", labels, logits.shape[:-1], logits.shape[-1], check, of=of)
 
 
-def check_tokens(**logits: Tensor) -> None:
-    """Raise ValueError unless all are floating point (..., N, V)."""
-    for name, values in logits.items():
-        check_floating(name, values)
-        if values.ndim < 2:
-            raise ValueError(f"{name} must have shape (..., N, V), got {tuple(values.shape)}")
-
-
 def check_mask(name: str, mask: Tensor, tokens: Sequence[int], check: bool) -> None:
     """Raise ValueError unless a mask is boolean, fits `tokens` (..., N), and (`check`) counts one in every text."""
     if mask.dtype != torch.bool:
@@ -331,15 +323,6 @@ def divide(logits: Tensor, temperature: Setting) -> Tensor:
     if isinstance(temperature, Tensor):
         return logits / temperature.unsqueeze(-1)
     return logits if temperature == 1 else logits / temperature
-
-
-def check_maps(**features: Tensor) -> None:
-    """Raise ValueError unless all are feature maps (B, channels, H, W)."""
-    for name, feature in features.items():
-        if feature.ndim != 4:
-            raise ValueError(
-                f"{name} must have shape (B, channels, H, W), got {tuple(feature.shape)}; logits have none"
-            )
 
 
 def same_resolution(*maps: Tensor) -> list[Tensor]:

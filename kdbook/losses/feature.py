@@ -57,8 +57,7 @@ def hint_loss(
 @entry
 def attention_map(features: Tensor) -> Tensor:
     """Where a layer looks: mean over channels of the squares, flattened and of norm 1.  (B, ch, H, W) -> (B, H W)"""
-    features = checks.values_input("features", features, check=False)
-    checks.check_maps(features=features)
+    features = checks.values_input("features", features, check=False, axes=checks.MAPS)
     return F.normalize(features.square().mean(1).flatten(1), dim=1)
 
 
@@ -85,7 +84,6 @@ def attention_transfer(f_s: Tensor, f_t: Tensor, *, form: str = "code", check: b
     """
     if form not in FORMS:
         raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
-    student, teacher = checks.feature_pair(check, f_s=f_s, f_t=f_t)
-    checks.check_maps(f_s=student, f_t=teacher)
+    student, teacher = checks.feature_pair(check, axes=checks.MAPS, f_s=f_s, f_t=f_t)
     gap = torch.sub(*(attention_map(f) for f in checks.same_resolution(student, teacher)))  # (B, H W)
     return gap.square().mean(1) if form == "code" else torch.linalg.vector_norm(gap, dim=1)

@@ -193,9 +193,8 @@ def flow_of_solution(f_in_s: Tensor, f_out_s: Tensor, f_in_t: Tensor, f_out_t: T
 
     Explained in notebooks/04_knowledge_types.
     """
-    first_s, first_t = checks.feature_pair(check, f_in_s=f_in_s, f_in_t=f_in_t)
-    last_s, last_t = checks.feature_pair(check, f_out_s=f_out_s, f_out_t=f_out_t)
-    checks.check_maps(f_in_s=first_s, f_in_t=first_t, f_out_s=last_s, f_out_t=last_t)
+    first_s, first_t = checks.feature_pair(check, axes=checks.MAPS, f_in_s=f_in_s, f_in_t=f_in_t)
+    last_s, last_t = checks.feature_pair(check, axes=checks.MAPS, f_out_s=f_out_s, f_out_t=f_out_t)
     student, teacher = _flow(first_s, last_s), _flow(first_t, last_t)  # (B, channels in, channels out)
     if student.shape != teacher.shape:
         raise ValueError(
@@ -243,8 +242,7 @@ class ContrastiveMemory:
 
     @entry
     def __init__(self, embeddings: Tensor, negatives: int, momentum: float = 0.5):
-        checks.check_floating("embeddings", embeddings)
-        checks.check_broadcast("embeddings", embeddings.shape[:-1], (len(embeddings),), of="one row a sample")
+        checks.check_floating("embeddings", embeddings, "N, D")
         checks.fraction("momentum", momentum, embeddings)
         if not 1 <= negatives < len(embeddings):
             raise ValueError(f"negatives must be in 1..{len(embeddings) - 1}, got {negatives}")

@@ -162,7 +162,8 @@ def universal_logit_distillation(
 
     Explained in notebooks/09_llm_era.
     """
-    checks.check_tokens(s=s, t=t)
+    checks.check_floating("s", s, checks.TOKENS)
+    checks.check_floating("t", t, checks.TOKENS)
     checks.check_broadcast("t", t.shape[:-2], s.shape[:-2], of="the texts of s")
     checks.check_mask("mask_s", mask_s, s.shape[:-1], check)
     checks.check_mask("mask_t", mask_t, t.shape[:-1], check)
@@ -275,7 +276,8 @@ def token_mean(values: Tensor, mask: Tensor, num_tokens: int | None = None) -> T
 
 
 def _pair(s: Tensor, t: Tensor, mask: Tensor, check: bool) -> tuple[Tensor, Tensor]:
-    checks.check_tokens(s=s, t=t)
+    checks.check_floating("s", s, checks.TOKENS)
+    checks.check_floating("t", t, checks.TOKENS)
     if s.shape[-1] != t.shape[-1]:
         raise ValueError(
             f"s and t must be over one vocabulary, got {s.shape[-1]} and {t.shape[-1]} tokens; a KL over token numbers "

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import entry, row_loss
+from kdbook.losses.checks import Pair, entry, row_loss
 from kdbook.losses.sequence import token_kd, token_mean
 
 HIDDEN = ("B, N, D", "proj, a projection to the teacher's width")
@@ -207,7 +207,7 @@ def masked_lm_distillation(
     w_soft, w_mlm, w_cos = weights
     if (w_soft and t is None) or (w_cos and (hidden_s is None or hidden_t is None)):
         raise ValueError(f"t, hidden_s and hidden_t must be given where a weight is not 0, got None with {weights}")
-    checks.check_tokens(s=s)
+    checks.check_floating("s", s, checks.TOKENS)
     checks.check_mask("mask", mask, s.shape[:-1], check)
     student = checks.values_input("s", s, check, mask[..., None])
     look = {"num_tokens": num_tokens, "reduction": "none", "check": check}
@@ -251,7 +251,7 @@ def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -
     if kind == "uniform":
         if teacher_layers % student_layers:
             raise ValueError(
-                f"teacher_layers must be a multiple of student_layers, {student_layers}, got {teacher_layers}"
+                f"teacher_layers must be a multiple of student_layers {student_layers}, got {teacher_layers}"
             )
         return [m * teacher_layers // student_layers for m in own]
     if kind == "top":
@@ -266,14 +266,10 @@ def _pairs(mask: Tensor) -> Tensor:
     return mask[..., :, None] & mask[..., None, :]
 
 
-def _pair(
-    axes: str, remedy: str, mask: Tensor, check: bool, proj: Callable | None = None, **pair: Tensor
-) -> tuple[Tensor, Tensor]:
+def _pair(axes: str, remedy: str, mask: Tensor, check: bool, proj: Callable | None = None, **pair: Tensor) -> Pair:
     """Checked features of one shape, whose last axis but one is the tokens of the mask; 0 where these do not count."""
     for name, values in pair.items():
-        checks.check_floating(name, values)
-        if values.ndim != len(axes.split(",")):
-            raise ValueError(f"{name} must be ({axes}), got {tuple(values.shape)}")
+        checks.check_floating(name, values, axes)
     ours, theirs = pair.values()
     checks.check_mask("mask", mask, (len(ours), ours.shape[-2]), check)
     counted = mask[..., None] if ours.ndim == 3 else _pairs(mask).unsqueeze(-3)

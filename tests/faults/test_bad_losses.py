@@ -274,7 +274,7 @@ def test_without_the_check_no_data_is_read(name):
     ("given", "message"),
     [
         ({"embeddings": [[1.0, 0.0]] * 3}, "embeddings must be"),
-        ({"embeddings": torch.ones(3)}, "embeddings must broadcast"),
+        ({"embeddings": torch.ones(3)}, r"embeddings must have shape \(N, D\)"),
         ({"embeddings": torch.ones(3, 2, dtype=torch.int64)}, "embeddings must be floating point"),
         ({"negatives": 0}, r"negatives must be in 1\.\.2, got 0"),
         ({"negatives": 3}, r"negatives must be in 1\.\.2, got 3"),

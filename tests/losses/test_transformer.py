@@ -189,7 +189,7 @@ def test_layer_maps_are_those_of_the_paper():
     assert layer_map(4, 12, "top") == [9, 10, 11, 12]
     assert layer_map(4, 12, "bottom") == [1, 2, 3, 4]
     for arguments, message in (
-        ((5, 12), "multiple of student_layers, 5"),
+        ((5, 12), "multiple of student_layers 5"),
         ((7, 6), "in 1..6"),
         ((2, 4, "middle"), "kind must be"),
     ):
