@@ -10,6 +10,7 @@ Every public function of the losses passes `entry`, directly or through `row_los
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
@@ -51,7 +52,7 @@ def entry(function: Callable) -> Callable:
         device = check_device({name: value for name, value in given.items() if hints.get(name) is not Setting})
         is_on = torch.is_autocast_enabled(device)
         given |= {name: _as_called(name, net, device, is_on) for name, net in given.items() if callable(net)}
-        with torch.autocast(device, enabled=False):
+        with torch.autocast(device, enabled=False) if is_on else contextlib.nullcontext():
             found = function(**given)
         if isinstance(found, Tensor) and given.get("check", "check" in hints):
             check_size(function.__name__, found, given)
@@ -76,12 +77,18 @@ def row_loss(rows_of: Callable) -> Callable:
     return entry(loss)
 
 
-def check_type(name: str, value: object, hint: typing.Any) -> None:
-    """Raise ValueError unless an argument is of its annotated type; True and False are no numbers."""
+@functools.cache
+def kinds_of(hint: typing.Any) -> tuple[type, ...]:
+    """The classes that an annotation lets in."""
     kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     kinds = [typing.get_origin(kind) or kind for kind in kinds]
-    kinds += [numbers.Real] * (float in kinds) + [numbers.Integral] * (int in kinds)
-    is_good = isinstance(value, tuple(kinds)) and (bool in kinds or not isinstance(value, bool))
+    return (*kinds, *[numbers.Real] * (float in kinds), *[numbers.Integral] * (int in kinds))
+
+
+def check_type(name: str, value: object, hint: typing.Any) -> None:
+    """Raise ValueError unless an argument is of its annotated type; True and False are no numbers."""
+    kinds = kinds_of(hint)
+    is_good = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
     if is_good and Sequence in kinds and isinstance(value, Sequence):
         is_good = all(isinstance(one, Tensor) for one in value)
     if not is_good:
@@ -115,7 +122,7 @@ def _as_called(name: str, net: Callable, device: str, is_on: bool) -> Callable:
             with torch.autocast(device, enabled=is_on):
                 found = net(x)
         except RuntimeError as error:
-            raise ValueError(f"{name} must take {tuple(x.shape)} of {x.dtype}, got: {error}") from error
+            raise ValueError(f"{name} must take {tuple(x.shape)} of {x.dtype}, got {error}") from error
         check_type(f"what {name} returns", found, Tensor)
         return found
 

@@ -2,8 +2,8 @@
 
 Examples are the first axis, further axes are flattened; widths of teacher and student may differ, since only relations
 are compared. `reduction="none"` returns one value an example: the mean over its relations to all examples, itself
-included. A batch of one has no relations: `check` refuses it, and without it, as at an epoch's end, its loss is
-0. No gradient reaches the teacher's features.
+included. A batch of one has no relations: `check` refuses it, and without the check, as for what an epoch leaves over,
+its loss is 0. No gradient reaches the teacher's features.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ def contrastive_distillation(
     With h = exp(cos(g_s, g) / T) / Z a pair is taken for a true one with probability h / (h + K / N); the loss is
     -log of it for the pair (g_s, g_t) and -log(1 - it) summed over K negatives of the memory. Everything is computed
     from logarithms. The other direction is the same function with the roles exchanged. In the authors' program the
-    positive is the memory's stale row of the sample, as the teacher's head was an epoch ago; here it is g_t itself.
+    positive is the memory's own row of the sample, which is stale, of the epochs before; here it is g_t itself.
 
     Parameters
     ----------
