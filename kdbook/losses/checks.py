@@ -310,11 +310,11 @@ def labels_input(labels: Tensor, logits: Tensor, check: bool) -> Tensor:
     return whole_input("labels", labels, logits.shape[:-1], logits.shape[-1], check, of=of)
 
 
-def check_mask(name: str, mask: Tensor, tokens: Sequence[int], check: bool) -> None:
+def check_mask(name: str, mask: Tensor, tokens: Sequence[int], check: bool, *, least: int = 1) -> None:
     """Raise ValueError unless a mask is boolean, fits `tokens` (..., N), and (`check`) counts one in every text."""
     if mask.dtype != torch.bool:
         raise ValueError(f"{name} must be bool, got {mask.dtype}; an attention mask of 1 and 0 becomes one by .bool()")
-    check_broadcast(name, mask.shape, tokens, of="the texts and their tokens")
+    check_broadcast(name, mask.shape, tokens, of="the texts and their tokens", least=least)
     if check and not bool(mask.any(-1).all()):
         row = (~mask.any(-1)).nonzero()[0].tolist()
         raise ValueError(f"{name} must count a token in every text, got only filling in row {row}; drop empty texts")

@@ -4,7 +4,8 @@ Classes are the last axis; leading axes are any, (B, C) for one student and (S, 
 logits and labels without the student axis, (B, C) and (B,), are shared by all students and never copied for each.
 `temperature`, `alpha` and `beta` are numbers, or tensors that start at the student axis: (S,) or (S, 1).
 Losses sum over classes; `reduction="mean"` then averages over all other axes, `"none"` returns one value a row.
-No gradient reaches teacher arguments or settings. Half inputs are computed in float32. Values are in nats.
+No gradient reaches teacher arguments or settings. Half inputs are computed in float32, under autocast too. Values are
+in nats.
 `check=True` also reads the data for NaN, infinities and labels out of range; shapes and settings are always checked.
 """
 

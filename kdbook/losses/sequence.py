@@ -1,7 +1,8 @@
 """Sequence losses: a language model learns what another one says of every next token.
 
 Logits are (..., N, V): tokens are the last axis but one, the vocabulary is the last. `mask` (..., N) is true where a
-token counts; it may lack the leading axis of a stack of students. Every loss sums over the vocabulary and is a mean
+token counts; it may lack the leading axis of a stack of students. What stands where it is false is never looked at, be
+it -inf or NaN, neither for the loss nor for its gradient. Every loss sums over the vocabulary and is a mean
 over the tokens of the whole batch; `reduction="none"` gives one value a text, (...), whose mean is that. p is the
 teacher, q the student. No gradient reaches the teacher. Half inputs are computed in float32. Values are in nats.
 """
@@ -165,8 +166,8 @@ def universal_logit_distillation(
     checks.check_floating("s", s, checks.TOKENS)
     checks.check_floating("t", t, checks.TOKENS)
     checks.check_broadcast("t", t.shape[:-2], s.shape[:-2], of="the texts of s")
-    checks.check_mask("mask_s", mask_s, s.shape[:-1], check)
-    checks.check_mask("mask_t", mask_t, t.shape[:-1], check)
+    checks.check_mask("mask_s", mask_s, s.shape[:-1], check, least=2)
+    checks.check_mask("mask_t", mask_t, t.shape[:-1], check, least=2)
     student = checks.values_input("s", s, check, mask_s[..., None])
     teacher = checks.values_input("t", t.detach(), check, mask_t[..., None]).to(student.dtype)
     tokens, size = (min(student.shape[-2], teacher.shape[-2]), max(student.shape[-1], teacher.shape[-1]))
@@ -283,5 +284,5 @@ def _pair(s: Tensor, t: Tensor, mask: Tensor, check: bool) -> tuple[Tensor, Tens
             f"s and t must be over one vocabulary, got {s.shape[-1]} and {t.shape[-1]} tokens; a KL over token numbers "
             "means nothing here: use universal_logit_distillation, align by bytes, or learn from the teacher's texts"
         )
-    checks.check_mask("mask", mask, s.shape[:-1], check)
+    checks.check_mask("mask", mask, s.shape[:-1], check, least=2)
     return checks.logits_pair(check, mask[..., None], s=s, t=t)

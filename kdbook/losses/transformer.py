@@ -1,7 +1,7 @@
 """Transformer losses: DistilBERT's triple loss, and the layers of TinyBERT.
 
 Texts are the first axis and tokens the second. `mask` (B, N), or (N,) if all texts share it, is true at real tokens:
-filling counts nowhere. Every loss is a mean over the tokens (or pairs of tokens) of the whole batch;
+filling counts nowhere, be it -inf or NaN. Every loss is a mean over the tokens (or pairs of tokens) of the whole batch;
 `reduction="none"` gives one value a text, whose mean is that. No gradient reaches the teacher's side. Half inputs are
 computed in float32. `num_tokens` is what sums are divided by when this is a part of a larger batch whose gradients are
 added up: the counted tokens of the whole batch.
@@ -213,7 +213,7 @@ def masked_lm_distillation(
     look = {"num_tokens": num_tokens, "reduction": "none", "check": check}
     rows = torch.zeros(len(student), device=student.device, dtype=student.dtype)
     if w_soft:
-        rows = rows + w_soft * token_kd(s, t, mask, temperature=temperature, **look)
+        rows = rows + w_soft * token_kd(s, t, mask.expand(s.shape[:-1]), temperature=temperature, **look)
     if w_mlm:
         hidden = labels.real >= 0
         words = checks.labels_input(labels.masked_fill(~hidden, 0), student, check)

@@ -150,6 +150,8 @@ SPECIAL = {  # function and argument: what else is given
     "contrastive_distillation memory": {"None": None, "a tensor": torch.ones(20, 4), "a dictionary": {}},
     "contrastive_distillation g_s": {"another width": lambda x: x[:, 1:], "a row less": lambda x: x[1:]},
     "generalized_jsd beta": {"above 1": 1.5, "per cent": 50, "a tensor": torch.tensor([0.5, 0.5])},
+    "token_kd mask": {"one for all texts": lambda x: x[0]},
+    "universal_logit_distillation mask_t": {"one for all texts": lambda x: x[0]},
     "token_kd t": {
         "another vocabulary": lambda x: x[..., 1:],
         "a token less": lambda x: x[:, 1:],

@@ -173,6 +173,12 @@ def test_texts_of_one_length_may_share_a_mask():
         torch.testing.assert_close(loss(values, values.flip(0), shared), loss(values, values.flip(0), each))
 
 
+def test_masked_words_of_one_length_may_share_a_mask():
+    s, labels, h = random(2, 3, 4), torch.tensor([[1, -1, -1], [-1, 2, -1]]), random(2, 3, 5)
+    shared, each = (masked_lm_distillation(s, 2 * s, labels, h, 2 * h, m) for m in (REAL[0], REAL[:1].expand(2, 3)))
+    torch.testing.assert_close(shared, each)
+
+
 def test_labels_on_filling_and_useless_weights_are_refused():
     s, h = random(2, 3, 4), random(2, 3, 5)
     labels = torch.full((2, 3), -1)
