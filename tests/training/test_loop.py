@@ -98,6 +98,7 @@ def test_a_student_learns_an_easy_task_from_labels(quadrants, train):
 
 def test_a_student_learns_from_a_teacher_without_any_label(quadrants, train):
     split, test = quadrants(), quadrants(200, seed=1)
+    torch.manual_seed(0)
     teacher, student = MLP([36, 24, 4]), MLP([36, 6, 4])
     train(teacher, split=split, epochs=20)
     unlabelled = split.__class__(split.x, torch.zeros_like(split.y), split.index)
