@@ -11,6 +11,13 @@ CHAPTER ?=
 ARGS ?=
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
+# The shell reads these from its environment, in quotes: whatever stands in them is a value, never a command.
+# (ARGS is a piece of command line on purpose.)
+export PROFILE JOBS CHAPTER PYTHON REPOSITORY
+ifneq ($(words $(PROFILE)) $(filter-out quick full,$(PROFILE)),1 )
+$(error PROFILE must be quick or full, got '$(PROFILE)')
+endif
+
 OUT = build/$(PROFILE)
 BIN = .venv/bin
 KDBOOK = $(BIN)/python -m kdbook
@@ -23,11 +30,11 @@ LINTED := $(wildcard kdbook tests benchmarks site/*.py workshop/*.py notebooks/*
 
 # With several notebooks at a time each gets one thread; alone, a notebook takes all cores.
 ONE_THREAD = $(if $(filter-out 1,$(JOBS)),OMP_NUM_THREADS=1 MKL_NUM_THREADS=1)
-IN_PARALLEL = $(ONE_THREAD) $(MAKE) --no-print-directory --keep-going --jobs=$(JOBS)
+IN_PARALLEL = $(ONE_THREAD) $(MAKE) --no-print-directory --keep-going --jobs="$$JOBS"
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help setup book test lab notebooks figures claims site workshop badges lint bench clean chapter-exists executed refreshed
+.PHONY: help setup book test lab notebooks figures claims site workshop badges lint audit bench clean chapter-exists executed refreshed
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -37,27 +44,27 @@ setup: .venv/.stamp ## Install everything into .venv (again when the dependencie
 
 # --no-compile: a minute less; Python compiles what is used when it is first imported.
 .venv/.stamp: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "kdbook needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up .venv: a few minutes, mostly PyTorch. Later calls skip this."
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || "$$PYTHON" -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[speech,dev]'
 	@touch $@
 
 book: setup chapter-exists ## Train the shared teachers, execute every notebook, print the claims table
-	$(KDBOOK) prepare --profile $(PROFILE)
+	$(KDBOOK) prepare --profile "$$PROFILE"
 	@status=0; \
 	$(IN_PARALLEL) executed || status=$$?; \
-	$(KDBOOK) claims --profile $(PROFILE) || status=$$?; \
+	$(KDBOOK) claims --profile "$$PROFILE" || status=$$?; \
 	exit $$status
 
 executed: $(NAMES:%=$(OUT)/%.ipynb)
 
 $(OUT)/%.ipynb: notebooks/%.py $(SOURCES)
-	$(KDBOOK) execute $< --output $@ --profile $(PROFILE)
+	$(KDBOOK) execute $< --output $@ --profile "$$PROFILE"
 
 test: setup ## Run every test, JOBS files at a time (ARGS="-m 'not slow'" for the quick ones)
-	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses="$$JOBS" --dist=loadfile $(ARGS)
 
 lab: setup ## Open the notebooks in JupyterLab, on this machine only, behind a token
 	$(BIN)/jupyter lab --ip=127.0.0.1 --ServerApp.root_dir=notebooks --LabApp.news_url=None \
@@ -86,7 +93,7 @@ workshop: setup site/node_modules/.package-lock.json ## Make the student and sol
 	$(BIN)/python workshop/build.py
 
 badges: setup ## Write the README's badges for the address in CITATION.cff, or for REPOSITORY=https://host/owner/name
-	$(BIN)/python workshop/badges.py $(REPOSITORY)
+	$(BIN)/python workshop/badges.py $${REPOSITORY:+"$$REPOSITORY"}
 
 .venv/.site-stamp: .venv/.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[site]'
@@ -102,6 +109,15 @@ lint: setup ## Check style and format, and the code host's workflow file
 	$(BIN)/ruff format --check $(LINTED)
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
+.venv/.audit-stamp: .venv/.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[audit]'
+	@touch $@
+
+# A registry that keeps no list of known faults leaves the packages unaudited, and pip-audit says which.
+audit: setup .venv/.audit-stamp ## Look for risky code, and for known faults in the pinned packages
+	$(BIN)/bandit --quiet --recursive --severity-level medium kdbook workshop benchmarks site/*.py
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
+
 bench: setup ## Measure the speed and write benchmarks/README.md
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
@@ -110,4 +126,4 @@ clean: ## Remove what was built; .venv and trained trials stay
 	find $(wildcard kdbook tests benchmarks notebooks) -name __pycache__ -prune -exec rm -rf {} +
 
 chapter-exists:
-	@test -n "$(NAMES)" || { echo "no notebook notebooks/$(CHAPTER)_*.py (two digits: CHAPTER=01)"; exit 1; }
+	@test -n "$(NAMES)" || { echo "no notebook notebooks/$${CHAPTER}_*.py (two digits: CHAPTER=01)"; exit 1; }

@@ -96,15 +96,13 @@ def claims(profile, write):
 def cards(write):
     """Print what the book learns from, with licences and terms on training other models."""
     from kdbook.lab.cards import load_cards, write_into
-    from kdbook.lab.results import REFERENCE
 
     if write:
         click.echo(f"cards of {len(write_into(REFERENCE))} results in {REFERENCE}")
         return
     for card in load_cards().values():
-        click.echo(
-            f"{card.id:24}{card.licence}: {card.terms}" + (f"; forbids {', '.join(card.forbids)}" * bool(card.forbids))
-        )
+        forbidden = f"; forbids {', '.join(card.forbids)}" if card.forbids else ""
+        click.echo(f"{card.id:24}{card.licence}: {card.terms}{forbidden}")
 
 
 @cli.command()

@@ -87,12 +87,66 @@ print(f"gradient of peer 1 moves by {(gradients[1] - gradients[0]).norm():.3f} w
 # `who_teaches` does this for every pair, on the very objectives that are trained below. The arrows are what it found; nothing
 # is drawn by hand.
 
-# %% slideshow={"slide_type": "-"}
-from kdbook.show import picture_slider, show_figure
+# %% slideshow={"slide_type": "-"} tags=["hide-input"] jupyter={"source_hidden": true}
+import matplotlib.pyplot as plt
+from torch import nn
 
-modes = load("training_modes")
-my_modes = run("training_modes", PROFILE, SEEDS, DEVICE, rerun=RERUN)
-show_figure("who_teaches_whom", modes, my_modes)
+from kdbook.data import Split
+from kdbook.nets.vision import MLP, EarlyExits
+from kdbook.show import picture_slider, show_figure, show_picture
+from kdbook.show.style import HARD, PLAIN, SOFT, TEACHER
+from kdbook.training import Batch, CachedTeacher, objectives
+
+few = Split(torch.randint(0, 256, (20, 28, 28), dtype=torch.uint8), torch.arange(20) % 10, torch.arange(20))
+batch = Batch(few.images(), few.y.clone(), few.index, 12)
+finished = CachedTeacher(torch.randn(1, 20, 10), few.index)
+itself = objectives.ProgressiveSelf(few, epochs=2)
+itself.start_epoch(1)
+itself.table = torch.rand(20, 10).softmax(-1)
+shown = {  # the objective, the nets that learn, and what was stored before this step
+    "Offline": (objectives.Distillation(finished, 4.0, 0.5), ["student"], {"frozen\nteacher": finished.logits}),
+    "Born-Again": (objectives.Distillation(finished, 1.0), ["student"], {"generation\nbefore": finished.logits}),
+    "PS-KD": (itself, ["student"], {"answers of\nlast epoch": itself.table}),
+    "Be Your Own Teacher": (objectives.SelfExits(1.0, 0.3), ["exit 1", "exit 2", "exit 3"], {}),
+    "DML": (objectives.MutualLearning(), ["peer 1", "peer 2", "peer 3"], {}),
+    "KDCL": (objectives.Collaborative(1.0), ["net 1", "net 2", "net 3"], {}),
+    "Co-trained": (objectives.CoTrained(1.0, 0.5), ["student", "teacher"], {}),
+    "Co-trained, feedback": (objectives.CoTrained(1.0, 0.5, 0.2), ["student", "teacher"], {}),
+}
+
+
+def arrows(objective, learners, stored):
+    """Pairs (who teaches, who learns) among untrained nets: a net is nudged at its last layer's bias."""
+    exits = isinstance(objective, objectives.SelfExits)
+    nets = EarlyExits((8, 8, 8)) if exits else nn.ModuleList(MLP([784, 8, 10]) for _ in learners)
+    last = dict(zip(learners, [*nets.heads, nets.head] if exits else [net.layers[-1] for net in nets], strict=True))
+    sources = {"labels": batch.y, **stored, **{name: layer.bias for name, layer in last.items()}}
+    weights = {name: layer.weight for name, layer in last.items()}
+    return objectives.who_teaches(objective, nets, batch, sources, weights)
+
+
+fig, panels = plt.subplots(2, 4, figsize=(13, 6), layout="constrained")
+for axes, (mode, (objective, learners, stored)) in zip(panels.flat, shown.items(), strict=True):
+    above = ["labels", *stored]
+    places = {name: ((i + 0.5) / len(above), 1.0) for i, name in enumerate(above)}
+    for i, name in enumerate(learners):  # the middle one of three lower, so that no arrow runs through it
+        places[name] = ((i + 0.5) / len(learners), -0.45 if (i, len(learners)) == (1, 3) else 0.0)
+    for source, learner in sorted(arrows(objective, learners, stored)):
+        look = {"arrowstyle": "-|>", "lw": 1.6, "shrinkA": 17, "shrinkB": 17, "connectionstyle": "arc3,rad=0.12"}
+        look["color"] = HARD if source == "labels" else TEACHER if source in stored else SOFT
+        axes.annotate("", places[learner], places[source], arrowprops={**look, "ls": "--" if source in stored else "-"})
+    for name, at in places.items():
+        box = {"boxstyle": "round,pad=0.35", "fc": "#f2f2f2" if name in above else "white", "ec": "#555555"}
+        axes.text(*at, name, ha="center", va="center", fontsize=9, bbox=box)
+    axes.set(xlim=(-0.05, 1.05), ylim=(-0.8, 1.35), title=mode)
+    axes.set_axis_off()
+fig.suptitle("Yellow: labels. Blue: another's answers of this very step. Dashed: answers stored before it")
+show_picture(
+    fig,
+    alt="Eight diagrams, one a mode. Labels reach every net but the Born-Again student. Offline, Born-Again and PS-KD have "
+    "dashed arrows from something stored; peers point at each other; a co-trained teacher points at its student and only "
+    "with feedback gets an arrow back; the deepest exit points at the two others.",
+)
 
 # %% [markdown]
 # Three things in it contradict what is often said.
@@ -124,6 +178,8 @@ for epoch in range(epochs):
 # seed with hard labels*.
 
 # %% slideshow={"slide_type": "-"}
+modes = load("training_modes")
+my_modes = run("training_modes", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("training_modes_errors", modes, my_modes)
 
 # %% [markdown]
@@ -201,8 +257,6 @@ show_figure("training_modes_curriculum", modes, my_modes)
 # and how often the student agrees with them already.
 
 # %% slideshow={"slide_type": "-"}
-import matplotlib.pyplot as plt
-
 from kdbook.book.training_modes import ARMS, CURVES
 
 entropy = {arm: modes.stack(arm, "entropy").mean(0) for arm in CURVES}
@@ -299,13 +353,30 @@ show_figure("early_exits_leaving", exits, my_exits)
 # %%
 import numpy as np
 
-from kdbook.book.early_exits import CONFIDENCES, leaving_at
+from kdbook.book.early_exits import CONFIDENCES
 
 curve = exits.stack("deep_teaches", "leaving").mean(0)
 
 
-def leaving_alt(confidence):
+def leaving_at(confidence):
+    """Wrong answers, multiply-adds an image in 10^6, and the shares of images that leave by each exit."""
     errors, cost, *shares = curve[int(np.abs(CONFIDENCES - confidence).argmin())]
+    return errors, cost, np.array(shares)
+
+
+def draw_leaving(confidence):
+    errors, cost, shares = leaving_at(confidence)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3))
+    left.bar([1, 2, 3], 100 * shares, color=SOFT)
+    left.set(title="Where images leave", xlabel="exit", ylabel="% of test images", ylim=(0, 100), xticks=[1, 2, 3])
+    right.plot(curve[:, 1], curve[:, 0], "-", color=PLAIN)
+    right.scatter([cost], [errors], s=70, color=SOFT, zorder=3)
+    right.set(title="What that costs", xlabel="multiply-adds an image, 10^6", ylabel="test errors of 10,000")
+    return fig
+
+
+def leaving_alt(confidence):
+    errors, cost, shares = leaving_at(confidence)
     by = ", ".join(f"{share:.0%}" for share in shares)
     return (
         f"Confidence {confidence:g}: {by} leave by exits 1 to 3, {cost:.2f} million multiply-adds, {errors:.0f} errors."
@@ -315,7 +386,7 @@ def leaving_alt(confidence):
 picture_slider(
     "confidence",
     [float(c) for c in CONFIDENCES[::2]],
-    lambda confidence: leaving_at(exits, "deep_teaches", confidence),
+    draw_leaving,
     alt=leaving_alt,
     start=4,
 )

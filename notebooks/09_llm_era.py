@@ -87,7 +87,7 @@ from IPython.display import display
 from kdbook.book.tables.distilled_models import pages
 from kdbook.show import page_picker
 
-display(page_picker("benchmark", pages(published_models, "benchmark")))
+display(page_picker("benchmark", pages(published_models)))
 show_figure("distilled_models_by_benchmark", published_models)
 
 # %% [markdown]

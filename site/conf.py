@@ -32,8 +32,6 @@ autodoc_typehints = "none"  # the docstrings say shapes and units, which types d
 autodoc_inherit_docstrings = False  # those of torch's classes would fill pages
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-# A parameter may be named as the fields of several classes (layers, classes); such a name is no link.
-suppress_warnings = ["ref.python"]
 
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]

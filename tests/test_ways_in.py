@@ -2,8 +2,10 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -49,3 +51,26 @@ def test_containers_and_binder_take_the_tested_python_and_versions():
 
 def test_lint_checks_the_workflow_file():
     assert "check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml" in MAKEFILE
+
+
+@pytest.mark.parametrize(
+    ("target", "variable"),
+    [("book", "PROFILE"), ("book", "CHAPTER"), ("notebooks", "CHAPTER"), ("test", "JOBS"), ("badges", "REPOSITORY")],
+)
+@pytest.mark.parametrize("value", ["x; touch {}", "$(touch {})", "`touch {}`", "x' ; touch {} '", 'x" ; touch {} "'])
+def test_no_value_given_to_make_runs_as_a_command(target, variable, value, tmp_path):
+    # The recipes run as they are, with commands that only say that they were called in place of the real ones.
+    (tmp_path / "notebooks").mkdir()
+    tools = tmp_path / ".venv" / "bin"
+    tools.mkdir(parents=True)
+    (tools / "python").write_text("#!/bin/sh\n")
+    (tools / "python").chmod(0o755)
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / ".venv" / ".stamp").touch()
+    evil = tmp_path / "evil"
+    dollars = value.format(evil).replace("$", "$$")
+    command = ["make", "-f", ROOT / "Makefile", "-C", tmp_path, target, f"{variable}={dollars}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "No rule to make target" not in done.stderr
+    assert not evil.exists()

@@ -6,9 +6,8 @@
 - Stanton et al. 2021, section 4: a LeNet-5 teacher of 200 images is copied by a LeNet-5 student of 60,000.
 """
 
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.columns import columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
@@ -20,10 +19,7 @@ from kdbook.lab.steps import (
     teacher_answers,
     train,
 )
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level, names, of_seeds, seeds, yours
-from kdbook.show.style import HARD, SOFT, TEACHER, looks
+from kdbook.show import HARD, SOFT, TEACHER, by_arm, figure, level, looks, names, of_seeds, seeds, yours
 from kdbook.training import stack, unstack
 from kdbook.training.objectives import TreatedTargets
 
@@ -38,16 +34,16 @@ COLUMNS = columns(
     agreement="share of test images with the own teacher's top class",
     mean_kl="mean KL(own teacher || student) over test images at T = 1, nats",
 )
-# student -> (temperature, which teacher, what is done to its answer)
+# student -> label, role, and its treatment: temperature, which teacher, what is done to that one's answer
 STUDENTS = {
-    "hard": (1.0, "teacher", "labels"),
-    "cwtm": (1.0, "teacher", "confidence"),
-    "kd_1": (1.0, "teacher", "answer"),
-    "dkpp_1": (1.0, "teacher", "permuted"),
-    "kd_4": (4.0, "teacher", "answer"),
-    "dkpp_4": (4.0, "teacher", "permuted"),
-    "smoothed_1": (1.0, "teacher_smoothed", "answer"),
-    "smoothed_4": (4.0, "teacher_smoothed", "answer"),
+    "hard": ("hard\nlabels", "hard", (1.0, "teacher", "labels")),
+    "cwtm": ("weighted by\nconfidence", "control", (1.0, "teacher", "confidence")),
+    "kd_1": ("soft\nT = 1", "soft", (1.0, "teacher", "answer")),
+    "dkpp_1": ("permuted\nT = 1", "control", (1.0, "teacher", "permuted")),
+    "kd_4": ("soft\nT = 4", "soft", (4.0, "teacher", "answer")),
+    "dkpp_4": ("permuted\nT = 4", "control", (4.0, "teacher", "permuted")),
+    "smoothed_1": ("smoothed\nteacher, T = 1", "control", (1.0, "teacher_smoothed", "answer")),
+    "smoothed_4": ("smoothed\nteacher, T = 4", "control", (4.0, "teacher_smoothed", "answer")),
 }
 
 
@@ -76,21 +72,14 @@ def on_images(data: str, net: dict) -> dict[str, Arm]:
     def teacher(label: str, **changes) -> Arm:
         return Arm(label, "teacher", settings | changes, at=TEACHERS_SEEDS)
 
-    def student(label: str, role: str = "control") -> Arm:
-        return Arm(label, role, settings, (f"{data}:teacher", f"{data}:teacher_smoothed"), cohort=data)
-
-    return {
+    found = {
         f"{data}:teacher": teacher("teacher"),
         f"{data}:teacher_smoothed": teacher("smoothed\nteacher", label_smoothing=0.1),
-        f"{data}:hard": student("hard\nlabels", "hard"),
-        f"{data}:cwtm": student("weighted by\nconfidence"),
-        f"{data}:kd_1": student("soft\nT = 1", "soft"),
-        f"{data}:dkpp_1": student("permuted\nT = 1"),
-        f"{data}:kd_4": student("soft\nT = 4", "soft"),
-        f"{data}:dkpp_4": student("permuted\nT = 4"),
-        f"{data}:smoothed_1": student("smoothed\nteacher, T = 1"),
-        f"{data}:smoothed_4": student("smoothed\nteacher, T = 4"),
     }
+    teachers = tuple(found)
+    for name, (label, role, _) in STUDENTS.items():
+        found[f"{data}:{name}"] = Arm(label, role, settings, teachers, cohort=data)
+    return found
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
@@ -100,7 +89,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     if first.cohort:
         teachers = dict(zip(("teacher", "teacher_smoothed"), first.needs, strict=True))
         cached = {name: cached_teacher(teacher, split, tools) for name, teacher in teachers.items()}
-        treatments = [STUDENTS[method] for method in methods]
+        treatments = [STUDENTS[method][2] for method in methods]
         cohort = stack([seeded_network(trial) for trial in trials])
         models = unstack(train(first, split, TreatedTargets(treatments, cached), tools, model=cohort)[0])
         own = [teachers[teacher] for _, teacher, _ in treatments]

@@ -8,12 +8,8 @@ its alpha is 1: alpha = 0 with all labels is a student without a teacher, with f
 import torch
 
 from kdbook.book.temperature_by_width import train_cohort
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import curve, plain
-from kdbook.show.style import SOFT, Look
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.show import SOFT, Look, curve, figure, plain
 from kdbook.training.objectives import PartlyLabelled
 
 VERSION = 1

@@ -18,14 +18,10 @@ from kdbook.book.shared.small_world import (
     world,
 )
 from kdbook.data.world import EOS
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.losses.sequence import token_kd
 from kdbook.nets.gpt import GPT
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, curve, names, plain, rows_of, seeds, yours
-from kdbook.show.style import CONTROL, SOFT, looks
+from kdbook.show import CONTROL, SOFT, Look, by_arm, curve, figure, looks, names, plain, seeds, yours
 from kdbook.training.objectives import TeacherForced, labels, soft, top_k
 from kdbook.training.sequences import beam, greedy, log_probs, sample
 
@@ -163,12 +159,8 @@ def missing_mass(axes, both):
     does not.
     """
 
-    def some(table):
-        found = sorted(table[table.arm == "full"].calls.unique())
-        return rows_of(table, {"calls": found[len(found) // 2]})
-
     shown = looks(ARMS, ["samples", *(arm for arm in ANSWERS if arm.startswith("top")), "full"])
-    by_arm(axes, both.map(some), "kl", shown, own="yours (quick)")
+    by_arm(axes, both.map(lambda table: of_calls(table, 1)), "kl", shown, own="yours (quick)")
     plain(axes.yaxis, scale="log")
     axes.set(title="The mass that is not told, at one number of calls", ylabel="KL(truth || student), nats")
 
@@ -181,22 +173,21 @@ def sequence_level(left, right, both):
     its own greedy completion. A student of the teacher's likeliest texts puts most mass on one text, and its distance
     from the truth, in the table of the chapter, is the largest of all.
     """
-    shown = looks(ARMS, ("data", "samples", "greedy", "beam", "full"))
+    both = both.map(lambda table: of_calls(table, -1))
+    shown = {name: Look(ARMS[name].label, SOFT) for name in ("data", "samples", "greedy", "beam", "full")}
+    by_arm(right, both, "argmax_mass", shown, own=None)
     for at, arm in enumerate(shown):
-        ours, mine = both.map(lambda table, arm=arm: largest(table, arm))
+        ours, mine = both.rows(arm=arm)
         first = at == 0
         seeds(left, at - 0.2, ours.greedy_true, SOFT, "greedy" if first else None)
         seeds(left, at + 0.2, ours.beam_true, CONTROL, "beam of four" if first else None)
-        seeds(right, at, ours.argmax_mass, SOFT)
         if mine is not None:
             yours(left, at, mine.greedy_true, "yours (quick), greedy" if first else None)
-            yours(right, at, mine.argmax_mass)
-    for axes in (left, right):
-        names(axes, [look.label for look in shown.values()])
+    names(left, [look.label for look in shown.values()])
     left.set(title="Completions that are true", ylabel="%")
     right.set(title="Mass on the student's own greedy completion", ylabel="%")
 
 
-def largest(table, arm: str):
-    """Rows of an arm at the largest number of calls that all arms have."""
-    return rows_of(table, {"arm": arm, "calls": table[table.arm == "full"].calls.max()})
+def of_calls(table, place: int):
+    """Rows at one of the numbers of calls that nearly all arms have: in the middle (1) or the largest (-1)."""
+    return table[table.calls == sorted(table[table.arm == "full"].calls.unique())[place]]

@@ -14,14 +14,27 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from kdbook.book.shared.timings import clocked, over, timings
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.columns import columns
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab.steps import seeded
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import dot, level, line, names, plain, published, seeds, yours
-from kdbook.show.style import HARD, PLAIN, PUBLISHED, SOFT, SOFT_SHIFTED, looks
+from kdbook.show import (
+    HARD,
+    PLAIN,
+    PUBLISHED,
+    SOFT,
+    SOFT_SHIFTED,
+    dot,
+    figure,
+    level,
+    line,
+    looks,
+    names,
+    plain,
+    published,
+    seeds,
+    yours,
+)
 
 VERSION = 1
 CARDS = ()  # random weights: nothing is learned from data
@@ -92,8 +105,7 @@ def architecture(name: str, **changes) -> nn.Module:
 def with_random_weights(model: nn.Module, device: torch.device | str = "cpu") -> nn.Module:
     """The same model with random weights, drawn once: many times faster than the library's own initialisation."""
     model = model.to_empty(device=device)
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
+    with torch.no_grad(), seeded(0):
         for name, weight in model.named_parameters():
             weight.normal_(0, 0.02) if weight.ndim > 1 else weight.fill_(float(name.endswith("weight")))
         for name, number in model.named_buffers():
@@ -124,8 +136,7 @@ def sizes(name: str) -> dict:
     """What a model's shape tells without a clock."""
     model = architecture(name)
     embeddings = sum(p.numel() for key, p in model.named_parameters() if key.startswith("embeddings."))
-    counted = {"parameters": count_parameters(model), "embedding_parameters": embeddings}
-    return {**counted, "bytes": file_bytes(model)}
+    return {"parameters": count_parameters(model), "embedding_parameters": embeddings, "bytes": file_bytes(model)}
 
 
 def timed(model: nn.Module, x: torch.Tensor, seconds: float) -> dict:
@@ -137,8 +148,7 @@ def timed(model: nn.Module, x: torch.Tensor, seconds: float) -> dict:
     if found["milliseconds"] < 1000 * seconds:
         fit = int(1000 * seconds / found["milliseconds"])
         found = clocked(model, x, passes=min(MOST_PASSES, fit), warm_up=0)
-    milliseconds = found["milliseconds"]
-    return {"milliseconds": milliseconds, "texts_per_second": 1000 * len(x) / milliseconds} | found
+    return {**found, "texts_per_second": 1000 * len(x) / found["milliseconds"]}
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:

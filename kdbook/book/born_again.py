@@ -6,27 +6,16 @@ from the same initial weights and batches as the generations, trained on labels 
 convolutional net and a small ResNet on 4,000 images of Fashion-MNIST; the MLP also until it fits them.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.steps import (
-    cached_teacher,
-    errors,
-    expected_calibration_error,
-    network,
-    predict,
-    teacher_answers,
-    test_split,
-    train,
-    training_split,
-)
-from kdbook.lab.trial import Tools, Trial
-from kdbook.nets.vision import count_multiply_adds
-from kdbook.show.figures import figure
-from kdbook.show.grammar import OWN, of_seeds, plain, seeds, yours
-from kdbook.show.style import HARD, SOFT
+from kdbook.book.training_modes import cost, seeded_nets
+from kdbook.data import Split
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.lab.steps import cached_teacher, errors, expected_calibration_error, predict, splits, teacher_answers, train
+from kdbook.show import HARD, OWN, SOFT, figure, names, of_seeds, plain, seeds, yours
 from kdbook.training import Distillation, HardLabels
 
 VERSION, DATA = 1, "fashion-mnist"
@@ -88,19 +77,11 @@ def trained_before(trial: Trial) -> set[Trial]:
     return set(trial.needs).union(*map(trained_before, trial.needs))
 
 
-def cost(trial: Trial) -> float:
-    """Multiply-adds of one training in 10^9, forward and twice that backward."""
-    s = trial.settings
-    return 3 * s["epochs"] * s["samples"] * count_multiply_adds(network(s)) / 1e9
-
-
-def train_member(trial: Trial, tools: Tools) -> nn.Module:
+def train_member(trial: Trial, split: Split, tools: Tools) -> nn.Module:
     """One net, on labels or on the answers of the generation before; its weights are kept."""
-    split, own = training_split(trial, tools), trial.seed + 1000 * trial.settings["generation"]
+    own = trial.seed + 1000 * trial.settings["generation"]
     objective = Distillation(cached_teacher(trial.needs[0], split, tools), 1.0) if trial.needs else HardLabels()
-    with torch.random.fork_rng():
-        torch.manual_seed(own)
-        alone = nn.ModuleList([network(trial.settings)])
+    alone = seeded_nets(replace(trial, seed=own))
     train(trial, split, objective, tools, alone, seed=own)
     tools.keep(trial, tensors=alone[0].state_dict())
     return alone[0]
@@ -111,12 +92,12 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     (trial,) = trials
     net, _, rest = trial.arm.partition(":")
     kind, _, _ = rest.partition("_")
-    test, before = test_split(trial, tools), trained_before(trial)
+    (split, test), before = splits(trial, tools), trained_before(trial)
     needed = [teacher_answers(need, test, tools) for need in trial.needs]
     if kind == "ensemble":
         answers, own = torch.stack(needed).softmax(-1).mean(0).log(), 0.0
     else:
-        answers, own = predict(train_member(trial, tools), test).logits, cost(trial)
+        answers, own = predict(train_member(trial, split, tools), test).logits, cost(trial)
     return [
         {
             "net": net,
@@ -148,8 +129,7 @@ def generations(panels, both):
                 seeds(axes, at + shift, values, colour, label if at == 1 else None)
                 if both.mine is not None and kind == "generation":
                     yours(axes, at, of_seeds(both.mine, arm, "test_errors"), OWN if at == 1 else None)
-        axes.set_xticks(range(GENERATIONS + 1), [*range(GENERATIONS), "ensemble"])
+        names(axes, [*range(GENERATIONS), "ensemble"])
         plain(axes.yaxis, (1000, 1200, 1400, 1600, 1800, 2000, 3000, 4000, 6000), "log")
         axes.set(title=title, xlabel="generation")
-        axes.grid(axis="x", visible=False)
     panels[0].set_ylabel("test errors of 10,000 (log scale)")

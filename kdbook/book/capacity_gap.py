@@ -11,15 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.data.images import Split
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, fidelity, predict, seeded_network, splits, train
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import entropy_bits
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import Both, by_arm, curve, level, of_seeds, plain, yours
-from kdbook.show.style import CONTROL, HARD, SOFT, TEACHER, Look, looks
+from kdbook.show import CONTROL, HARD, SOFT, TEACHER, Both, Look, by_arm, curve, figure, level, looks, of_seeds, plain
 from kdbook.training import CachedTeacher, CohortTeacher, Distillation, HardLabels, OwnRates, stack
 
 VERSION = 1
@@ -156,11 +152,7 @@ def students(axes, both):
     Test errors of the same student above or below those that it makes with labels, in per cent: taught by teachers of
     growing width, by assistants that the largest teacher taught, and by the largest as it was after its first epochs.
     """
-    both = both.map(above_labels)
-    by_arm(axes, both.alone(), "excess", ARMS)
-    for at, arm in enumerate(ARMS) if both.mine is not None else ():
-        if len(values := of_seeds(both.mine, arm, "excess")):  # a quick run has fewer early teachers
-            yours(axes, at, values, "yours (quick: few images)" if at == 0 else None)
+    by_arm(axes, both.map(above_labels), "excess", ARMS, own="yours (quick: few images)")
     level(axes, 0, HARD)
     plain(axes.yaxis, (-20, -10, 0, 10, 20, 50, 100, 200), "symlog", linthresh=20, linscale=2)
     title, ylabel = "Test errors of one student by who taught it", "% more or less than with labels"

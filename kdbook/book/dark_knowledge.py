@@ -15,16 +15,13 @@ from sklearn.metrics import confusion_matrix, roc_auc_score
 from torch import Tensor
 
 from kdbook.book import hinton_mnist
+from kdbook.book.t_squared import by_temperature
 from kdbook.data.images import Split, load_images
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.arms import trial as trial_of
-from kdbook.lab.columns import columns
 from kdbook.lab.steps import predict, seeded_network, stored_network
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import entropy_bits, soft_targets
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, gallery, heat, level, temperatures
-from kdbook.show.style import HARD, SOFT, TEACHER, YOURS, looks
+from kdbook.show import HARD, SOFT, TEACHER, Look, by_arm, figure, gallery, heat, level, looks, temperatures
 
 VERSION = 1
 SEEDS = hinton_mnist.SEEDS
@@ -38,10 +35,7 @@ COLUMNS = columns(
     information_bits="H(mean answer) - mean H(answer): information about the input, bits; at most log2(10) = 3.32",
     top="mean probability of the top class over test 2s",
     runner_up="median probability of the second class over test 2s",
-    two_as_1="mean probability of class 1 over test 2s",
-    two_as_3="mean probability of class 3 over test 2s",
-    two_as_7="mean probability of class 7 over test 2s",
-    two_as_8="mean probability of class 8 over test 2s",
+    **{f"two_as_{c}": f"mean probability of class {c} over test 2s" for c in (1, 3, 7, 8)},
     gradient_variance="variance over images / squared mean of an untrained student's output-layer gradient, soft",
     gradient_variance_hard="the same with hard labels",
     similarity="correlation with the teacher's class-similarity matrix (log, off the diagonal)",
@@ -100,9 +94,7 @@ def gradient_noise(features: Tensor, difference: Tensor) -> float:
 def teacher_rows(model, test: Split, student, train: Split) -> list[dict]:
     """What the teacher says at each temperature, and the noise of the gradient that it gives an untrained student."""
     logits, twos = predict(model, test).logits, test.y == 2
-    train_logits, x = predict(model, train).logits, train.images()
-    with torch.no_grad():
-        out = student.eval()(x)
+    train_logits, out = predict(model, train).logits, predict(student, train, layers=(-1,))
     hard = gradient_noise(out.features[-1], out.logits.softmax(-1) - F.one_hot(train.y, 10))
     rows = []
     for t in TEMPERATURES:
@@ -141,7 +133,8 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     (trial,) = trials
     test = load_images(trial.data, "test")
     teacher = stored_network(trial.needs[0], tools).cpu()
-    logits = predict(teacher, test).logits
+    said = predict(teacher, test, layers=(-1,))
+    logits = said.logits
     if trial.arm == "teacher":
         tools.keep(trial, pictures=teacher_pictures(logits, test))
         few = load_images(trial.data, "train").rows(slice(2000))
@@ -149,10 +142,8 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         return [{"rows": teacher_rows(teacher, test, seeded_network(fresh), few)}]
     net = trial.needs[1]
     student = seeded_network(net) if trial.arm == "untrained" else stored_network(net, tools).cpu()
-    answers = predict(student, test).logits
-    few = test.rows(slice(2000)).images()
-    with torch.no_grad():
-        features = [model.eval()(few).features[-1] for model in (teacher, student)]
+    heard = predict(student, test, layers=(-1,))
+    answers, features = heard.logits, [out.features[-1][:2000] for out in (said, heard)]
     similar = [class_similarity(z, test.y) for z in (logits, answers)]
     confused = [confusion_matrix(test.y, z.argmax(-1), labels=range(10)) for z in (logits, answers)]
     mistaken = logits.argmax(-1) != test.y
@@ -168,15 +159,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     ]
 
 
-@figure(
-    "two_soft_targets",
-    chapter="01",
-    size=(12, 7),
-    grid=(4, 6),
-    height_ratios=[1.1, 1, 1, 1],
-    sharex="row",
-    sharey="row",
-)
+@figure("two_soft_targets", chapter="01", size=(12, 7), grid=(4, 6), sharex="row", sharey="row")
 def two_soft_targets(panels, both):
     """The paper speaks of 1e-6 against 1e-9; here are real ones.
 
@@ -250,12 +233,6 @@ def certainty_gallery(panels, both):
     panels[0, 0].figure.suptitle("Teacher's two likeliest classes: least certain images above, most certain below")
 
 
-def by_temperature(axes, table, column: str, mark: str, colour: str, label: str) -> None:
-    """A column of the teacher's rows over the temperature, mean of the seeds."""
-    means = table[table.arm == "teacher"].groupby("temperature")[column].mean()
-    axes.plot(means.index, means, mark, color=colour, mfc="none" if mark.startswith("D") else colour, label=label)
-
-
 @figure("information_by_temperature", chapter="01")
 def information(axes, both):
     """I = H(mean answer) - mean H(answer) never exceeds log2 C, whatever the temperature.
@@ -264,13 +241,8 @@ def information(axes, both):
     ceiling of log2 of 10. Entropy rises towards the ceiling while information falls towards zero.
     """
     level(axes, np.log2(10), "black", "log2(10): all a label can carry", ls=":", lw=1.5)
-    for column, colour, label in (
-        ("entropy_bits", HARD, "mean entropy of one answer"),
-        ("information_bits", SOFT, "information about the input"),
-    ):
-        by_temperature(axes, both.reference, column, "o-", colour, label)
-        if both.mine is not None:
-            by_temperature(axes, both.mine, column, "D--", colour, f"{label}, yours")
+    by_temperature(axes, both, "entropy_bits", {"teacher": Look("mean entropy of one answer", HARD)}, None)
+    by_temperature(axes, both, "information_bits", {"teacher": Look("information about the input", SOFT)})
     temperatures(axes, TEMPERATURES)
     axes.set(title="Bits in the teacher's answer, test images", ylabel="bits")
 
@@ -282,9 +254,7 @@ def gradient_variance(axes, both):
     Variance between training images of the output layer's gradient in an untrained student, relative to the mean
     gradient, over temperature, for soft targets, with hard labels as a level line.
     """
-    for table, mark, colour, who in ((both.reference, "o-", SOFT, ""), (both.mine, "D--", YOURS, ", yours (quick)")):
-        if table is not None:
-            by_temperature(axes, table, "gradient_variance", mark, colour, f"soft targets{who}")
-            by_temperature(axes, table, "gradient_variance_hard", mark[1:], HARD, f"hard labels{who}")
+    by_temperature(axes, both, "gradient_variance", {"teacher": Look("soft targets", SOFT)}, None)
+    by_temperature(axes, both, "gradient_variance_hard", {"teacher": Look("hard labels", HARD)})
     temperatures(axes, TEMPERATURES)
     axes.set(title="Noise of the gradient between images", ylabel="variance / squared mean", ylim=(0, None))

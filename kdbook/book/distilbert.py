@@ -6,7 +6,6 @@ WordNet's definitions, and four tasks made from WordNet stand in for GLUE. Every
 and masks. The controls that the paper lacks: the same student without a teacher, and distillation at fine-tuning only.
 """
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -24,16 +23,27 @@ from kdbook.book.shared.texts import (
 )
 from kdbook.data.tasks import TASKS
 from kdbook.data.wordpiece import CLS, MASK, SEP, definitions, encode, tokenizer
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.columns import columns
 from kdbook.lab.steps import train_stage, weights
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.bert import Bert, start_from_teacher
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level, of_seeds, published, seeds, yours
-from kdbook.show.style import HARD, PUBLISHED, SOFT, TEACHER, looks
+from kdbook.show import (
+    HARD,
+    PUBLISHED,
+    SOFT,
+    TEACHER,
+    Look,
+    by_arm,
+    figure,
+    level,
+    looks,
+    names,
+    of_seeds,
+    published,
+    seeds,
+    yours,
+)
 from kdbook.training import CachedTeacher, Distillation, HardLabels
 from kdbook.training.objectives import MaskedLM, TripleDistillation, TripleRecipe
 
@@ -131,8 +141,7 @@ def pretrain_teacher(trial: Trial, tools: Tools) -> dict:
     split = corpus(trial.settings, tools)
     model = seeded_bert(trial).start_from_frequencies(split.x)
     history = train_stage(model, MaskedLM(trial.settings["masked"]), split, "checkpoint", trial.settings, trial, tools)
-    tools.keep(trial, tensors=weights(model), pictures=answers(model))
-    return {"teacher_seed": None, **scored(model, tools), **pace(model, split, history, trial.settings["masked"])}
+    return {**scored(trial, model, tools), **pace(model, split, history, trial.settings["masked"])}
 
 
 def pretrain_students(trials: list[Trial], tools: Tools) -> list[dict]:
@@ -143,9 +152,7 @@ def pretrain_students(trials: list[Trial], tools: Tools) -> list[dict]:
     recipes = [TripleRecipe(tuple(t.settings["terms"]), t.settings["temperature"]) for t in trials]
     objective = TripleDistillation(theirs.requires_grad_(False), recipes, first.settings["masked"], everywhere=False)
     train_stage(students, objective, split, "checkpoint", first.settings, first, tools)
-    for trial, model in zip(trials, students, strict=True):
-        tools.keep(trial, tensors=weights(model), pictures=answers(model))
-    return [{"teacher_seed": source.seed, **scored(model, tools)} for model in students]
+    return [{"teacher_seed": source.seed, **scored(t, m, tools)} for t, m in zip(trials, students, strict=True)]
 
 
 def fresh(trial: Trial, theirs: Bert, x: torch.Tensor) -> Bert:
@@ -154,8 +161,9 @@ def fresh(trial: Trial, theirs: Bert, x: torch.Tensor) -> Bert:
     return start_from_teacher(model, theirs) if trial.settings["init"] == "layers" else model.start_from_frequencies(x)
 
 
-def scored(model: Bert, tools: Tools) -> dict:
-    """What is measured of a pre-trained model."""
+def scored(trial: Trial, model: Bert, tools: Tools) -> dict:
+    """Keep a pre-trained model, and say what is measured of it."""
+    tools.keep(trial, tensors=weights(model), pictures=answers(model))
     return {**masked_scores(model, tools), "parameters": count_parameters(model)}
 
 
@@ -184,7 +192,7 @@ def blanks() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
     The word is the last one of five letters or more that is a single piece.
     """
-    found, places = [], []
+    chosen = []
     for text in definitions("test")[:400]:
         ids = encode([text])[0].tolist()
         words = [tokenizer().id_to_token(i) for i in ids]
@@ -194,12 +202,9 @@ def blanks() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             if word.isalpha() and len(word) >= 5 and not words[at + 1].startswith("##") and ids[at] not in (CLS, SEP)
         ]
         if whole and 8 <= len(ids) <= 14:
-            found.append(text)
-            places.append(whole[-1])
-        if len(found) == BLANKS:
-            break
-    x, at = encode(found), torch.tensor(places)
-    rows = torch.arange(len(x))
+            chosen.append((text, whole[-1]))
+    texts, places = zip(*chosen[:BLANKS], strict=True)
+    x, rows, at = encode(texts), torch.arange(BLANKS), torch.tensor(places)
     hidden = x[rows, at].clone()
     x[rows, at] = MASK
     return x, at, hidden
@@ -227,6 +232,20 @@ LEFT_OUT = {
 }
 
 
+def changes(axes, both, parts: dict[str, Look], than: dict[str, str], theirs: dict[str, float], ours=None) -> None:
+    """What the mean score loses by each of `parts`, against the arm `than` of each, beside what was published."""
+    both = both.rows(task="macro")
+    for at, (arm, look) in enumerate(parts.items()):
+        told = (ours, "published (GLUE)", "yours (quick)") if at == 0 else (None, None, None)
+        seeds(axes, at, of_seeds(both.reference, arm, "score", than[arm]), look.colour, told[0])
+        published(axes, at, theirs[arm], told[1])
+        if both.mine is not None:
+            yours(axes, at, of_seeds(both.mine, arm, "score", than[arm]), told[2])
+    level(axes, 0)
+    names(axes, [look.label for look in parts.values()])
+    axes.set_ylabel("points of the mean score")
+
+
 @figure("distilbert_ablation", chapter="08", size=(8, 4.2))
 def ablation(axes, both):
     """Sanh et al. 2019, Table 4.
@@ -234,18 +253,10 @@ def ablation(axes, both):
     Change of the mean score over tasks against the full recipe, when one of the three losses or the teacher's layers
     is left out: published for GLUE, and ours for four tasks. In both the teacher's layers matter most.
     """
-    both = both.rows(task="macro")
     parts = looks(ARMS, LEFT_OUT, tasks_random_init="random\ninitial weights")
-    for at, (arm, look) in enumerate(parts.items()):
-        told = ("reference", "published (GLUE)", "yours (quick)") if at == 0 else (None, None, None)
-        seeds(axes, at, of_seeds(both.reference, arm, "score", "tasks_triple"), look.colour, told[0])
-        published(axes, at, -published_number("distilbert-ablation", LEFT_OUT[arm]), told[1])
-        if both.mine is not None:
-            yours(axes, at, of_seeds(both.mine, arm, "score", "tasks_triple"), told[2])
-    level(axes, 0)
-    axes.set_xticks(range(len(parts)), [look.label for look in parts.values()])
-    axes.grid(axis="x", visible=False)
-    axes.set(title="What is lost when a part of the recipe is left out", ylabel="points of the mean score")
+    theirs = {arm: -published_number("distilbert-ablation", statement) for arm, statement in LEFT_OUT.items()}
+    changes(axes, both, parts, dict.fromkeys(parts, "tasks_triple"), theirs, "reference")
+    axes.set_title("What is lost when a part of the recipe is left out")
 
 
 @figure("distilbert_masked_loss", chapter="08", size=(11, 4.2))
@@ -263,9 +274,9 @@ def masked_loss(axes, both):
 def retention(table, arm="tasks_triple"):
     """Score of a student in % of its own teacher's, by task: rows of seeds, averaged over students of one teacher."""
     rows = table[table.arm == arm]
-    theirs = table[table.arm == "tasks_teacher"].set_index(["seed", "task"]).score
-    own = np.array([theirs[int(t), task] for t, task in zip(rows.teacher_seed, rows.task, strict=True)])
-    return (100 * rows.score / own).groupby([rows.task, rows.teacher_seed]).mean()
+    theirs = table[table.arm == "tasks_teacher"][["task", "seed", "score"]]
+    pairs = rows.merge(theirs, left_on=["task", "teacher_seed"], right_on=["task", "seed"], suffixes=("", "_teacher"))
+    return (100 * pairs.score / pairs.score_teacher).groupby([pairs.task, pairs.teacher_seed]).mean()
 
 
 @figure("distilbert_retention", chapter="08", size=(12, 4.2), grid=(1, 2), legend=1, sharey=True)
@@ -281,7 +292,8 @@ def kept(left, right, both):
     left.bar(range(len(ranked)), [shares[task] for task in ranked], color=PUBLISHED, alpha=0.65, width=0.6)
     headline = 100 * sum(s for _, s in GLUE.values()) / sum(t for t, _ in GLUE.values())
     level(left, headline, TEACHER, "macro average, as in the headline", lw=1.5)
-    left.set_xticks(range(len(ranked)), ranked, rotation=45)
+    names(left, ranked)
+    left.tick_params("x", rotation=45)
     left.set(title="Published: DistilBERT on GLUE", ylabel="% of the teacher's score", ylim=(55, 115))
     left.legend(loc="upper left")
     for at, task in enumerate((*TASKS, "macro")):
@@ -291,10 +303,8 @@ def kept(left, right, both):
         if both.mine is not None:
             yours(right, at, retention(both.mine)[task], told[2])
     level(right, 100)
-    right.set_xticks(range(len(TASKS) + 1), [task.replace("_", "\n") for task in (*TASKS, "macro")])
-    right.set(title="Here: four tasks from WordNet")
-    for axes in (left, right):
-        axes.grid(axis="x", visible=False)
+    names(right, [task.replace("_", "\n") for task in (*TASKS, "macro")])
+    right.set_title("Here: four tasks from WordNet")
 
 
 @figure("distilbert_when", chapter="08", size=(9, 4.2))

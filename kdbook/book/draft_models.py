@@ -6,6 +6,7 @@ keeps is one minus the total variation between the two. So a draft model may be 
 """
 
 import time
+from collections import Counter
 
 import numpy as np
 import torch
@@ -13,17 +14,13 @@ from torch import Tensor
 
 from kdbook.book.shared.small_world import TEST, WORDS, seeded_gpt, starts, stored_gpt, texts_of, train_students, world
 from kdbook.data.world import EOS
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.losses.sequence import reverse_kl, token_kd, total_variation
 from kdbook.nets.gpt import GPT
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, level, looks
 from kdbook.training.objectives import TeacherForced, labels, soft
 from kdbook.training.sequences import log_probs, sample
-from kdbook.training.speculative import Counts, expected_speedup, speculate
+from kdbook.training.speculative import expected_speedup, speculate
 
 VERSION, DATA = 1, "world"
 SEEDS = {"full": (5, 0), "quick": (1, 0)}  # students; the teacher is that of `exposure_bias`
@@ -81,26 +78,25 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 
 def acceptance(target: GPT, draft: GPT, x: Tensor) -> float:
     """1 - TV(target, draft) of the next token, mean over the tokens of texts x (B, N)."""
-    p, q = (log_probs(model, x).exp() for model in (target, draft))
-    return 1 - float(((p - q).abs().sum(-1) / 2)[x[:, 1:] > 0].mean())
+    log_p, log_q = (log_probs(model, x) for model in (target, draft))
+    return 1 - float(total_variation(log_q, log_p, x[:, 1:] > 0))
 
 
 @torch.no_grad()
 def scored(target: GPT, draft: GPT, held_out: Tensor, count: int) -> dict:
     """Exact agreement, and what decoding `count` texts takes, one at a time as a reader would ask."""
     share, start = acceptance(target, draft, held_out), starts(1, held_out.device)
-    total, generator, began = Counts(), torch.Generator(held_out.device).manual_seed(TEST), time.process_time()
+    total, generator, began = Counter(), torch.Generator(held_out.device).manual_seed(TEST), time.process_time()
     for _ in range(count):
         _, seen = speculate(target, draft, start, guesses=GUESSES, end=EOS, generator=generator)
-        for name in vars(total):
-            setattr(total, name, getattr(total, name) + getattr(seen, name))
-    rate = total.tokens / (time.process_time() - began)
+        total.update(seen)
+    rate = total["tokens"] / (time.process_time() - began)
     (alone, per_step), (_, draft_step) = (pace(model, start, count) for model in (target, draft))
     cost = draft_step / per_step
     return {
         "acceptance": 100 * share,
-        "kept": 100 * total.kept / total.drafted,
-        "tokens_per_call": total.tokens / total.calls,
+        "kept": 100 * total["kept"] / total["drafted"],
+        "tokens_per_call": total["tokens"] / total["calls"],
         "cost": cost,
         "speedup": rate / alone,
         "expected_speedup": expected_speedup(share, GUESSES, cost),

@@ -6,21 +6,15 @@ is sometimes told; and the net without early exits. Besides what every exit answ
 image leaves by the first exit that is sure enough.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.steps import errors, expected_calibration_error, predict, splits, train
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.lab.steps import errors, expected_calibration_error, predict, seeded, splits, train
 from kdbook.losses import hard_loss
 from kdbook.nets.vision import EarlyExits, count_multiply_adds
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, plain
-from kdbook.show.style import PLAIN, looks
+from kdbook.show import by_arm, figure, looks, plain
 from kdbook.training.objectives import SelfExits
 
 VERSION, DATA = 1, "fashion-mnist"
@@ -86,8 +80,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     (trial,) = trials
     s = trial.settings
     split, test = splits(trial, tools)
-    with torch.random.fork_rng():
-        torch.manual_seed(trial.seed)
+    with seeded(trial.seed):
         net = EarlyExits(s["widths"], s["depth"])
     chosen = {name: s[name] for name in ("temperature", "alpha", "beta", "reverse") if name in s}
     _, history = train(trial, split, deepest_only if "exits" in s else SelfExits(**chosen), tools, net)
@@ -127,8 +120,8 @@ def exits(panels, both):
     for number, axes in enumerate(panels, 1):
         of_exit = both.rows(exit=number)
         shown = [*ARMS] if number == 3 else EXITS
-        by_arm(axes, of_exit, "test_errors", {arm: ARMS[arm] for arm in shown}, own=None)
-        axes.set_xticks(range(len(shown)), [ARMS[arm].label.replace(" ", "\n") for arm in shown])
+        narrow = {arm: ARMS[arm]._replace(label=ARMS[arm].label.replace(" ", "\n")) for arm in shown}
+        by_arm(axes, of_exit, "test_errors", narrow, own=None)
         plain(axes.yaxis, [*range(1000, 2000, 100), 2000, 2200, 2400, 2700, 3000, 4000, 6000, 8000], "log")
         axes.set_title(f"exit {number}" + (", the deepest" if number == 3 else ""))
     panels[0].set_ylabel("test errors of 10,000 (log scale)")
@@ -150,16 +143,3 @@ def by_confidence(axes, both):
     plain(axes.yaxis, scale="log")
     axes.set(title="Leave as soon as an exit is sure", xlabel="multiply-adds an image, 10^6, mean")
     axes.set_ylabel("test errors of 10,000 (log scale)")
-
-
-def leaving_at(reference, arm: str, confidence: float) -> Figure:
-    """One position of the chapter's slider: where images leave, what that costs and how many answers are wrong."""
-    curve = reference.stack(arm, "leaving").mean(0)
-    wrong, cost, *shares = curve[int(np.abs(CONFIDENCES - confidence).argmin())]
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3))
-    left.bar([1, 2, 3], 100 * np.array(shares), color=ARMS[arm].colour)
-    left.set(title="Where images leave", xlabel="exit", ylabel="% of test images", ylim=(0, 100), xticks=[1, 2, 3])
-    right.plot(curve[:, 1], curve[:, 0], "-", color=PLAIN)
-    right.scatter([cost], [wrong], s=70, color=ARMS[arm].colour, zorder=3)
-    right.set(title="What that costs", xlabel="multiply-adds an image, 10^6", ylabel="test errors of 10,000")
-    return fig

@@ -24,17 +24,13 @@ from kdbook.book.shared.small_world import (
     world,
 )
 from kdbook.data.world import DEAD, EOS
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import weights
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses.checks import kl_rows
 from kdbook.losses.sequence import reverse_kl, token_kd
 from kdbook.nets.gpt import GPT
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level
-from kdbook.show.style import PLAIN, YOURS, looks
+from kdbook.show import PLAIN, YOURS, by_arm, figure, level, looks
 from kdbook.training.objectives import OnPolicy, PolicyGradient, TeacherForced, labels, soft
 from kdbook.training.sequences import log_probs, sample
 
@@ -197,14 +193,13 @@ def modes(axes, both):
     the teacher on it; all other students lie to its right, the truer the closer.
     """
     for arm, look in ON_ONE_LINE.items():
-        rows = both.rows(arm=arm).reference
-        dots = {"s": 26, "marker": MARKS[arm], "alpha": 0.8, "color": look.colour, "label": look.label}
-        axes.scatter(rows.own_entropy, rows.true_share, **dots)
-    for arm in ON_ONE_LINE if both.mine is not None else ():
-        rows = both.rows(arm=arm).mine
-        hollow = {"color": YOURS} if MARKS[arm] == "x" else {"edgecolors": YOURS, "facecolors": "none"}
-        label = "yours (quick)" if arm == "start" else None
-        axes.scatter(rows.own_entropy, rows.true_share, s=26, marker=MARKS[arm], alpha=0.8, label=label, **hollow)
+        rows, own = both.rows(arm=arm)
+        mark = {"s": 26, "marker": MARKS[arm], "alpha": 0.8}
+        axes.scatter(rows.own_entropy, rows.true_share, color=look.colour, label=look.label, **mark)
+        if own is not None:
+            hollow = {"color": YOURS} if MARKS[arm] == "x" else {"edgecolors": YOURS, "facecolors": "none"}
+            label = "yours (quick)" if arm == "start" else None
+            axes.scatter(own.own_entropy, own.true_share, label=label, **mark, **hollow)
     axes.axvline(both.reference.truth_entropy.mean(), color=PLAIN, ls=":", lw=1)
     axes.set(title="What is given up for truth", xlabel="entropy of own texts, nats", ylabel="true texts, %")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

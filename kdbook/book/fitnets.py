@@ -5,13 +5,9 @@ with hints first. Here the teacher has 6 convolutions and the student 9; student
 """
 
 from kdbook.book.knowledge_types import KD, train_student
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import scores, train, training_split
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, plain, published
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, looks, plain, published
 from kdbook.training import HardLabels
 
 VERSION = 1
@@ -52,10 +48,11 @@ def arms(profile: str) -> dict[str, Arm]:
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and score it; a teacher's weights are kept."""
     (trial,) = trials
+    split = training_split(trial, tools)
     if trial.needs:
-        model = train_student(trial, tools)
+        model = train_student(trial, split, tools)
     else:
-        model, _ = train(trial, training_split(trial, tools), HardLabels(), tools)
+        model, _ = train(trial, split, HardLabels(), tools)
         tools.keep(trial, tensors=model.state_dict())
     return [scores(model, trial, tools)]
 

@@ -6,25 +6,23 @@ temperature, from its next-token probabilities, or from its surest texts; with t
 alone. Gudibande et al. 2023 found imitated style without facts; they did not measure confidence.
 """
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.utils.rnn import pad_sequence
 
 from kdbook.book.shared.small_world import seeded_gpt, starts, stored_gpt, train_students
 from kdbook.data.world import EOS, World, make_world
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import weights
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import entropy_bits
 from kdbook.losses.sequence import token_kd
 from kdbook.nets.gpt import GPT
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level, names, seeds
-from kdbook.show.style import SOFT, TEACHER, looks
+from kdbook.show import SOFT, TEACHER, by_arm, figure, level, looks, names, seeds
 from kdbook.training.objectives import TeacherForced, labels, soft
 from kdbook.training.sequences import log_probs, sample
 
@@ -147,15 +145,11 @@ def texts(trial: Trial, theirs: GPT, truth: World) -> Tensor:
     if count == s["samples"]:
         return true
     generator = torch.Generator().manual_seed(20_000 + trial.seed)
-    look = {"end": EOS, "temperature": s["writes_at"], "generator": generator}
     wanted = (s["samples"] - count) * (2 if s["filtered"] else 1)
-    written = sample(theirs, starts(wanted), **look)
+    written = sample(theirs, starts(wanted), end=EOS, temperature=s["writes_at"], generator=generator)
     if s["filtered"]:
         written = written[confidence(theirs, written).argsort(descending=True)[: wanted // 2]]
-    if not count:
-        return written
-    width = max(true.shape[1], written.shape[1])
-    return torch.cat([pad(x, (0, width - x.shape[1])) for x in (true, written)])
+    return pad_sequence([*true, *written], batch_first=True)
 
 
 def confidence(model: GPT, x: Tensor) -> Tensor:
@@ -171,13 +165,16 @@ def questions(truth: World) -> list[tuple[str, str]]:
 
 
 @torch.no_grad()
-def asked(model: GPT, truth: World) -> Tensor:
-    """Probabilities (Q, V) of the next token after each question."""
-    device = next(model.parameters()).device
-    prompts = [truth.question(*key)[0] for key in questions(truth)]
-    x = torch.nn.utils.rnn.pad_sequence(prompts, batch_first=True).to(device)
+def next_word(model: GPT, prompts: Sequence[Tensor]) -> Tensor:
+    """Probabilities (Q, V) of the next token after each prompt (N,)."""
+    x = pad_sequence([*prompts], batch_first=True).to(next(model.parameters()).device)
     last = torch.tensor([len(p) - 1 for p in prompts])
     return model.eval()(x).logits[torch.arange(len(x)), last].double().softmax(-1).cpu()
+
+
+def asked(model: GPT, truth: World) -> Tensor:
+    """Probabilities (Q, V) of the next token after each question."""
+    return next_word(model, [truth.question(*key)[0] for key in questions(truth)])
 
 
 def answers(model: GPT, truth: World) -> Tensor:
@@ -191,10 +188,8 @@ def examine(model: GPT, truth: World) -> dict:
     """What is measured of a teacher or student."""
     p, keys, lies = asked(model, truth), questions(truth), planted(truth)
     top, likeliest = p.max(-1)
-    right, false = (
-        torch.tensor([truth.numbers.get(value, 0) for value in values])
-        for values in ([next(iter(truth.facts[key])) for key in keys], [lies.get(key) for key in keys])
-    )
+    right = torch.tensor([truth.numbers[next(iter(truth.facts[key]))] for key in keys])
+    false = torch.tensor([truth.numbers.get(lies.get(key), 0) for key in keys])  # 0 where nothing is planted
     sure = torch.tensor([key in certain(truth) for key in keys])
     rare = torch.tensor([key[0] in neglected(truth) for key in keys])
     lied, p_false = false > 0, p.gather(1, false[:, None])[:, 0]
@@ -215,13 +210,13 @@ def examine(model: GPT, truth: World) -> dict:
     }
 
 
-@torch.no_grad()
 def rare_share(model: GPT, truth: World) -> float:
     """Probability of the neglected places after "the capital of", among all places, %."""
-    x = truth.encode(["the capital of"]).to(next(model.parameters()).device)
-    p = model.eval()(x).logits[0, -1].double().softmax(-1).cpu()
-    of = {place: float(p[truth.numbers[place]]) for place in truth.frequency}
-    return 100 * sum(of[place] for place in neglected(truth)) / sum(of.values())
+    (p,) = next_word(model, truth.encode(["the capital of"]))
+    rare, every = (
+        p[[truth.numbers[place] for place in places]].sum() for places in (neglected(truth), truth.frequency)
+    )
+    return 100 * float(rare / every)
 
 
 TAUGHT = ("sequence", "cold", "filtered", "logits")  # by the teacher alone

@@ -4,14 +4,10 @@ Published test errors: teacher 67, student of hard labels 146, distilled student
 regulariser while its teacher has three; `hard_regularized` gives the student the same three without a teacher.
 """
 
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.columns import columns
 from kdbook.lab.steps import errors, one_view_each, predict, test_split, train_and_score
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, plain, published
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, looks, plain, published
 
 VERSION = 1
 SEEDS = {"full": (5, 3), "quick": (2, 1)}  # students, teachers

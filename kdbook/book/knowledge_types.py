@@ -9,8 +9,6 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -23,27 +21,12 @@ from kdbook.book.shared.embeddings import (
     embedding_pictures,
     embedding_scores,
 )
-from kdbook.data import load_images
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.steps import (
-    cached_teacher,
-    errors,
-    fidelity,
-    predict,
-    seeded_network,
-    splits,
-    stored_network,
-    teacher_answers,
-    train,
-    training_split,
-)
-from kdbook.lab.trial import Tools, Trial
+from kdbook.data.images import CLOTHES, Split, load_images
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.lab.steps import cached_teacher, scores, seeded, seeded_network, splits, stored_network, train
 from kdbook.losses import feature, relation
-from kdbook.nets.vision import MLP, count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import Both, gallery, heat, lying, of_seeds
-from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
+from kdbook.nets.vision import MLP
+from kdbook.show import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS, Both, figure, gallery, heat, lying, of_seeds
 from kdbook.training import ApiTeacher, CachedTeacher, Distillation, HardLabels
 from kdbook.training.objectives import Contrastive, Flow, Pairwise, Regressed, Transfer
 
@@ -145,28 +128,26 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and look at its answers and at its embedding; a teacher's weights are kept."""
     (trial,) = trials
     split, test = splits(trial, tools)
-    model = train_student(trial, tools) if trial.needs else train(trial, split, HardLabels(), tools)[0]
-    found, seen = predict(model, test, layers=(-1,)), test.rows(slice(IMAGES))
-    embedding = found.features[-1][:IMAGES]
+    model = train_student(trial, split, tools) if trial.needs else train(trial, split, HardLabels(), tools)[0]
+    seen = test.rows(slice(IMAGES))
+    embedding = embed(model, seen)
     if not trial.needs or trial.seed == 0:
         kept = {} if trial.needs else model.state_dict()
         tools.keep(trial, tensors=kept, pictures=embedding_pictures(model, seen, embedding))
-    row = {"test_errors": errors(found.logits, test.y), "parameters": count_parameters(model)}
-    row |= embedding_scores(model, embedding, seen.y)
+    row = scores(model, trial, tools) | embedding_scores(model, embedding, seen.y)
     for need in trial.needs:
-        row |= {"teacher_seed": need.seed, **fidelity(found.logits, teacher_answers(need, test, tools))}
         theirs = tools.remember(("embedding", need.id), lambda need=need: embed(stored_network(need, tools), seen))
         distances = [class_distances(e, seen.y) for e in (embedding, theirs)]
         row["distance_correlation"] = distance_correlation(*distances)
     return [row]
 
 
-def train_student(trial: Trial, tools: Tools) -> nn.Module:
+def train_student(trial: Trial, split: Split, tools: Tools) -> nn.Module:
     """A student trained as its settings say: labels, soft targets, a feature or relation term; in eval mode.
 
     A FitNet has two stages, hints and then labels or soft targets; they share the epochs that others spend on one.
     """
-    split, s = training_split(trial, tools), trial.settings
+    s = trial.settings
     teacher = cached_teacher(trial.needs[0], split, tools, LAYERS)
     answers = ApiTeacher(teacher.showing(), s["reveals"], s["count"]) if "reveals" in s else teacher.showing()
     response = Distillation(answers, s["temperature"], s["alpha"]) if "alpha" in s else HardLabels()
@@ -189,10 +170,8 @@ def with_term(trial: Trial, teacher: CachedTeacher, samples: int, device) -> tup
     student = seeded_network(trial).to(device)
     layers = (-1,) if isinstance(student, MLP) else method.layers
     theirs = [f[:1] for f in teacher.features]
-    with torch.no_grad():
-        ours = student.eval()(torch.zeros(1, 28, 28, device=device)).features
-    with torch.random.fork_rng():
-        torch.manual_seed(trial.seed)
+    ours = student.eval()(torch.zeros(1, 28, 28, device=device)).features
+    with seeded(trial.seed):
         if s["method"] == "crd":
             heads = [nn.Linear(f[-1].shape[1], s["width"]) for f in (ours, theirs)]
             model = Regressed(student, {-1: heads[0]}, teacher_head=heads[1])
@@ -214,7 +193,6 @@ def regressor(ours: Tensor, theirs: Tensor) -> nn.Module:
 
 LABELS = {name: arm.label for name, arm in arms("full").items()}
 TYPES = {"feature": CONTROL, "relation": SOFT_SHIFTED}
-CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
 
 
 def by_method(
@@ -310,7 +288,7 @@ def similarities(panels, both):
     for axes, arm in zip(panels, SEEN, strict=True):
         drawn = heat(axes, both.reference.array(arm, "similarity"), vmin=-0.2, vmax=1)
         axes.set_title(LABELS[arm])
-    panels[0].set_yticks(np.arange(10) * 6 + 2.5, CLOTHES)
+    panels[0].set_yticks([6 * c + 2.5 for c in range(10)], CLOTHES)
     panels[0].figure.colorbar(drawn, ax=panels, shrink=0.8, label="cosine")
 
 
@@ -325,7 +303,7 @@ def planes(panels, both):
     for axes, arm in zip(panels, SEEN, strict=True):
         x, y = both.reference.array(arm, "plane").T
         for c, name in enumerate(CLOTHES):
-            axes.scatter(x[labels == c], y[labels == c], s=6, color=plt.get_cmap("tab10")(c), label=name)
+            axes.scatter(x[labels == c], y[labels == c], s=6, color=f"C{c}", label=name)
         axes.set(title=LABELS[arm], xticks=[], yticks=[])
     panels[0].figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", markerscale=2)
 

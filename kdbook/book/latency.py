@@ -4,13 +4,9 @@ The numbers are facts about the machine that measured them: compare them as rati
 """
 
 from kdbook.book.shared.timings import median_milliseconds, over, timings_of_images
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.nets.vision import count_bytes, count_multiply_adds, count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import names, plain, seeds, yours
-from kdbook.show.style import looks
+from kdbook.show import figure, looks, names, plain, seeds, yours
 
 VERSION = 1
 CARDS = ()  # random weights: nothing is learned from data

@@ -11,14 +11,10 @@ from torch import Tensor
 
 from kdbook.book.t_squared import by_temperature, logit_arms, logit_pair, nearness, net, soft_gradient
 from kdbook.data.images import Split
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, stored_network, train, training_split
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import logit_matching, soft_targets
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, gallery, level, plain, temperatures
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, gallery, level, looks, plain, temperatures
 from kdbook.training import CachedTeacher
 from kdbook.training.objectives import Distillation, HardLabels, LogitRegression
 
@@ -56,14 +52,11 @@ def arms(profile: str) -> dict[str, Arm]:
         return Arm(label, role, settings | soft, ("hinton_mnist/teacher",))
 
     return {arm: pair for arm, pair in logit_arms(profile).items() if arm != "gaussian_100"} | {
-        "kd_1": taught("KD, T = 1", "soft", real, 1.0),
-        "kd_20": taught("KD, T = 20", "soft", real, 20.0),
-        "kd_100": taught("KD, T = 100", "soft", real, 100.0),
+        **{f"kd_{t}": taught(f"KD, T = {t}", "soft", real, float(t)) for t in (1, 20, 100)},
         "matching": taught("logit\nmatching", "shifted", real),
         "few_labels": taught("few real images,\nhard labels", "hard", few),
         "few_logits": taught("few real images,\nlogits", "control", few),
-        "munge_1": taught("MUNGE,\nKD, T = 1", "soft", made, 1.0),
-        "munge_20": taught("MUNGE,\nKD, T = 20", "soft", made, 20.0),
+        **{f"munge_{t}": taught(f"MUNGE,\nKD, T = {t}", "soft", made, float(t)) for t in (1, 20)},
         "munge_logits": taught("MUNGE,\nlogits", "shifted", made),
     }
 

@@ -12,14 +12,10 @@ import torch
 from torch import Tensor
 
 from kdbook.data.images import Split, load_images
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.columns import columns
 from kdbook.lab.steps import cached_teacher, predict, train, training_split
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, plain, published
-from kdbook.show.style import HARD, PUBLISHED, SOFT, YOURS, looks
+from kdbook.show import HARD, PUBLISHED, SOFT, YOURS, by_arm, figure, looks, plain, published
 from kdbook.training import CachedTeacher, Distillation
 
 VERSION = 1
@@ -39,14 +35,15 @@ COLUMNS = columns(
     errors_on_three_oracle="the same with the bias that is best on the test set itself",
     transfer_images="images that the student saw",
 )
-# Classes that an arm's transfer set lacks. Without 3s, one bias is shifted, else those of the two classes it has.
+# Label of an arm, and the classes that its transfer set lacks. Without 3s, one bias is shifted, else those of the two
+# classes it has.
 LACKS = {
-    "no_3": (3,),
-    "no_3_2": (3, 2),
-    "no_3_5": (3, 5),
-    "no_3_8": (3, 8),
-    "no_3_no_probability": (3,),
-    "only_7_8": (0, 1, 2, 3, 4, 5, 6, 9),
+    "no_3": ("no 3s", (3,)),
+    "no_3_2": ("no 3s,\nno 2s", (3, 2)),
+    "no_3_5": ("no 3s,\nno 5s", (3, 5)),
+    "no_3_8": ("no 3s,\nno 8s", (3, 8)),
+    "no_3_no_probability": ("no 3s, teacher's\nlikeness of 3 erased", (3,)),
+    "only_7_8": ("only 7s and 8s", (0, 1, 2, 3, 4, 5, 6, 9)),
 }
 BIASES = np.round(np.arange(-15, 15.01, 0.1), 1) + 0.0  # no negative zero
 # Two classes are a fifth of the images: more epochs for as many steps, and a rate at which none of them diverges.
@@ -61,16 +58,9 @@ def arms(profile: str) -> dict[str, Arm]:
     student |= {"batch_size": 128, "lr": 0.05, "epochs": 8}
     if profile == "quick":
         student |= {"sizes": [784, 100, 100, 10], "samples": 12_000, "batch_size": 256, "lr": 0.1, "epochs": 10}
-    labels = {
-        "no_3": "no 3s",
-        "no_3_2": "no 3s,\nno 2s",
-        "no_3_5": "no 3s,\nno 5s",
-        "no_3_8": "no 3s,\nno 8s",
-        "no_3_no_probability": "no 3s, teacher's\nlikeness of 3 erased",
-    }
-    two_classes = {"epochs": student["epochs"] * FEW_IMAGES, "lr": 0.05}
-    made = {arm: Arm(label, settings=student, needs=("hinton_mnist/teacher",)) for arm, label in labels.items()}
-    return made | {"only_7_8": Arm("only 7s and 8s", settings=student | two_classes, needs=("hinton_mnist/teacher",))}
+    own = {"only_7_8": {"epochs": student["epochs"] * FEW_IMAGES, "lr": 0.05}}
+    teacher = ("hinton_mnist/teacher",)
+    return {arm: Arm(label, "soft", student | own.get(arm, {}), teacher) for arm, (label, _) in LACKS.items()}
 
 
 def without_probability(teacher: CachedTeacher, index: Tensor, digit: int = 3) -> CachedTeacher:
@@ -88,12 +78,10 @@ def bias_curve(logits: Tensor, y: Tensor, shifted: tuple[int, ...]) -> tuple[np.
     """What each of `BIASES` on the classes `shifted` gives: errors, those among true threes, share of those classes."""
     shift = torch.zeros(logits.shape[-1], device=logits.device)
     shift[list(shifted)] = 1
-    rows = []
-    for bias in BIASES.tolist():
-        answer = (logits + bias * shift).argmax(-1)
-        wrong = answer != y
-        rows.append((int(wrong.sum()), int((wrong & (y == 3)).sum()), float(shift[answer].mean())))
-    return tuple(np.array(column) for column in zip(*rows, strict=True))
+    answers = torch.stack([(logits + bias * shift).argmax(-1) for bias in BIASES.tolist()])  # (biases, N)
+    wrong = answers != y
+    found = wrong.sum(1), (wrong & (y == 3)).sum(1), shift[answers].mean(1)
+    return tuple(by_bias.cpu().numpy() for by_bias in found)
 
 
 def best_bias(errors: np.ndarray) -> int:
@@ -104,7 +92,7 @@ def best_bias(errors: np.ndarray) -> int:
 
 def taught(trial: Trial, whole: Split, tools: Tools) -> tuple[torch.nn.Module, int]:
     """The student of the transfer set, and how many images that has."""
-    split, teacher = whole.without(LACKS[trial.arm]), cached_teacher(trial.needs[0], whole, tools)
+    split, teacher = whole.without(LACKS[trial.arm][1]), cached_teacher(trial.needs[0], whole, tools)
     if trial.arm == "no_3_no_probability":
         teacher = without_probability(teacher, whole.index)
     objective = Distillation(teacher, trial.settings["temperature"], trial.settings["alpha"])
@@ -199,12 +187,9 @@ def mechanism(left, right, both):
     Errors on the 1,010 test threes by what the transfer set lacked besides 3s, before and after the bias is chosen on
     validation images. Erasing the teacher's probability of 3 does the greatest harm.
     """
-    mechanisms = {arm: look for arm, look in looks(arms("full")).items() if arm != "only_7_8"}
-    for axes, column, title in (
-        (left, "errors_on_three", "Bias as trained"),
-        (right, "errors_on_three_bias", "Bias chosen on validation images"),
-    ):
+    mechanisms = looks(arms("full"), [arm for arm in LACKS if arm != "only_7_8"])
+    for axes, column in ((left, "errors_on_three"), (right, "errors_on_three_bias")):
         by_arm(axes, both, column, mechanisms)
         plain(axes.yaxis, (0, 50, 100, 200, 500, 1000), "symlog", linthresh=100)
-        axes.set(title=title, ylim=(0, 1200))
-    left.set_ylabel("wrong answers on 1,010 test threes")
+    left.set(title="Bias as trained", ylabel="wrong answers on 1,010 test threes", ylim=(0, 1200))
+    right.set_title("Bias chosen on validation images")

@@ -10,13 +10,9 @@ from matplotlib.figure import Figure
 
 from kdbook.book.mobile_vision import NAMES, NETS
 from kdbook.book.shared.timings import clocked, over, timings_of_images
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.nets.vision import count_multiply_adds, count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import level, line, names, of_seeds, plain, rows_of, seeds, yours
-from kdbook.show.style import PLAIN, SOFT, looks
+from kdbook.show import PLAIN, SOFT, figure, level, line, looks, names, of_seeds, plain, rows_of, seeds, yours
 
 VERSION = 1
 SEEDS = {"full": (5, 0), "quick": (2, 0)}  # rounds; no teachers

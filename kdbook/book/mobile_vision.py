@@ -5,15 +5,10 @@ and -tiny 2.0 and 9.5 points below one of 3.8 and 15 times (Touvron et al. 2021)
 the same images of Fashion-MNIST for as many epochs, so that size alone is between them. `arms` takes CIFAR as well.
 """
 
-from kdbook.lab import load
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns, load
 from kdbook.lab.steps import objective_for, scores, seeded_network, train, training_split
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import count_multiply_adds, count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import OWN, dot, level, of_seeds, plain, published, yours
-from kdbook.show.style import PLAIN, looks
+from kdbook.show import OWN, PLAIN, dot, figure, level, looks, of_seeds, plain, published, yours
 
 VERSION = 1
 DATA = "fashion-mnist"
@@ -133,12 +128,8 @@ def gap(left, right, both):
         for axes, value in ((left, top - distilled), (right, closed)):
             if value is not None:
                 published(axes, teacher / student, value, label)
-                side = (
-                    {"away": (-8, -3), "align": "right"}
-                    if teacher / student > 40
-                    else {"away": (8, -3), "align": "left"}
-                )
-                note(axes, name.split(" > ")[1], teacher / student, value, **side)
+                away, align = ((-8, -3), "right") if teacher / student > 40 else ((8, -3), "left")
+                note(axes, name.split(" > ")[1], teacher / student, value, away, align)
     for axes, column in ((left, 0), (right, 1)):
         for taught in TEACHERS:
             for size in SIZES:

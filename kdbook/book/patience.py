@@ -10,15 +10,10 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 
-from kdbook.data import load_images
-from kdbook.data.images import Split
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.data.images import CLOTHES, Split, load_images
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, scores, stored_network, test_split, train, training_split
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import curve, level, plain, published
-from kdbook.show.style import PLAIN, TEACHER, looks
+from kdbook.show import PLAIN, TEACHER, curve, figure, level, looks, plain, published
 from kdbook.training import Distillation, HardLabels, LiveTeacher, Looking
 from kdbook.training.objectives import Mixup
 
@@ -107,7 +102,6 @@ def answers_to_mixtures(model, test: Split):
 
 
 ARMS = looks(arms("full"))
-CLASSES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
 
 
 @figure("patience", chapter="07", size=(14, 4.4), grid=(1, 3), legend=2)
@@ -149,7 +143,7 @@ def mixture(table, at: int) -> Figure:
     left.set_axis_off()
     left.set_title(f"{float(WEIGHTS[at]):.1f} of one, {1 - float(WEIGHTS[at]):.1f} of the other")
     right.bar(range(10), table.array("teacher", "mixed", 0)[at], color=TEACHER)
-    right.set_xticks(range(10), CLASSES, rotation=60)
+    right.set_xticks(range(10), CLOTHES, rotation=60)
     right.set(ylim=(0, 1), ylabel="probability", title="The teacher's answer")
     right.grid(axis="x", visible=False)
     return fig
@@ -158,5 +152,5 @@ def mixture(table, at: int) -> Figure:
 def mixture_alt(table, at: int) -> str:
     """Alt text of `mixture`, with its numbers."""
     probabilities = table.array("teacher", "mixed", 0)[at]
-    told = ", ".join(f"{CLASSES[i]} {probabilities[i]:.2f}" for i in probabilities.argsort()[::-1][:3])
+    told = ", ".join(f"{CLOTHES[i]} {probabilities[i]:.2f}" for i in probabilities.argsort()[::-1][:3])
     return f"A mixture with weight {float(WEIGHTS[at]):.1f}; the teacher says {told}."

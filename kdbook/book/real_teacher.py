@@ -13,20 +13,16 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.utils.rnn import pad_sequence
 
 from kdbook.book.shared.small_world import as_split, seeded_gpt
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import train_stage
-from kdbook.lab.trial import Tools, Trial
+from kdbook.losses import entropy_bits
 from kdbook.losses.sequence import sparse_kl
 from kdbook.nets.pretrained import load_language_model
-from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level, yours
-from kdbook.show.style import SOFT, TEACHER, looks
-from kdbook.training.objectives import Told, places
+from kdbook.show import SOFT, TEACHER, by_arm, figure, level, looks, yours
+from kdbook.training.objectives import TeacherForced, places, recorded
 
 VERSION, DATA = 1, "world"
 CARDS = ("smollm2-135m-instruct", "own-teacher")
@@ -72,15 +68,11 @@ def arms(profile: str) -> dict[str, Arm]:
 
     Round numbers, not tuned: one try of this size is what there was time for. The same for both students.
     """
-    quick = profile == "quick"
-    asked = (
-        {"things": HELD_OUT + 16, "times": 1, "tokens": 8}
-        if quick
-        else {"things": len(THINGS), "times": 2, "tokens": 20}
-    )
+    asked = {"things": len(THINGS), "times": 2, "tokens": 20}
     student = {"kind": "llama", "layers": 3, "width": 208, "heads": 4, "length": 32, "vocabulary": 49_152}
     student |= {"epochs": 6, "batch_size": 16, "lr": 3e-3}
-    if quick:
+    if profile == "quick":
+        asked = {"things": HELD_OUT + 16, "times": 1, "tokens": 8}
         student |= {"layers": 1, "width": 64, "epochs": 2, "lr": 5e-3}
     return {
         "teacher": Arm("the teacher itself", "teacher", asked, teaches=True),
@@ -92,38 +84,35 @@ def arms(profile: str) -> dict[str, Arm]:
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Let the teacher write and tell, or train a student on what it wrote."""
     (trial,) = trials
-    return [measure_student(trial, tools) if trial.needs else measure_teacher(trial, tools)]
+    model, row = measure_student(trial, tools) if trial.needs else measure_teacher(trial, tools)
+    speed = {"tokens_per_second": pace(model, 1), "tokens_per_second_batch": pace(model, 32)}
+    return [{**row, "parameters": sum(p.numel() for p in model.parameters()), **speed}]
 
 
-def measure_teacher(trial: Trial, tools: Tools) -> dict:
-    """Texts about every thing, the likeliest next tokens at every place, and how fast they were written."""
+def measure_teacher(trial: Trial, tools: Tools) -> tuple[nn.Module, dict]:
+    """Texts about every thing, and the likeliest next tokens at every place."""
     net, tokenizer = load_language_model()
-    s, told = trial.settings, []
+    s, about, texts = trial.settings, [], []
     order = torch.randperm(len(THINGS), generator=torch.Generator().manual_seed(9))[: s["things"]].tolist()
     things = [THINGS[i] for i in order] * s["times"]
     for batch in alike(tokenizer, things):
         prompts = torch.tensor([asked(tokenizer, thing) for thing in batch])
         own = [tokenizer(f" {thing}")["input_ids"] for thing in batch]
-        told += zip(batch, written(net, prompts, own, s["tokens"]), strict=True)
-    width = max(len(text) for _, (text, _, _) in told)
-    x = torch.stack([pad(text, (0, width - len(text))) for _, (text, _, _) in told])
-    index, values = (torch.stack([pad(t[k], (0, 0, 0, width - 1 - len(t[k]))) for _, t in told]) for k in (1, 2))
-    held = torch.tensor([thing in things[s["things"] - HELD_OUT : s["things"]] for thing, _ in told])
+        about += batch
+        texts += written(net, prompts, own, s["tokens"])
+    x, index, values = (pad_sequence(parts, batch_first=True) for parts in zip(*texts, strict=True))
+    held = torch.tensor([thing in things[s["things"] - HELD_OUT : s["things"]] for thing in about])
     kept = {"x": x, "index": index.int(), "values": values, "held": held}
-    texts = [
-        tokenizer.decode(text[1:], skip_special_tokens=True) for _, (text, _, _) in told[:: max(1, len(told) // 8)]
-    ]
-    tools.keep(trial, tensors=kept, pictures={**next_tokens(net, tokenizer), "texts": np.array(texts)})
-    p = values[held][places(x[held], values[held])].double().exp()
-    rest = (1 - p.sum(-1)).clamp_min(1e-9)
-    own = log_prob_of(x[held], index[held], values[held])[places(x[held], values[held])]
-    return {
-        "loss": -float(own.mean()),
-        "told": 100 * float(p.sum(-1).mean()),
-        "entropy": -float((p * p.log()).sum(-1).mean() + (rest * rest.log()).mean()) / np.log(2),
-        "parameters": sum(p.numel() for p in net.parameters()),
-        "tokens_per_second": pace(net, 1),
-        "tokens_per_second_batch": pace(net, 32),
+    shown = [tokenizer.decode(text[1:], skip_special_tokens=True) for text in x[:: max(1, len(x) // 8)]]
+    tools.keep(trial, tensors=kept, pictures={**next_tokens(net, tokenizer), "texts": np.array(shown)})
+    x, index, values = x[held], index[held], values[held]
+    mask = places(x, values)
+    p = values[mask].double().exp()
+    told = p.sum(-1, keepdim=True)
+    return net, {
+        "loss": -float(log_prob_of(x, index, values)[mask].mean()),
+        "told": 100 * float(told.mean()),
+        "entropy": float(entropy_bits(torch.cat([p, (1 - told).clamp_min(0)], -1)).mean()),
     }
 
 
@@ -191,21 +180,15 @@ def pace(model: nn.Module, batch: int, tokens: int = 16) -> float:
     return batch * tokens / (time.perf_counter() - began)
 
 
-def measure_student(trial: Trial, tools: Tools) -> dict:
+def measure_student(trial: Trial, tools: Tools) -> tuple[nn.Module, dict]:
     """Train on the texts about most things, and score on those about the others."""
     kept = tools.tensors(trial.needs[0])
     x, index, values, held = kept["x"], kept["index"].long(), kept["values"], kept["held"]
     model = seeded_gpt(trial)
-    objective = Told(index[~held], values[~held], trial.arm == "logits")
-    train_stage(
-        model, objective, as_split(x[~held], trial.settings["batch_size"]), "checkpoint", trial.settings, trial, tools
-    )
-    row = scored(model, x[held], index[held], values[held])
-    return row | {
-        "parameters": count_parameters(model),
-        "tokens_per_second": pace(model, 1),
-        "tokens_per_second_batch": pace(model, 32),
-    }
+    rule = recorded(index[~held], values[~held], soft=trial.arm == "logits")
+    split, alone = as_split(x[~held], trial.settings["batch_size"]), nn.ModuleList([model])
+    train_stage(alone, TeacherForced([rule]), split, "checkpoint", trial.settings, trial, tools)
+    return model, scored(model, x[held], index[held], values[held])
 
 
 @torch.no_grad()

@@ -5,13 +5,9 @@ soft targets 65.4 % and 57.0 %; all data 63.4 % and 58.9 %. Here 3 % of MNIST: t
 """
 
 from kdbook.data.images import load_images
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import BestEpoch, errors, objective_for, predict, stored_network, train, training_split
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, names, of_seeds, published
-from kdbook.show.style import HARD, PLAIN, looks
+from kdbook.show import HARD, PLAIN, by_arm, figure, looks, names, of_seeds, published
 
 VERSION = 1
 SEEDS = {"full": (5, 0), "quick": (2, 0)}  # students, teachers

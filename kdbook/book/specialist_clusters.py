@@ -11,14 +11,10 @@ import torch
 
 from kdbook.book.shared.team import training_texts
 from kdbook.data.glosses import VOCABULARY, load_glosses, read_glosses
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import percent_right, predict, stored_network, train
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, level, looks
 from kdbook.training import HardLabels
 from kdbook.training.opinions import confusable_subsets
 
@@ -115,13 +111,14 @@ def class_columns(teacher: Trial, source: str, tools: Tools) -> np.ndarray:
     columns, for another algorithm. ``covariance_training`` asks about the training texts. ``confusion``
     counts mistakes on the validation texts, and needs their labels.
     """
+    from sklearn.metrics import confusion_matrix
+
     trained = source == "covariance_training"
     part = training_texts(teacher, tools) if trained else load_glosses("validation", tools.device)
     logits = predict(stored_network(teacher, tools), part).logits
     if source == "confusion":
-        mistakes = np.zeros((logits.shape[1],) * 2)
-        np.add.at(mistakes, (part.y.cpu().numpy(), logits.argmax(-1).cpu().numpy()), 1)
-        columns = mistakes + mistakes.T
+        mistakes = confusion_matrix(part.y.cpu(), logits.argmax(-1).cpu(), labels=range(logits.shape[1]))
+        columns = (mistakes + mistakes.T).astype(float)
     else:
         columns = np.cov(logits.softmax(-1).double().cpu().numpy().T)
     if source == "covariance_raw":

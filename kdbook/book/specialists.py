@@ -16,13 +16,9 @@ from torch import Tensor, nn
 from kdbook.book import specialist_clusters
 from kdbook.book.shared.team import ensemble_log_p, generalist_log_p, members_of, opinions_of, training_texts
 from kdbook.data.glosses import Texts, load_glosses, read_glosses
-from kdbook.lab.arms import Arm
-from kdbook.lab.intervals import t_interval
+from kdbook.lab import Arm, Tools, Trial, t_interval
 from kdbook.lab.steps import cached_teacher, network, percent_right, predict, train
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, level, line, published
-from kdbook.show.style import HARD, SOFT, TEACHER, YOURS, Look, looks
+from kdbook.show import HARD, SOFT, TEACHER, YOURS, Look, by_arm, figure, level, line, looks, published
 from kdbook.training.objectives import HardLabels, RegularisedSpecialist, Seen
 from kdbook.training.opinions import HalfSpecial, Opinion, active_specialists, combine, combine_by_descent
 
@@ -98,8 +94,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         return [train_specialist(trial, tools)]
     test = load_glosses("test", tools.device)
     if trial.arm in ("specialists", "specialists_regularised"):
-        rows = rows_of_team if trial.arm == "specialists" else rows_of_regularised
-        return [{"rows": rows(trial, test, tools)}]
+        return [{"rows": rows_of_team(trial, test, tools)}]
     if trial.arm == "longer":
         model, _ = train(trial, training_texts(trial, tools), HardLabels(), tools)
         log_p = predict(model, test).logits.log_softmax(-1)
@@ -138,41 +133,33 @@ def started(trial: Trial, weights: dict, mine: Tensor) -> nn.Module:
 
 
 def rows_of_team(trial: Trial, test: Texts, tools: Tools) -> list[dict]:
-    """The team under every correction and routing, and its gain by coverage."""
+    """A team by coverage, under every correction if it has a dustbin; as published it is asked by every routing."""
     members, log_p = members_of(trial, tools), generalist_log_p(trial, test, tools)
-    rows, active = [], {route: active_specialists(log_p, members, **how) for route, how in ROUTES.items()}
+    active = {route: active_specialists(log_p, members, **how) for route, how in ROUTES.items()}
     calls = {route: float(asked.sum(1).float().mean()) for route, asked in active.items()}
-    for correction in ("sampling", "none", "routed"):
+    rows, corrections = [], ("sampling", "none", "routed") if trial.arm == "specialists" else (None,)
+    for correction in corrections:
         opinions = opinions_of(trial, test, tools, correction)
-        more = {"routing": "class:1", "correction": correction}
         q = combine(log_p, opinions, active["class:1"])
-        rows.append(score(q, test.y, log_p) | more | dustbin(opinions, test.y, members))
-        rows += [row | more for row in by_coverage(q, test.y, log_p, members)]
+        parts = [score(q, test.y, log_p), *by_coverage(q, test.y, log_p, members)]
+        if correction:
+            parts[0] |= dustbin(opinions, test.y, members)
+        if correction == corrections[0]:
+            parts[0] |= own_classes(log_p, opinions, test.y, members) | costs(trial, tools)
         if correction == "sampling":
-            rows[0] |= own_classes(log_p, opinions, test.y, members) | costs(trial, tools)
-            gap = descent_gap(log_p, opinions, active["class:1"])
-            rows[0] |= {"calls": calls["class:1"], "descent_gap": gap}
+            parts[0] |= {"descent_gap": descent_gap(log_p, opinions, active["class:1"]), "calls": calls["class:1"]}
             tools.keep(trial, pictures=examples(log_p, q, opinions, members, test))
             for route in [*ROUTES][1:]:
                 row = score(combine(log_p, opinions, active[route]), test.y, log_p)
-                rows.append(row | more | {"routing": route, "calls": calls[route]})
+                parts.append(row | {"routing": route, "calls": calls[route]})
+        rows += [{"routing": "class:1", "correction": correction} | row for row in parts]
     return rows
-
-
-def rows_of_regularised(trial: Trial, test: Texts, tools: Tools) -> list[dict]:
-    """Specialists with the full softmax, section 6.1."""
-    members, log_p = members_of(trial, tools), generalist_log_p(trial, test, tools)
-    opinions = opinions_of(trial, test, tools)
-    q = combine(log_p, opinions, active_specialists(log_p, members), steps=1)
-    row = score(q, test.y, log_p) | own_classes(log_p, opinions, test.y, members) | costs(trial, tools)
-    return [r | {"routing": "class:1"} for r in (row, *by_coverage(q, test.y, log_p, members))]
 
 
 def by_coverage(q: Tensor, y: Tensor, log_p: Tensor, members: Tensor) -> list[dict]:
     """The score by the number of specialists that know the right class, 4+ together."""
     covered = members.sum(0)[y].clamp_max(4)
-    counts = covered.unique().tolist()
-    parts = {COVERAGE[count]: covered == count for count in counts}
+    parts = {COVERAGE[count]: covered == count for count in covered.unique().tolist()}
     return [score(q[at], y[at], log_p[at]) | {"coverage": part} for part, at in parts.items()]
 
 
@@ -227,9 +214,8 @@ def costs(team: Trial, tools: Tools) -> dict:
 def descent_gap(log_p: Tensor, opinions: list[Opinion], active: Tensor, texts: int = 50) -> float:
     """Largest difference between the two ways to solve eq. 5, on the first texts with several specialists."""
     rows = (active.sum(1) > 1).nonzero()[:texts, 0]
-    asked = active[rows].any(0).nonzero()[:, 0]
-    some = [Opinion(opinions[m].classes, opinions[m].log_p[rows]) for m in asked]
-    inputs = log_p[rows], some, active[rows][:, asked]
+    some = [Opinion(opinion.classes, opinion.log_p[rows]) for opinion in opinions]
+    inputs = log_p[rows], some, active[rows]
     return float((combine(*inputs, steps=200) - combine_by_descent(*inputs)).abs().max()) if len(rows) else 0.0
 
 

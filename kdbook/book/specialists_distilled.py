@@ -9,12 +9,9 @@ from torch import Tensor
 from kdbook.book import specialist_clusters, specialists
 from kdbook.book.shared.team import ensemble_log_p, generalist_log_p, team_log_p, training_texts
 from kdbook.data.glosses import Texts, load_glosses
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial
 from kdbook.lab.steps import percent_right, predict, train
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm
-from kdbook.show.style import PLAIN, looks
+from kdbook.show import PLAIN, by_arm, figure, looks
 from kdbook.training import CachedTeacher, Distillation
 
 VERSION = 1

@@ -16,14 +16,10 @@ from torch import Tensor
 
 from kdbook.book.shared.word_loop import WordLoop, word_errors
 from kdbook.data.speech import CONTEXT, MEL, PHONEMES, SILENCE, STATES, Frames, Utterances, load_digits
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.steps import matmul_limit, network, percent_right, stored_network, train
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.lab.steps import matmul_limit, network, percent_right, seeded, stored_network, train
 from kdbook.nets.vision import MLP, count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, curve, level, published, temperatures
-from kdbook.show.style import HARD, SOFT, TEACHER, Look, looks
+from kdbook.show import HARD, SOFT, TEACHER, Look, by_arm, curve, figure, level, looks, published, temperatures
 from kdbook.training import CachedTeacher, Distillation, EnsembleTeacher, HardLabels, OwnRates, predict
 from kdbook.training.cohort import StackedMLP, stack, unstack
 
@@ -97,8 +93,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 
 def fresh(trial: Trial) -> MLP:
     """A net whose weights depend on the trial's seed and its `init` only."""
-    with torch.random.fork_rng():
-        torch.manual_seed(100 * trial.seed + trial.settings["init"])
+    with seeded(100 * trial.seed + trial.settings["init"]):
         return network(trial.settings)
 
 
@@ -168,15 +163,9 @@ def mean_of_nets(trial: Trial, tools: Tools) -> dict:
     """What one net reaches, as the mean of ten; and the best of the ten, chosen on the test itself: an upper bound."""
     cohort = stack([stored_network(net, tools) for net in trial.needs])
     said = log_p(cohort, trial.needs, scored(trial, tools).frames, tools)
-    rows = [score(net, one, tools) for net, one in zip(trial.needs, said, strict=True)]
-    frames, words = ([row[name] for row in rows] for name in ("frame_accuracy", "word_error_rate"))
-    return {
-        "frame_accuracy": sum(frames) / NETS,
-        "word_error_rate": sum(words) / NETS,
-        "best_frame_accuracy": max(frames),
-        "best_word_error_rate": min(words),
-        "parameters": rows[0]["parameters"],
-    }
+    found = pd.DataFrame([score(net, one, tools) for net, one in zip(trial.needs, said, strict=True)])
+    best = {"best_frame_accuracy": found.frame_accuracy.max(), "best_word_error_rate": found.word_error_rate.min()}
+    return {**found.mean(), **best, "parameters": int(found.parameters[0])}
 
 
 def speed(cohort: StackedMLP, frames: int, seconds: float) -> dict:
@@ -277,13 +266,10 @@ def one_frame(reference, at: int) -> Figure:
     above.axvline(at, color="white", lw=1.5)
     above.set(title=f"frame {at}: {names[said[at]]}", yticks=[])
     above.grid(visible=False)
-    for number, (arm, look) in enumerate(looks(arms("full"), HEARD, **HEARD).items()):
-        heights = reference.array(arm, "phonemes")[at, numbers]
-        below.bar(np.arange(len(numbers)) + 0.27 * (number - 1), heights, 0.25, color=look.colour, label=look.label)
-    below.set_xticks(range(len(names)), names)
-    below.set(ylim=(0, 1), ylabel="probability")
+    heard = pd.DataFrame({label: reference.array(arm, "phonemes")[at, numbers] for arm, label in HEARD.items()}, names)
+    colours = [look.colour for look in looks(arms("full"), HEARD).values()]
+    heard.plot.bar(ax=below, color=colours, width=0.8, rot=0, ylim=(0, 1), ylabel="probability")
     below.grid(axis="x", visible=False)
-    below.legend()
     return fig
 
 

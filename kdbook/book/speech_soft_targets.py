@@ -11,12 +11,9 @@ from torch import nn
 from kdbook.book import speech_ensemble
 from kdbook.book.speech_ensemble import digits, fresh, scored
 from kdbook.data.speech import Frames, Utterances
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial
 from kdbook.lab.steps import BestEpoch, percent_right, stored_network, train
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, published
-from kdbook.show.style import looks
+from kdbook.show import by_arm, figure, looks, published
 from kdbook.training import CachedTeacher, Distillation, HardLabels, predict
 
 VERSION = 1

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from kdbook.book.temperature_views import answers_of, normal
 from kdbook.data.images import load_images
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
@@ -26,11 +25,25 @@ from kdbook.lab.steps import (
     train,
     training_split,
 )
-from kdbook.lab.trial import Tools, Trial
 from kdbook.losses import kd_loss, logit_matching, soft_targets
-from kdbook.show.figures import figure
-from kdbook.show.grammar import OWN, Both, curve, plain, published, rows_of, seeds, temperatures, yours
-from kdbook.show.style import HARD, SOFT, TEACHER, Look, looks
+from kdbook.show import (
+    HARD,
+    OWN,
+    SOFT,
+    TEACHER,
+    Both,
+    Look,
+    curve,
+    figure,
+    looks,
+    names,
+    plain,
+    published,
+    rows_of,
+    seeds,
+    temperatures,
+    yours,
+)
 from kdbook.training.objectives import Distillation, WithoutFactor
 
 VERSION = 1
@@ -190,7 +203,7 @@ CHECKED = {
 def by_temperature(axes, both: Both, column: str, looks: Mapping[str, Look], own: str | None = "yours (quick)") -> None:
     """Mean over seeds by temperature, a line an arm; the reader's own as one dashed line each."""
     for arm, look in looks.items():
-        label = own if arm == "untrained" else None
+        label = own if arm == next(iter(looks)) else None
         curve(axes, both.rows(arm=arm), "temperature", column, look, own_mark="--", own=label, bars=False)
 
 
@@ -257,8 +270,7 @@ def training(mixed, distance, soft, both):
                     if both.mine is not None:
                         own = OWN if (at, off) == (1, 0.24) else None
                         yours(axes, at + off, chosen.mine[column], own, beside=0.2)
-        axes.set_xticks(range(len(TRAINED_AT)), [f"{t:g}" for t in TRAINED_AT])
-        axes.set(title=title, xlabel="temperature T", ylabel=unit, xlim=(-0.6, 2.6))
-        axes.grid(axis="x", visible=False)
+        names(axes, [f"{t:g}" for t in TRAINED_AT])
+        axes.set(title=title, xlabel="temperature T", ylabel=unit)
     for axes in (mixed, soft):
         plain(axes.yaxis, scale="log")

@@ -6,8 +6,7 @@ temperatures from 2.5 to 4 were significantly better than higher or lower ones. 
 
 import torch
 
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
@@ -18,10 +17,7 @@ from kdbook.lab.steps import (
     teacher_answers,
     train,
 )
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import curve, level, plain, rows_of, temperatures
-from kdbook.show.style import SOFT, Look
+from kdbook.show import SOFT, Look, curve, figure, level, plain, rows_of, temperatures
 from kdbook.training import Distillation, OwnRates, stack
 
 VERSION = 1

@@ -13,15 +13,11 @@ from torch import Tensor
 
 from kdbook.book import hinton_mnist
 from kdbook.data.images import Split, load_images
-from kdbook.lab.arms import Arm
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.columns import columns
 from kdbook.lab.steps import predict, seeded_network, stored_network
-from kdbook.lab.trial import Tools, Trial
-from kdbook.losses import soft_targets
-from kdbook.show.figures import figure
-from kdbook.show.grammar import curve, level, published, temperatures
-from kdbook.show.style import looks
+from kdbook.losses import entropy_bits, soft_targets
+from kdbook.show import curve, figure, level, looks, published, temperatures
 
 VERSION = 1
 SEEDS = {"full": (3, 0), "quick": (1, 0)}  # nets that are looked at, all of hinton_mnist
@@ -74,7 +70,7 @@ def shape_of(logits: Tensor, temperature: float) -> dict[str, float]:
     """How flat the answers to logits (B, C) are at a temperature."""
     p = soft_targets(logits, temperature)
     return {
-        "entropy_share": float(torch.special.entr(p).sum(-1).mean()) / math.log(p.shape[-1]),
+        "entropy_share": float(entropy_bits(p).mean()) / math.log2(p.shape[-1]),
         "top": float(p.amax(-1).mean()),
         "argmax_changed": int((p.argmax(-1) != logits.argmax(-1)).sum()),
     }

@@ -11,20 +11,16 @@ for the same student trained without a teacher.
 import torch
 from torch import Tensor, nn
 
-from kdbook.book.distilbert import blanks
+from kdbook.book.distilbert import blanks, changes
 from kdbook.book.shared.texts import TEST, accuracy, corpus, score_rows, seeded_bert, stored_bert, task_split
 from kdbook.data import tasks
 from kdbook.data.wordpiece import MASK, Tokens, load_corpus, tokenizer
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.steps import train_stage
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.lab.steps import seeded, train_stage
 from kdbook.losses.transformer import layer_map
 from kdbook.nets.bert import Bert
 from kdbook.nets.vision import count_parameters
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, gallery, level, names, of_seeds, published, seeds, yours
-from kdbook.show.style import PLAIN, looks
+from kdbook.show import PLAIN, by_arm, figure, gallery, looks, names
 from kdbook.training import CachedTeacher, Distillation, HardLabels
 from kdbook.training.objectives import LayerDistillation, LayerRecipe, MaskedLM, Projected
 
@@ -142,7 +138,7 @@ def teacher_rows(trial: Trial, tools: Tools) -> list[dict]:
     for name in trial.settings["tasks"]:
         model = stored_bert(trial.needs[0], tools, tasks.TASKS[name], prefix=f"{name}.")
         scores[name] = accuracy(model, task_split(name, "test", TEST, 200, tools))
-    return [{"teacher_seed": None, **row} for row in score_rows(scores)]
+    return score_rows(scores)
 
 
 def rows_of(trial: Trial, model: Projected, theirs: Bert, scores: dict, tools: Tools) -> list[dict]:
@@ -170,8 +166,7 @@ def shown_text() -> Tensor:
 
 def fresh(trial: Trial, theirs: Bert, arm: str, task: tasks.Task | None = None) -> Projected:
     """A student with its maps, before training; the seed's arms of one depth start alike."""
-    with torch.random.fork_rng():
-        torch.manual_seed(trial.seed)
+    with seeded(trial.seed):
         widths = trial.settings["width"], theirs.net.get_input_embeddings().weight.shape[1]
         layers = RECIPES.get(arm, {}).get("layers", trial.settings["layers"])
         return Projected(seeded_bert(trial, task, layers=layers), *widths)
@@ -222,9 +217,7 @@ def task_stage(
 
 def begun(before: Projected, student: Projected) -> Projected:
     """A classifier with the weights of a student of the general stage; its own head is fresh."""
-    missing, _ = student.load_state_dict(before.state_dict(), strict=False)
-    if set(missing) - {"student.head.weight", "student.head.bias"}:
-        raise ValueError(f"the student of the general stage lacks {missing[:3]}")
+    student.load_state_dict({**student.state_dict(), **before.state_dict()})
     return student
 
 
@@ -254,16 +247,10 @@ def augmented(split: Tokens, model: Bert, *, copies: int, share: float, top: int
     for _ in range(copies):
         x = split.x.clone()
         chosen = (torch.rand(x.shape, generator=generator).to(x.device) < share) & (x > MASK)
-        masked = torch.where(chosen, MASK, x)
-        for rows in torch.arange(len(x)).split(200):
-            length = int((x[rows] > 0).sum(1).max())
-            at = chosen[rows, :length]
-            logits = model.words(model.hidden(masked[rows, :length])[-1][at])
-            logits[:, : MASK + 1] = -torch.inf
-            pick = torch.randint(top, (len(logits), 1), generator=generator).to(x.device)
-            piece = x[rows, :length]
-            piece[at] = logits.topk(top).indices.gather(1, pick)[:, 0]
-            x[rows, :length] = piece
+        logits = model.words(model.hidden(torch.where(chosen, MASK, x))[-1][chosen])
+        logits[:, : MASK + 1] = -torch.inf
+        pick = torch.randint(top, (len(logits), 1), generator=generator).to(x.device)
+        x[chosen] = logits.topk(top).indices.gather(1, pick)[:, 0]
         found.append(x)
     x = torch.cat(found)
     return Tokens(x, split.y.repeat(1 + copies), torch.arange(len(x), device=x.device), bucket=split.bucket)
@@ -305,22 +292,13 @@ def ablation(axes, both):
     Change of the mean score when a loss or stage is left out, or another layer map is used. Published changes are all
     negative, that of the layer losses by far the largest. Ours stand beside them as dots, one a seed, with intervals.
     """
-    both = both.rows(task="macro")
-    for at, (arm, look) in enumerate(PARTS.items()):
-        than = "two_layers" if arm.startswith("map") else "full"
-        told = ("published (GLUE)", "yours (quick)") if at == 0 else (None, None)
-        seeds(axes, at, of_seeds(both.reference, arm, "score", than), look.colour)
-        published(axes, at, PUBLISHED[arm] - PUBLISHED["full"], told[0])
-        if both.mine is not None:
-            yours(axes, at, of_seeds(both.mine, arm, "score", than), told[1])
-    level(axes, 0)
+    than = {arm: "two_layers" if arm.startswith("map") else "full" for arm in PARTS}
+    changes(axes, both, PARTS, than, {arm: score - PUBLISHED["full"] for arm, score in PUBLISHED.items()})
     for at in (4.5, 7.5):
         axes.axvline(at, color=PLAIN, lw=0.8, ls=":")
     for at, text in GROUPS.items():
         axes.text(at, 1.01, text, ha="center", va="bottom", fontsize=9, transform=axes.get_xaxis_transform())
-    names(axes, [look.label for look in PARTS.values()])
     axes.set_title("What is lost when a part of TinyBERT's recipe is left out or changed", pad=20)
-    axes.set_ylabel("points of the mean score")
     axes.legend(loc="lower right")
 
 
@@ -334,9 +312,8 @@ def size(left, right, both):
     """
     three = looks(ARMS, PUBLISHED_GLUE)
     left.bar(range(3), PUBLISHED_GLUE.values(), color=[look.colour for look in three.values()], width=0.6)
-    left.set_xticks(range(3), [look.label for look in three.values()])
+    names(left, [look.label for look in three.values()])
     left.set(title="Published: GLUE, test server", ylabel="mean score of nine columns", ylim=(60, 85))
-    left.grid(axis="x", visible=False)
     by_arm(right, both.rows(task="macro"), "score", three)
     right.set(title="Here: two tasks from WordNet", ylabel="mean score, %")
 

@@ -6,16 +6,12 @@ epochs stands equal compute: the student alone for twice and four times as long.
 epoch by epoch.
 """
 
-from typing import Any, NamedTuple
-
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from torch import Tensor, nn
+from torch import nn
 
 from kdbook.data.images import Split
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import (
     cached_teacher,
     errors,
@@ -26,12 +22,24 @@ from kdbook.lab.steps import (
     teacher_answers,
     train,
 )
-from kdbook.lab.trial import Tools, Trial
-from kdbook.nets.vision import MLP, EarlyExits, count_multiply_adds
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, epochs, ladder, level, plain
-from kdbook.show.style import CONTROL, HARD, PUBLISHED, ROLES, SOFT, SOFT_SHIFTED, TEACHER, looks
-from kdbook.training import Batch, CachedTeacher, objectives
+from kdbook.nets.vision import count_multiply_adds
+from kdbook.show import (
+    CONTROL,
+    HARD,
+    PUBLISHED,
+    ROLES,
+    SOFT,
+    SOFT_SHIFTED,
+    TEACHER,
+    by_arm,
+    epochs,
+    figure,
+    ladder,
+    level,
+    looks,
+    plain,
+)
+from kdbook.training import objectives
 
 VERSION, DATA = 1, "fashion-mnist"
 SEEDS = {"full": (5, 3), "quick": (2, 1)}  # students, teachers
@@ -81,8 +89,7 @@ def arms(profile: str) -> dict[str, Arm]:
         return Arm(label, MODES[mode], settings, (teacher,) if teacher else (), facts=facts)
 
     def teacher(size: str) -> Arm:
-        facts = {"mode": "alone", "partner": "none"}
-        return Arm(size, "teacher", {**net, "widths": widths[size]}, teaches=True, listed=False, facts=facts)
+        return Arm(size, "teacher", {**net, "widths": widths[size]}, teaches=True, listed=False)
 
     def offline(size: str, teacher: str) -> Arm:
         kd = {"temperature": 4.0, "alpha": 0.5}
@@ -130,11 +137,11 @@ def objective_for(trial: Trial, split: Split, tools: Tools) -> objectives.Traini
 
 def seeded_nets(trial: Trial) -> nn.ModuleList:
     """The student, whose weights depend on the seed alone, and the partners that learn beside it."""
-    nets = nn.ModuleList()
+    nets, partners = nn.ModuleList(), [{"widths": widths} for widths in trial.settings.get("partners", [])]
     with torch.random.fork_rng():
-        for at, widths in enumerate([trial.settings["widths"], *trial.settings.get("partners", [])]):
+        for at, changed in enumerate([{}, *partners]):
             torch.manual_seed(trial.seed + 1000 * at)
-            nets.append(network({**trial.settings, "widths": widths}))
+            nets.append(network({**trial.settings, **changed}))
     return nets
 
 
@@ -173,86 +180,6 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
             "train_seconds": round(history.seconds, 2),
         }
     ]
-
-
-class Scene(NamedTuple):
-    """A mode at work on a few images: what `who_teaches` needs, and which sources were made before this step."""
-
-    objective: Any
-    nets: nn.Module
-    batch: Batch
-    sources: dict[str, Tensor]
-    learners: dict[str, Tensor]
-    stored: tuple[str, ...] = ()
-
-
-def scenes() -> dict[str, Scene]:
-    """Every mode with untrained nets, ready to be asked who teaches whom."""
-    generator = torch.Generator().manual_seed(5)
-    x = torch.randint(0, 256, (20, 28, 28), dtype=torch.uint8, generator=generator)
-    split = Split(x, torch.arange(20) % 10, torch.arange(20))
-    cache = CachedTeacher(torch.randn(1, 20, 10, generator=generator), split.index)
-    past = objectives.ProgressiveSelf(split, epochs=2)
-    past.start_epoch(1)
-    past.table = torch.rand(20, 10, generator=generator).softmax(-1)
-    teacher, table = {"frozen\nteacher": cache.logits}, {"answers of\nlast epoch": past.table}
-    before = {"generation\nbefore": cache.logits}
-    made = {
-        "Offline": (objectives.Distillation(cache, 4.0, 0.5), ["student"], teacher),
-        "Born-Again": (objectives.Distillation(cache, 1.0), ["student"], before),
-        "PS-KD": (past, ["student"], table),
-        "Be Your Own Teacher": (objectives.SelfExits(1.0, 0.3), ["exit 1", "exit 2", "exit 3"], {}),
-        "DML": (objectives.MutualLearning(), ["peer 1", "peer 2", "peer 3"], {}),
-        "KDCL": (objectives.Collaborative(1.0), ["net 1", "net 2", "net 3"], {}),
-        "Co-trained": (objectives.CoTrained(1.0, 0.5), ["student", "teacher"], {}),
-        "Co-trained, feedback": (objectives.CoTrained(1.0, 0.5, 0.2), ["student", "teacher"], {}),
-    }
-    found = {}
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        for name, (objective, learning, stored) in made.items():
-            exits = isinstance(objective, objectives.SelfExits)
-            nets = EarlyExits((8, 8, 8)) if exits else nn.ModuleList(MLP([784, 8, 10]) for _ in learning)
-            heads = [*nets.heads, nets.head] if exits else [net.layers[-1] for net in nets]
-            heads = dict(zip(learning, heads, strict=True))
-            batch = Batch(split.images(), split.y.clone(), split.index, 12)
-            sources = {"labels": batch.y, **stored, **{who: head.bias for who, head in heads.items()}}
-            weights = {who: head.weight for who, head in heads.items()}
-            found[name] = Scene(objective, nets, batch, sources, weights, tuple(stored))
-    return found
-
-
-def diagram(axes: Axes, scene: Scene) -> None:
-    """Boxes for nets and sources, an arrow for each that was found to teach another; dashed where it was stored."""
-    above = [name for name in scene.sources if name not in scene.learners]
-    below = list(scene.learners)
-    places = {name: ((i + 0.5) / len(above), 1.0) for i, name in enumerate(above)}
-    # the middle one of three lower, so that no arrow runs through it
-    places |= {name: ((i + 0.5) / len(below), -0.45 * (len(below) == 3 and i == 1)) for i, name in enumerate(below)}
-    for source, learner in sorted(objectives.who_teaches(*scene[:5])):
-        colour = HARD if source == "labels" else TEACHER if source in scene.stored else SOFT
-        style = {"arrowstyle": "-|>", "color": colour, "lw": 1.6, "shrinkA": 17, "shrinkB": 17}
-        style |= {"ls": "--" if source in scene.stored else "-", "connectionstyle": "arc3,rad=0.12"}
-        axes.annotate("", places[learner], places[source], arrowprops=style)
-    for name, (x, y) in places.items():
-        box = {"boxstyle": "round,pad=0.35", "fc": "#f2f2f2" if name in above else "white", "ec": "#555555"}
-        axes.text(x, y, name, ha="center", va="center", fontsize=9, bbox=box)
-    axes.set(xlim=(-0.05, 1.05), ylim=(-0.8, 1.35))
-    axes.set_axis_off()
-
-
-@figure("who_teaches_whom", chapter="05", size=(13, 6), grid=(2, 4), legend=None)
-def who(panels, both):
-    """Found by trial on the objectives: nudge a source, see whose gradient moves.
-
-    Eight diagrams, one a mode. Labels reach every net but the Born-Again student. Offline, Born-Again and PS-KD have
-    dashed arrows from something stored; peers point at each other; a co-trained teacher points at its student and only
-    with feedback gets an arrow back; the deepest exit points at the two others.
-    """
-    for axes, (name, scene) in zip(panels.flat, scenes().items(), strict=True):
-        diagram(axes, scene)
-        axes.set_title(name)
-    axes.figure.suptitle("Yellow: labels. Blue: another's answers of this very step. Dashed: answers stored before it")
 
 
 ARMS = looks(arms("full"), [name for name, arm in arms("full").items() if arm.listed])
@@ -308,22 +235,21 @@ def compute(axes, both):
 
 
 @figure("training_modes_partner", chapter="05", size=(12, 4), grid=(1, 3), sharey=True)
-def partner(frozen, peer, cotrained, both):
+def partner(panels, both):
     """Must the teacher be much stronger? Gou et al. 2021, section 3.2.
 
     Three panels: a frozen teacher, a peer, a teacher trained together with the student. In each the student's errors
     minus hard labels for a weaker, an equal and a stronger partner, a dot a seed, and the same for two nets side by
     side that ignore each other. How far the dots of a column spread is how unstable it is.
     """
-    panels = {"offline": (frozen, "Frozen teacher"), "dml": (peer, "Peer (DML)")}
-    panels["cotrained"] = (cotrained, "Co-trained teacher")
-    for mode, (axes, title) in panels.items():
+    titles = {"offline": "Frozen teacher", "dml": "Peer (DML)", "cotrained": "Co-trained teacher"}
+    for axes, (mode, title) in zip(panels, titles.items(), strict=True):
         sizes = {f"{mode}_{size}": ARMS["hard"]._replace(label=size, colour=SOFT) for size in SIZES}
         by_arm(axes, both, "test_errors", sizes, minus="hard", own=None)
         level(axes, 0, HARD, ls=":", lw=1.5)
         axes.set_title(title)
-    plain(frozen.yaxis, ERROR_TICKS, "symlog", linthresh=150)
-    frozen.set_ylabel("test errors, minus hard labels")
+    plain(panels[0].yaxis, ERROR_TICKS, "symlog", linthresh=150)
+    panels[0].set_ylabel("test errors, minus hard labels")
 
 
 TOLD = {

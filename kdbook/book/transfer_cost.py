@@ -13,14 +13,10 @@ from kdbook.book import knowledge_types
 from kdbook.book.knowledge_types import LAYERS, METHODS, with_term
 from kdbook.book.shared.timings import in_turn
 from kdbook.data.images import CENTRE_VIEW, Split
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, seeded_network, stored_network, training_split
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.vision import count_bytes
-from kdbook.show.figures import figure
-from kdbook.show.grammar import yours
-from kdbook.show.style import SOFT, TEACHER
+from kdbook.show import SOFT, TEACHER, figure, yours
 from kdbook.training import Batch, Distillation, LiveTeacher, sgd
 
 VERSION = 1

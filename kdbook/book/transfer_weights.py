@@ -9,12 +9,9 @@ from dataclasses import replace
 
 from kdbook.book import knowledge_types
 from kdbook.book.knowledge_types import METHODS, NEEDS_MAPS, train_student
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.steps import errors, fidelity, predict, teacher_answers, test_split
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.style import HARD, SOFT, YOURS
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.lab.steps import errors, fidelity, predict, splits, teacher_answers
+from kdbook.show import HARD, SOFT, Look, curve, figure
 
 VERSION, DATA = 2, knowledge_types.DATA
 SEEDS = {"full": (1, 0), "quick": (1, 0)}  # students; teachers are those of knowledge_types
@@ -74,10 +71,10 @@ def variants(name: str, arm: Arm, profile: str) -> list[Mapping]:
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one student and score it on the validation images, which nobody saw."""
     (trial,) = trials
-    split = test_split(trial, tools)
-    logits = predict(train_student(trial, tools), split).logits
-    agreement = fidelity(logits, teacher_answers(trial.needs[0], split, tools))["agreement"]
-    return [{"validation_errors": errors(logits, split.y), "agreement": agreement}]
+    split, unseen = splits(trial, tools)
+    logits = predict(train_student(trial, split, tools), unseen).logits
+    agreement = fidelity(logits, teacher_answers(trial.needs[0], unseen, tools))["agreement"]
+    return [{"validation_errors": errors(logits, unseen.y), "agreement": agreement}]
 
 
 @figure("transfer_weights", chapter="04", size=(14, 6), grid=(2, 5), legend=None, sharey=True)
@@ -95,17 +92,15 @@ def weights(panels, both):
             if prefix and name in NEEDS_MAPS:
                 continue
             of_arm = both.rows(arm=f"{prefix}{name}{suffix}")
-            rows = of_arm.reference.groupby("beta").validation_errors.mean()
-            axes.plot(rows.index, rows, f"{mark}-", ms=4, color=colour, label=label)
-            axes.scatter([rows.idxmin()], [rows.min()], s=70, facecolors="none", edgecolors=colour)
-            if of_arm.mine is not None and len(of_arm.mine):
-                own = of_arm.mine.groupby("beta").validation_errors.mean()
-                axes.plot(own.index, own, f"{mark}--", ms=4, color=YOURS, mfc="none", label="yours (quick)")
+            own = None if prefix + suffix else "yours (quick)"
+            look = Look(label, colour)
+            curve(axes, of_arm, "beta", "validation_errors", look, mark=f"{mark}-", own=own, bars=False)
+            best = of_arm.reference.nsmallest(1, "validation_errors")
+            axes.scatter(best.beta, best.validation_errors, s=70, facecolors="none", edgecolors=colour)
         axes.set(xscale="log", ylim=(1_050, 1_550), title=METHODS[name].label, xlabel="weight beta")
     for axes in panels[:, 0]:
         axes.set_ylabel("validation errors of 10,000")
     for axes in panels.flat[len(UNITS) :]:
         axes.set_axis_off()
     handles, labels = panels.flat[[*UNITS].index("rkd_d")].get_legend_handles_labels()
-    entries = dict(zip(labels, handles, strict=True))  # each label once
-    axes.figure.legend(entries.values(), entries, loc="outside lower center", ncols=5)
+    axes.figure.legend(handles, labels, loc="outside lower center", ncols=5)

@@ -7,12 +7,9 @@ A student's learning rate of 0.3 gave a loss that is not a number; it is left ou
 """
 
 from kdbook.book import hinton_mnist
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, one_view_each, predict, test_split, train_and_score
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.style import ROLES, YOURS
+from kdbook.show import ROLES, YOURS, figure
 
 VERSION = 1
 SEEDS = {"full": (1, 0), "quick": (1, 0)}  # a candidate, teachers of others

@@ -16,23 +16,11 @@ from kdbook.book.shared.small_world import TEST, seeded_gpt, starts, stored_gpt,
 from kdbook.data.glosses import padded
 from kdbook.data.vocabularies import Vocabulary, byte_pairs, characters
 from kdbook.data.world import DEAD, World
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
+from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import weights
-from kdbook.lab.trial import Tools, Trial
 from kdbook.nets.gpt import GPT
-from kdbook.show.figures import figure
-from kdbook.show.grammar import by_arm, plain
-from kdbook.show.style import looks
-from kdbook.training.objectives import (
-    AcrossVocabularies,
-    Aligned,
-    TeacherForced,
-    by_bytes,
-    by_rank,
-    by_token,
-    labels,
-)
+from kdbook.show import by_arm, figure, looks, plain
+from kdbook.training.objectives import Aligned, TeacherForced, across_vocabularies, by_bytes, by_rank, by_token, labels
 from kdbook.training.sequences import log_probs, sample
 
 VERSION, DATA = 1, "world"
@@ -68,7 +56,7 @@ METHODS = {
     "bytes": ("bytes\naligned", "soft", {"weight": 1.0}),
     "kd": ("token by\ntoken", "soft", {"weight": 1.0}),
 }
-RULES = {"kd": by_token, "uld": by_rank, "bytes": by_bytes}
+WAYS = {"kd": by_token, "uld": by_rank, "bytes": by_bytes}
 
 
 def arms(profile: str) -> dict[str, Arm]:
@@ -110,9 +98,9 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     if s["method"] == "samples":
         key = ("written", source.id, s["samples"], trial.seed)
         texts = tools.remember(key, lambda: written(stored_gpt(source, tools), own, s["samples"], trial.seed))
-    elif s["method"] in RULES:
+    elif s["method"] in WAYS:
         told = Aligned.of(cut, own, texts, stored_gpt(source, tools), tools.device)
-        objective = AcrossVocabularies(RULES[s["method"]], told, s["weight"])
+        objective = TeacherForced([across_vocabularies(WAYS[s["method"]], told, s["weight"])])
     x = cut.encode(texts)[:, : s["length"]]  # what a model invents may be long in other tokens
     (model,), _ = train_students([seeded_gpt(trial)], objective, x, trial, tools)
     if source is None:

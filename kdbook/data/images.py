@@ -13,6 +13,8 @@ from kdbook.data.cifar import CIFAR_MD5, cifar_arrays
 from kdbook.data.files import RECIPES, SHA256, idx_array
 
 IMAGE_SETS = {"mnist": 60_000, "fashion-mnist": 60_000}
+# The classes of Fashion-MNIST (Xiao et al. 2017, Table 2), in the order of their labels, in everyday words.
+CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
 VALIDATION = 10_000  # the last training images; hyper-parameters are chosen on them
 
 REACH = 2  # pixels; Hinton et al. 2015, section 3: jittered by up to two pixels in any direction

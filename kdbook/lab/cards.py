@@ -132,12 +132,9 @@ def write_into(folder: Path) -> list[str]:
     list of str
         Names of the experiments.
     """
-    done = []
-    for name in arms.names():
-        path = Path(folder) / f"{name}.json"
-        if path.exists():
-            about = json.loads(path.read_text())
-            about["cards"] = cards_of(arms.trials(name, about["profile"]))
-            write_atomically(path, (json.dumps(about, indent=1, sort_keys=True) + "\n").encode())
-            done.append(name)
-    return done
+    done = sorted(Path(folder).glob("*.json"))
+    for path in done:
+        about = json.loads(path.read_text())
+        about["cards"] = cards_of(arms.trials(path.stem, about["profile"]))
+        write_atomically(path, (json.dumps(about, indent=1, sort_keys=True) + "\n").encode())
+    return [path.stem for path in done]

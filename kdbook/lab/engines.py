@@ -6,86 +6,30 @@ An engine is a function `(trials, store, device, show)` that leaves every trial 
 import datetime
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from importlib.metadata import version
 
 import torch
-from tqdm import tqdm
 
 from kdbook.lab import arms
 from kdbook.lab.store import Store
+from kdbook.lab.tools import Progress, Tools
 from kdbook.lab.trial import Trial, in_order
-
-
-class LocalTools:
-    """The `Tools` of a trial that runs in this process."""
-
-    def __init__(self, store: Store, device: torch.device, show: "Progress"):
-        self.store, self.device, self.show = store, device, show
-        self.kept, self.memory = {}, {}
-
-    def tensors(self, trial: Trial) -> dict:
-        return {name: t.to(self.device) for name, t in self.store.tensors(trial).items()}
-
-    def checkpoint(self, trial: Trial):
-        return self.store.checkpoint(trial)
-
-    def progress(self, trial: Trial) -> Callable:
-        return lambda epoch, epochs: self.show.epoch(trial, epoch, epochs)
-
-    def keep(self, trial: Trial, *, tensors: dict | None = None, pictures: dict | None = None) -> None:
-        self.kept[trial.id] = {"tensors": tensors, "pictures": pictures}
-
-    def remember(self, key: tuple, make):
-        if key not in self.memory:
-            self.memory[key] = make()
-        return self.memory[key]
-
-
-class Progress:
-    """One line of text: which trial of how many, its epoch, and the time left by the work that is done."""
-
-    def __init__(self, trials: list[Trial], quiet: bool = False):
-        form = "{desc} | {percentage:.0f} %, {elapsed} gone, {remaining} left"
-        self.total, self.number, self.whole = len(trials), 0, 0.0
-        self.bar = tqdm(
-            total=sum(map(work, trials)), bar_format=form, disable=quiet or not trials, mininterval=1, leave=False
-        )
-
-    def epoch(self, trial: Trial, epoch: int, epochs: int) -> None:
-        """Show the running trial's epoch."""
-        text = f"trial {self.number + 1}/{self.total}: {trial.experiment} {trial.arm}, seed {trial.seed}"
-        self.bar.set_description_str(f"{text}, epoch {epoch}/{epochs}", refresh=False)
-        self.bar.n = self.whole + work(trial) * epoch / epochs
-        self.bar.refresh()
-
-    def done(self, group: list[Trial]) -> None:
-        """Count finished trials."""
-        self.number += len(group)
-        self.whole += sum(map(work, group))
-        self.bar.n = self.whole
-        self.bar.refresh()
-
-
-def work(trial: Trial) -> float:
-    """How much a trial trains, epochs times weights: only the estimate of the time left depends on it."""
-    sizes = trial.settings.get("sizes", [784, 100])
-    return trial.settings.get("epochs", 1) * sum(a * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
 
 
 def local(trials: Iterable[Trial], store: Store, device: torch.device, quiet: bool = False) -> None:
     """Train in this process what the store lacks, needs first; cohorts as one model."""
     pending = [t for t in in_order(trials) if store.read(t) is None]
     show = Progress(pending, quiet)
-    tools = LocalTools(store, device, show)
+    tools = Tools(store, device, show)
     with show.bar:
         for group in grouped(pending):
             run_group(group, store, tools)
             show.done(group)
 
 
-def run_group(group: list[Trial], store: Store, tools) -> None:
+def run_group(group: list[Trial], store: Store, tools: Tools) -> None:
     """Measure a cohort, or a single trial as a list of one, and store it; another process may have been faster."""
     with ExitStack() as locks:
         for trial in group:  # every process locks in the same order, so that none waits for the other for ever

@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 import jupytext
 import nbformat
@@ -44,10 +45,8 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
     """
     notebook = jupytext.read(source)
     output.parent.mkdir(parents=True, exist_ok=True)
-    before = dict(os.environ)
-    if out:
-        os.environ["KDBOOK_OUT"] = str(out.resolve())
-    with tempfile.TemporaryDirectory(prefix="kdbook-") as folder:  # a kill leaves nothing among the chapters
+    environment = patch.dict(os.environ, {"KDBOOK_OUT": str(out.resolve())} if out else {})
+    with environment, tempfile.TemporaryDirectory(prefix="kdbook-") as folder:  # a kill leaves nothing among chapters
         script, executed = Path(folder) / "in.ipynb", Path(folder) / "out.ipynb"
         nbformat.write(notebook, script)
         try:
@@ -59,25 +58,22 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
             write_atomically(failed, executed.read_bytes())
             told = f"{error.ename}: {error.evalue}"
             raise ChapterError(f"{source.name}, cell {error.exec_count}: {told}; see {failed}") from error
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
         write_atomically(output, (nbformat.writes(cleaned(nbformat.read(executed, as_version=4))) + "\n").encode())
 
 
 def _papermill(script: Path, executed: Path, parameters: dict) -> None:
-    with tempfile.TemporaryDirectory(prefix="kdbook-") as sockets:
-        # Socket files, a folder for each kernel: ports may clash when several start at once, and ask for encryption.
-        manager = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{sockets}/kernel"}
-        papermill.execute_notebook(
-            script,
-            executed,
-            parameters,
-            kernel_name=KERNEL,
-            progress_bar=False,
-            config=Config({"KernelManager": manager}),
-            store_widget_state=True,
-        )
+    # Socket files, in a folder that no other kernel has: ports may clash when several start at once, and ask for
+    # encryption.
+    manager = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{executed.parent}/kernel"}
+    papermill.execute_notebook(
+        script,
+        executed,
+        parameters,
+        kernel_name=KERNEL,
+        progress_bar=False,
+        config=Config({"KernelManager": manager}),
+        store_widget_state=True,
+    )
 
 
 def cleaned(notebook):

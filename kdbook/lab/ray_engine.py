@@ -6,12 +6,14 @@ gets the files of all that the trial needs, and sends back those of the trial; o
 
 import tempfile
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
-from kdbook.lab.engines import LocalTools, Progress, grouped, run_group
+from kdbook.lab.engines import grouped, run_group
 from kdbook.lab.store import Store
+from kdbook.lab.tools import Progress, Tools
 from kdbook.lab.trial import Trial, in_order
 
 RETRIES = 3  # times that a trial is run again when its worker died
@@ -44,10 +46,9 @@ def ray_cluster(
     pending = [t for t in every if store.read(t) is None]
     if not pending:
         return
-    started = not ray.is_initialized()
-    if started:
-        ray.init(address=address, log_to_driver=False, configure_logging=False)
-    try:
+    cluster = nullcontext() if ray.is_initialized() else ray.init(address, log_to_driver=False, configure_logging=False)
+    show = Progress(pending, quiet)
+    with cluster, show.bar:
         send = ray.remote(max_retries=RETRIES, num_gpus=int(device.type == "cuda"))(measure_away)
         results = {t.id: ray.put({t: store.files(t)}) for t in every if t not in pending}
         running = {}
@@ -56,17 +57,12 @@ def ray_cluster(
             task = send.remote(group, str(device), *needs)
             running[task] = group
             results |= {t.id: task for t in group}
-        show = Progress(pending, quiet)
-        with show.bar:
-            while running:
-                (done,), _ = ray.wait(list(running), num_returns=1)
-                for trial, files in ray.get(done).items():
-                    with store.lock(trial):
-                        store.place(trial, files)
-                show.done(running.pop(done))
-    finally:
-        if started:
-            ray.shutdown()
+        while running:
+            (done,), _ = ray.wait(list(running), num_returns=1)
+            for trial, files in ray.get(done).items():
+                with store.lock(trial):
+                    store.place(trial, files)
+            show.done(running.pop(done))
 
 
 def measure_away(group: list[Trial], device: str, *needs: dict) -> dict[Trial, dict[str, bytes]]:
@@ -75,5 +71,5 @@ def measure_away(group: list[Trial], device: str, *needs: dict) -> dict[Trial, d
         store = Store(Path(folder))
         for trial, files in {trial: files for need in needs for trial, files in need.items()}.items():
             store.place(trial, files)
-        run_group(group, store, LocalTools(store, torch.device(device), Progress([], quiet=True)))
+        run_group(group, store, Tools(store, torch.device(device), Progress([], quiet=True)))
         return {trial: store.files(trial) for trial in group}

@@ -1,6 +1,5 @@
 """One experiment's tidy table, with the arrays its pictures need and where it comes from."""
 
-import io
 import json
 import os
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kdbook.data.files import REFERENCE, REPOSITORY, write_atomically
+from kdbook.lab.store import packed, unpacked
 
 
 def output_folder(profile: str = "quick") -> Path:
@@ -66,9 +66,7 @@ def save_results(results: Results, name: str, folder: Path) -> None:
     write_atomically(folder / f"{name}.csv", results.to_csv(index=False, lineterminator="\n").encode())
     write_atomically(folder / f"{name}.json", (json.dumps(results.info, indent=1, sort_keys=True) + "\n").encode())
     if results.arrays:
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **results.arrays)
-        write_atomically(folder / f"{name}.npz", buffer.getvalue())
+        write_atomically(folder / f"{name}.npz", packed(results.arrays))
     else:
         (folder / f"{name}.npz").unlink(missing_ok=True)
 
@@ -85,8 +83,6 @@ def read_results(name: str, folder: Path) -> Results:
     if not path.exists():
         profile = " --profile full" if folder == REFERENCE else ""
         raise FileNotFoundError(f"no results at {path}: run `python -m kdbook run {name}{profile}`")
-    arrays = {}
-    if path.with_suffix(".npz").exists():
-        with np.load(path.with_suffix(".npz")) as archive:
-            arrays = dict(archive)
+    pictures = path.with_suffix(".npz")
+    arrays = unpacked(pictures.read_bytes()) if pictures.exists() else {}
     return Results(pd.read_csv(path), arrays, json.loads(path.with_suffix(".json").read_text()))

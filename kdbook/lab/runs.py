@@ -71,12 +71,10 @@ def run(
         For an unknown experiment, profile, device or engine, a negative number of seeds, or a use that is forbidden
         (`ForbiddenUseError`).
     """
-    arms.question(name)
-    check_profile(profile)
+    trials = arms.trials(name, profile, seeds)
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     store, device = store or Store(), pick_device(device)
-    trials = arms.trials(name, profile, seeds)
     check_use(cards_of(trials), use)
     if rerun:
         for trial in in_order(trials):
@@ -118,7 +116,6 @@ def prepare(profile: str, device: str = "auto", *, store: Store | None = None, q
     int
         Their number.
     """
-    check_profile(profile)
     trials = [t for name in arms.names() for t in arms.trials(name, profile)]
     shared = {need for t in trials for need in t.needs if need.experiment != t.experiment}
     shared = sorted(shared, key=lambda t: (t.seed, t.arm != "teacher", t.name))

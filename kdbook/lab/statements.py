@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from kdbook.lab import arms
@@ -12,6 +12,11 @@ from kdbook.lab.entries import ONLY_KNOWN_FIELDS, Number, Text, read_entries
 
 PATH = Path(__file__).with_name("claims.yaml")
 Rows = Annotated[Mapping, Field(min_length=1)]
+
+
+def _asked(name: str) -> str:
+    arms.question(name)
+    return name
 
 
 @dataclass(frozen=True, config=ONLY_KNOWN_FIELDS)
@@ -24,7 +29,7 @@ class Check:
 
     label: Text
     unit: Text
-    experiment: Text
+    experiment: Annotated[str, AfterValidator(_asked)]
     column: Text
     where: Rows
     versus: Mapping | None = None
@@ -38,12 +43,6 @@ class Check:
     relation: Literal["greater", "less"] | None = None
     than: Number | None = None
     shown: bool = False
-
-    @field_validator("experiment")
-    @classmethod
-    def _exists(cls, name: str) -> str:
-        arms.question(name)
-        return name
 
     @field_validator("column", "versus_column", "where", "versus", "goal")
     @classmethod

@@ -1,23 +1,32 @@
 """Steps that many questions share: build a trial's network, train it, read a stored one, score it on a test set."""
 
 import copy
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from timeit import Timer
 
 import torch
 from torch import Tensor, nn
 
 from kdbook.data.images import VIEWS, Split, load_images
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab.tools import Tools
+from kdbook.lab.trial import Trial
 from kdbook.nets import network
 from kdbook.nets.vision import count_parameters
 from kdbook.training import CachedTeacher, Distillation, HardLabels, History, adam, fit, predict, sgd
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Context in which torch draws from a seed of its own; what comes after draws as if nothing had been drawn."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
 def seeded_network(trial: Trial) -> nn.Module:
     """Fresh network whose weights depend on the trial's seed only, so that arms of one seed start alike."""
-    with torch.random.fork_rng():
-        torch.manual_seed(trial.seed)
+    with seeded(trial.seed):
         return network(trial.settings)
 
 
@@ -79,7 +88,6 @@ def train(
     watch=None,
     *,
     settings: Mapping | None = None,
-    optimizer=None,
     stage: str = "checkpoint",
     seed: int | None = None,
 ) -> tuple[nn.Module, History]:
@@ -100,9 +108,8 @@ def train(
     watch : callable, optional
         Called with the model after every epoch; such a training is not checkpointed, as what `watch` saw would be lost.
     settings : mapping, optional
-        `epochs`, `batch_size` and `lr` of one of several stages; default: the trial's.
-    optimizer : callable, optional
-        As for `fit`; default: SGD, or Adam for ``optimizer: adam``.
+        `epochs`, `batch_size` and `lr` of one of several stages; default: the trial's. SGD, or Adam for
+        ``optimizer: adam``.
     stage : str
         Name of the checkpoint, another for each stage.
     seed : int, optional
@@ -115,7 +122,7 @@ def train(
     """
     model = seeded_network(trial) if model is None else model
     show, s = tools.progress(trial), settings or trial.settings
-    own = adam(s["lr"]) if s.get("optimizer") == "adam" else sgd(s["lr"], weight_decay=s.get("weight_decay", 0.0))
+    optimizer = adam(s["lr"]) if s.get("optimizer") == "adam" else sgd(s["lr"], weight_decay=s.get("weight_decay", 0.0))
 
     def progress(epoch: int, epochs: int) -> None:
         if watch:
@@ -128,7 +135,7 @@ def train(
         split,
         epochs=s["epochs"],
         batch_size=s["batch_size"],
-        optimizer=optimizer or own,
+        optimizer=optimizer,
         seed=trial.seed if seed is None else seed,
         device=tools.device,
         checkpoint=None if watch else tools.checkpoint(trial).with_stem(stage),
@@ -141,8 +148,8 @@ def train_stage(
     model: nn.Module, objective, split: Split, stage: str, settings: Mapping, trial: Trial, tools: Tools
 ) -> History:
     """Train a language model with a stage's own `epochs`, `batch_size` and `lr` (Adam), by `train`."""
-    optimizer = adam(settings["lr"])
-    return train(trial, split, objective, tools, model, settings=settings, optimizer=optimizer, stage=stage)[1]
+    settings = {**settings, "optimizer": "adam"}
+    return train(trial, split, objective, tools, model, settings=settings, stage=stage)[1]
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
@@ -227,12 +234,8 @@ class BestEpoch:
             self.model, self.epoch = copy.deepcopy(model), len(self.curve)
 
 
-def matmul_limit(size: int = 768, seconds: float = 0.2) -> float:
+def matmul_limit(size: int = 768) -> float:
     """Multiply-adds a second of a square matrix product in this process: what training is to be measured by."""
-    a, count = torch.randn(size, size), 0
-    a @ a
-    began = time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        a @ a
-        count += 1
-    return count * size**3 / (time.perf_counter() - began)
+    a = torch.randn(size, size)
+    count, seconds = Timer(lambda: a @ a).autorange()
+    return count * size**3 / seconds

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +56,9 @@ class Store:
         """Where a running trial is checkpointed."""
         return self.root / f"{trial.name}.work" / CHECKPOINT
 
-    @contextmanager
-    def lock(self, trial: Trial):
-        """Hold a trial alone among all processes; the lock of a killed process is free at once."""
-        path = self.root / f"{trial.name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path):
-            yield
+    def lock(self, trial: Trial) -> filelock.FileLock:
+        """Context that holds a trial alone among all processes; the lock of a killed process is free at once."""
+        return filelock.FileLock(self.root / f"{trial.name}.lock")
 
     def read(self, trial: Trial) -> Stored | None:
         """A finished trial, or None; a damaged one is named, removed and reported as missing, so that it is redone."""
@@ -70,12 +66,9 @@ class Store:
         if not folder.exists():
             return None
         try:
-            files = self._verified(folder)
+            files = self.files(trial)
             result = json.loads(files["result.json"])
-            pictures = {}
-            if "pictures.npz" in files:
-                with np.load(io.BytesIO(files["pictures.npz"])) as archive:
-                    pictures = dict(archive)
+            pictures = unpacked(files["pictures.npz"]) if "pictures.npz" in files else {}
             return Stored(result["measured"], result["provenance"], pictures)
         except (FileNotFoundError, ValueError, KeyError) as error:
             print(f"stored trial {folder} is damaged ({error}): it is removed and trained again", file=sys.stderr)
@@ -99,18 +92,13 @@ class Store:
         self, trial: Trial, measured: dict, provenance: dict, tensors: dict | None = None, pictures: dict | None = None
     ) -> None:
         """Store a finished trial, all or nothing, and drop its checkpoint."""
-        described = {
-            "arm": trial.arm, "seed": trial.seed, "data": trial.data, "version": trial.version,
-            "settings": dict(trial.settings), "needs": [need.name for need in trial.needs],
-        }  # fmt: skip
+        described = trial.as_dict() | {"needs": [need.name for need in trial.needs]}
         result = {"trial": described, "measured": measured, "provenance": provenance}
         files = {"result.json": json.dumps(result, indent=1).encode()}
         if tensors:
             files["tensors.safetensors"] = safetensors.torch.save({k: v.contiguous().cpu() for k, v in tensors.items()})
         if pictures:
-            buffer = io.BytesIO()
-            np.savez_compressed(buffer, **pictures)
-            files["pictures.npz"] = buffer.getvalue()
+            files["pictures.npz"] = packed(pictures)
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         files["manifest.json"] = json.dumps(digests, indent=1).encode()
         self.place(trial, files)
@@ -124,35 +112,43 @@ class Store:
             When the trial is not there, or damaged.
         """
         folder = self.folder(trial)
-        return {**self._verified(folder), "manifest.json": (folder / "manifest.json").read_bytes()}
+        manifest = (folder / "manifest.json").read_bytes()
+        digests = json.loads(manifest)
+        files = {name: (folder / name).read_bytes() for name in digests}
+        for name, content in files.items():
+            if hashlib.sha256(content).hexdigest() != digests[name]:
+                raise ValueError(f"{name} does not match its checksum")
+        return {**files, "manifest.json": manifest}
 
     def place(self, trial: Trial, files: dict[str, bytes]) -> None:
         """Put a finished trial's files into place, all or nothing, and drop its checkpoint."""
         folder, work = self.folder(trial), self.checkpoint(trial).parent
         work.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=work))  # what a kill leaves here goes with the rest of `work`
         try:
-            for name, content in files.items():
-                (aside / name).write_bytes(content)
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(aside, folder)
-        except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
+            with tempfile.TemporaryDirectory(dir=work) as aside:  # what a kill leaves here goes with the rest of `work`
+                for name, content in files.items():
+                    Path(aside, name).write_bytes(content)
+                shutil.rmtree(folder, ignore_errors=True)
+                os.replace(aside, folder)
+            shutil.rmtree(work, ignore_errors=True)
+        finally:
             with suppress(OSError):
-                work.rmdir()  # unless it holds a checkpoint
-            raise
-        shutil.rmtree(work, ignore_errors=True)
+                work.rmdir()  # after a failure, unless it holds a checkpoint
 
     def remove(self, trial: Trial) -> None:
         """Forget a trial, its checkpoint included."""
         shutil.rmtree(self.folder(trial), ignore_errors=True)
         shutil.rmtree(self.checkpoint(trial).parent, ignore_errors=True)
 
-    @staticmethod
-    def _verified(folder: Path) -> dict[str, bytes]:
-        digests = json.loads((folder / "manifest.json").read_bytes())
-        files = {name: (folder / name).read_bytes() for name in digests}
-        for name, content in files.items():
-            if hashlib.sha256(content).hexdigest() != digests[name]:
-                raise ValueError(f"{name} does not match its checksum")
-        return files
+
+def packed(arrays: dict[str, np.ndarray]) -> bytes:
+    """Content of an ``.npz`` file of these arrays."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def unpacked(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz`` file."""
+    with np.load(io.BytesIO(content)) as archive:
+        return dict(archive)

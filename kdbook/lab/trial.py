@@ -3,14 +3,10 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:  # a table of arms can be read before torch is there
-    import torch
-    from torch import Tensor
+from typing import Any
 
 PROFILES = ("quick", "full")
 
@@ -56,15 +52,8 @@ class Trial:
         """Twelve hexadecimal digits of the identity: settings, needs, data checksum and version."""
         from kdbook.data.images import checksum
 
-        identity = {
-            "experiment": self.experiment,
-            "arm": self.arm,
-            "seed": self.seed,
-            "settings": dict(self.settings),
-            "needs": [need.id for need in self.needs],
-            "data": checksum(self.data),
-            "version": self.version,
-        }
+        identity = self.as_dict() | {"needs": [need.id for need in self.needs], "data": checksum(self.data)}
+        del identity["cohort"]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -72,11 +61,12 @@ class Trial:
         """Readable and unique: ``hinton_mnist/distilled-0-1f2e3d4c5b6a``."""
         return f"{self.experiment}/{self.arm}-{self.seed}-{self.id}"
 
+    def as_dict(self) -> dict:
+        """Its fields by name; the settings are a dictionary, since a read-only view cannot be sent or written."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"settings": dict(self.settings)}
+
     def __reduce__(self):
-        settings = dict(self.settings)  # a read-only view cannot be sent to another process
-        return Trial, (
-            self.experiment, self.arm, self.seed, settings, self.needs, self.data, self.version, self.cohort,
-        )  # fmt: skip
+        return partial(Trial, **self.as_dict()), ()
 
     def __eq__(self, other) -> bool:
         return isinstance(other, Trial) and self.id == other.id
@@ -95,27 +85,6 @@ def in_order(trials: Iterable[Trial]) -> list[Trial]:
     for trial in trials:
         ordered |= dict.fromkeys([*in_order(trial.needs), trial])
     return list(ordered)
-
-
-class Tools(Protocol):
-    """What an experiment may use while it measures; the lab supplies it."""
-
-    device: "torch.device"
-
-    def tensors(self, trial: Trial) -> "dict[str, Tensor]":
-        """Stored artifact of a needed trial."""
-
-    def checkpoint(self, trial: Trial):
-        """Path where the training of this trial may be checkpointed."""
-
-    def progress(self, trial: Trial):
-        """Function (epoch, epochs) that shows how far the trial is."""
-
-    def keep(self, trial: Trial, *, tensors: dict | None = None, pictures: dict | None = None) -> None:
-        """Store weights or logits (`tensors`) that another trial needs, and small arrays for figures (`pictures`)."""
-
-    def remember(self, key: tuple, make):
-        """`make()` once a process for each key: a teacher's orbit serves all students of that teacher."""
 
 
 def check_profile(profile: str) -> None:

@@ -41,7 +41,7 @@ class EfficientNet(Staged):
 
     Parameters
     ----------
-    rows : sequence of [expansion, kernel, stride, channels, layers]
+    rows : sequence of list, five entries each
         Rows of the paper's table: how many times wider a block is inside, size of the depthwise kernel, stride of the
         first block, channels after it, number of blocks.
     stem, last : int

@@ -99,7 +99,7 @@ class BagOfWords(nn.Module):
 
     Parameters
     ----------
-    sizes : (vocabulary, hidden, classes)
+    sizes : tuple of int, three
         Word numbers (0 = filling), hidden units, classes.
     input_dropout : float
         Probability of dropping a word while training.

@@ -10,8 +10,11 @@ __getattr__ = on_demand(
     __name__,
     {
         "explorer": "answer show_live temperature_explorer temperature_slider",
-        "figures": "show_figure show_picture",
+        "figures": "figure show_figure show_picture",
+        "grammar": "OWN Both by_arm curve dot epochs gallery heat ladder level line lying names of_seeds plain "
+        "published rows_of seeds temperatures yours",
         "ledger": "show_ledger",
         "sliders": "page_picker picture_slider",
+        "style": "CONTROL HARD PLAIN PUBLISHED ROLES SOFT SOFT_SHIFTED TEACHER YOURS Look looks",
     },
 )

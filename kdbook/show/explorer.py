@@ -16,9 +16,10 @@ from pathlib import Path
 import ipywidgets as widgets
 import numpy as np
 import PIL.Image
+import torch
 from IPython.display import HTML, display
-from scipy.special import entr, softmax
 
+from kdbook.losses import entropy_bits, soft_targets
 from kdbook.show.figures import data_url
 from kdbook.show.style import SOFT, TEACHER
 
@@ -63,14 +64,12 @@ def answer(logits: Sequence[float], temperature: float) -> Answer:
 
     Explained in notebooks/02_temperature.
     """
-    z = np.asarray(logits, dtype=float)
-    if z.ndim != 1 or len(z) < 2 or not np.isfinite(z).all():
-        raise ValueError(f"logits must be two or more finite numbers, got {logits}")
-    if not (temperature > 0 and math.isfinite(temperature)):
-        raise ValueError(f"temperature must be positive and finite, got {temperature}")
-    p = softmax(z / temperature)
-    top, bits = int(z.argmax()), float(entr(p).sum() / math.log(2))
-    return Answer(p, bits, bits / math.log2(len(z)), top, float(p[top]), float(np.delete(p, top).sum()))
+    z = torch.tensor(np.asarray(logits, dtype=float))
+    if z.ndim != 1 or len(z) < 2:
+        raise ValueError(f"logits must be two or more numbers, got {logits}")
+    targets = soft_targets(z, temperature)
+    p, bits, top = targets.numpy(), float(entropy_bits(targets)), int(z.argmax())
+    return Answer(p, bits, bits / math.log2(len(p)), top, float(p[top]), float(np.delete(p, top).sum()))
 
 
 def typed_logits(text: str) -> list[float]:
@@ -79,7 +78,7 @@ def typed_logits(text: str) -> list[float]:
     Raises
     ------
     ValueError
-        Naming the piece that is no finite number, or saying that two are needed.
+        Naming the piece that is no number.
     """
     numbers = []
     for piece in text.replace(",", " ").replace(";", " ").split():
@@ -87,10 +86,6 @@ def typed_logits(text: str) -> list[float]:
             numbers.append(float(piece))
         except ValueError:
             raise ValueError(f"{piece!r} is not a number: type logits such as 9, 3.5, -2") from None
-        if not math.isfinite(numbers[-1]):
-            raise ValueError(f"{piece!r} is not finite: type logits such as 9, 3.5, -2")
-    if len(numbers) < 2:
-        raise ValueError(f"two logits or more are needed, got {len(numbers)}")
     return numbers
 
 
@@ -170,13 +165,13 @@ def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndar
     def redraw(_=None) -> None:
         at = number.value
         try:
-            z = typed_logits(own.value) if own.value.strip() else logits[at]
+            found = answer(typed_logits(own.value) if own.value.strip() else logits[at], temperature.value)
         except ValueError as error:
             told.value = f"<p><b>{escape(str(error))}</b></p>"
             return
         shown = "your own logits" if own.value.strip() else f"test image {at}, a {labels[at]}"
         picture.value = "" if own.value.strip() else _image(images[at], shown)
-        told.value = f"<p>{shown}</p>" + bars(answer(z, temperature.value))
+        told.value = f"<p>{shown}</p>" + bars(found)
 
     for control in (number, own, temperature):
         control.observe(redraw, "value")

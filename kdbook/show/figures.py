@@ -16,6 +16,7 @@ import PIL.Image
 from IPython.display import Image, display
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from kdbook.data.files import write_atomically
@@ -83,16 +84,13 @@ def figure(
 
         def drawn(reference, mine=None) -> Figure:
             with style():
+                fig, both = plt.figure(figsize=size), Both(reference, mine)
                 if grid is None:
-                    fig = plt.figure(figsize=size)
-                    draw(fig, Both(reference, mine))
-                    return fig
-                fig, panels = plt.subplots(*grid, figsize=size, squeeze=False, **subplots)
-                draw(
-                    *([panels.squeeze()] if len(parameters) == 2 and panels.size > 1 else panels.flat),
-                    Both(reference, mine),
-                )
-                _legends(fig, panels.flat, legend)
+                    draw(fig, both)
+                else:
+                    panels = fig.subplots(*grid, squeeze=False, **subplots)
+                    draw(*([panels.squeeze()] if len(parameters) == 2 and panels.size > 1 else panels.flat), both)
+                    _legends(fig, panels.flat, legend)
                 return fig
 
         drawn.__doc__, drawn.__name__ = draw.__doc__, draw.__name__
@@ -149,19 +147,15 @@ def show_figure(name: str, reference, mine=None) -> None:
 
 def show_picture(drawn: Figure, *, alt: str) -> None:
     """Display a figure as PNG with alt text, in the cell's metadata too, where the site's builder reads it."""
-    display(Image(png(drawn, widest=WIDEST), alt=alt), metadata={"image/png": {"alt": alt}})
-    plt.close(drawn)
+    display(Image(closed_png(drawn), alt=alt), metadata={"image/png": {"alt": alt}})
 
 
 def show_strip(pictures: list[bytes], *, alt: str) -> None:
     """Display PNGs of one size as one picture: side by side, or one under another when they are wide."""
-    images = [PIL.Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
-    width, height = max(i.width for i in images), max(i.height for i in images)
-    down = width > 2 * height
-    strip = PIL.Image.new("RGB", (width, height * len(images)) if down else (width * len(images), height), "white")
-    for number, image in enumerate(images):
-        strip.paste(image, (0, number * height) if down else (number * width, 0))
-    display(Image(_few_colours(strip), alt=alt), metadata={"image/png": {"alt": alt}})
+    images = [np.asarray(PIL.Image.open(io.BytesIO(picture)).convert("RGB")) for picture in pictures]
+    height, width, _ = images[0].shape
+    strip = np.concatenate(images, axis=0 if width > 2 * height else 1)
+    display(Image(_few_colours(PIL.Image.fromarray(strip)), alt=alt), metadata={"image/png": {"alt": alt}})
 
 
 def png(drawn: Figure, widest: float = math.inf) -> bytes:
@@ -171,6 +165,13 @@ def png(drawn: Figure, widest: float = math.inf) -> bytes:
         dpi = min(plt.rcParams["savefig.dpi"], widest / drawn.get_figwidth())
         drawn.savefig(drawn_bytes, format="png", dpi=dpi)
     return _few_colours(PIL.Image.open(drawn_bytes))
+
+
+def closed_png(drawn: Figure) -> bytes:
+    """PNG bytes for a notebook, after which the figure is closed."""
+    picture = png(drawn, widest=WIDEST)
+    plt.close(drawn)
+    return picture
 
 
 def _few_colours(image: PIL.Image.Image) -> bytes:
@@ -206,19 +207,14 @@ def save(drawn: Figure, name: str, *, alt: str, folder: Path = COMMITTED) -> Non
 
 def plotted(axes: Axes) -> dict:
     """The numbers that an axes shows: lines, bars, points and images, in drawing order."""
-    series = []
-    for line in axes.get_lines():
-        x, y = line.get_data(orig=False)
-        series.append({"kind": "line", "label": _label(line), "x": _numbers(x), "y": _numbers(y)})
+    drawn = [("line", line, line.get_data(orig=False)) for line in axes.get_lines()]
     for bars in axes.containers:
-        heights = [getattr(p, "get_height", lambda: None)() for p in bars if hasattr(p, "get_height")]
-        widths = [p.get_width() for p in bars if hasattr(p, "get_width")]
-        if heights:
-            series.append({"kind": "bar", "label": _label(bars), "x": _numbers(widths), "y": _numbers(heights)})
+        if isinstance(bars, BarContainer):
+            drawn.append(("bar", bars, ([bar.get_width() for bar in bars], [bar.get_height() for bar in bars])))
     for points in axes.collections:
         if isinstance(points, PathCollection):
-            x, y = np.ma.getdata(points.get_offsets()).T
-            series.append({"kind": "points", "label": _label(points), "x": _numbers(x), "y": _numbers(y)})
+            drawn.append(("points", points, np.ma.getdata(points.get_offsets()).T))
+    series = [{"kind": kind, "label": _label(a), "x": _numbers(x), "y": _numbers(y)} for kind, a, (x, y) in drawn]
     for image in axes.get_images():
         series.append({"kind": "image", "label": _label(image), "values": [_numbers(r) for r in image.get_array()]})
     return {

@@ -4,15 +4,14 @@ One cell serves the live notebook and the static page, and leaves three stills f
 such as the code host's. Where readers type numbers of their own, a kernel is needed: that part is in the notebook.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 import ipywidgets as widgets
-import matplotlib.pyplot as plt
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from kdbook.show.figures import WIDEST, data_url, png, show_strip
+from kdbook.show.figures import closed_png, data_url, show_strip
 from kdbook.show.style import style
 
 
@@ -47,13 +46,23 @@ def picture_slider(
     ValueError
         For fewer than two values, or a start outside them.
     """
-    if len(values) < 2:
-        raise ValueError(f"a slider needs two or more values, got {len(values)}")
     if not 0 <= start < len(values):
         raise ValueError(f"start must be in 0..{len(values) - 1}, got {start}")
-    pictures = [_draw(draw, value) for value in values]
+    with style():
+        pictures = [closed_png(draw(value)) for value in values]
     texts = [alt(value) for value in values]
-    display(linked(label, values, pictures, texts, start, play))
+    names = [f"{value:g}" if isinstance(value, float | int) else str(value) for value in values]
+    pages = [
+        f'<img src="{data_url(picture)}" alt="{escape(text, quote=True)}" style="max-width:100%">'
+        for picture, text in zip(pictures, texts, strict=True)
+    ]
+    slider, stack = linked(widgets.SelectionSlider, label, names, pages, start)
+    control = slider
+    if play:
+        player = widgets.Play(min=0, max=len(values) - 1, value=start, interval=700)
+        widgets.jslink((player, "value"), (slider, "index"))
+        control = widgets.HBox([player, slider])
+    display(widgets.VBox([control, stack]))
     stills = sorted({0, len(values) // 2, len(values) - 1})
     show_strip([pictures[i] for i in stills], alt=" ".join(texts[i] for i in stills))
 
@@ -73,48 +82,22 @@ def page_picker(label: str, pages: dict[str, str]) -> widgets.VBox:
     ValueError
         For fewer than two pages.
     """
-    if len(pages) < 2:
-        raise ValueError(f"a list to choose from needs two or more pages, got {len(pages)}")
-    stack = widgets.Stack([widgets.HTML(page) for page in pages.values()], selected_index=0)
-    names = widgets.Dropdown(
-        options=[(name, at) for at, name in enumerate(pages)],
-        value=0,
-        description=label,
-        style={"description_width": "initial"},
-        layout={"width": "min(100%, 560px)"},
-    )
-    widgets.jslink((names, "index"), (stack, "selected_index"))
-    return widgets.VBox([names, stack])
-
-
-def _draw(draw: Callable, value) -> bytes:
-    with style():
-        drawn = draw(value)
-    picture = png(drawn, widest=WIDEST)
-    plt.close(drawn)
-    return picture
+    return widgets.VBox(linked(widgets.Dropdown, label, pages, pages.values()))
 
 
 def linked(
-    label: str, values: Sequence, pictures: list[bytes], texts: list[str], start: int, play: bool
-) -> widgets.VBox:
-    """The slider and its stack of pictures; the browser, not the kernel, puts the chosen one on top."""
-    pages = [
-        widgets.HTML(f'<img src="{data_url(picture)}" alt="{escape(text, quote=True)}" style="max-width:100%">')
-        for picture, text in zip(pictures, texts, strict=True)
-    ]
-    stack = widgets.Stack(pages, selected_index=start)
-    slider = widgets.SelectionSlider(
-        options=[(f"{value:g}" if isinstance(value, float | int) else str(value), i) for i, value in enumerate(values)],
+    control: type[widgets.Widget], label: str, names: Iterable[str], pages: Iterable[str], start: int = 0
+) -> tuple[widgets.Widget, widgets.Stack]:
+    """A control and the stack that it moves; the browser, not the kernel, puts the chosen page of HTML on top."""
+    stack = widgets.Stack([widgets.HTML(page) for page in pages], selected_index=start)
+    if len(stack.children) < 2:
+        raise ValueError(f"a choice needs two or more pages, got {len(stack.children)}")
+    chosen = control(
+        options=[(name, at) for at, name in enumerate(names)],
         value=start,
         description=label,
-        continuous_update=True,
         style={"description_width": "initial"},
         layout={"width": "min(100%, 560px)"},
     )
-    widgets.jslink((slider, "index"), (stack, "selected_index"))
-    if not play:
-        return widgets.VBox([slider, stack])
-    player = widgets.Play(min=0, max=len(values) - 1, value=start, interval=700)
-    widgets.jslink((player, "value"), (slider, "index"))
-    return widgets.VBox([widgets.HBox([player, slider]), stack])
+    widgets.jslink((chosen, "index"), (stack, "selected_index"))
+    return chosen, stack

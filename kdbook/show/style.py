@@ -1,9 +1,10 @@
 """One look for every figure: the colour-blind-safe palette of Okabe and Ito, and one meaning for each colour."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-import matplotlib as mpl
+from matplotlib.style import context
 
 PUBLISHED, TEACHER, HARD, SOFT, SOFT_SHIFTED, CONTROL, YOURS = (
     "#000000", "#D55E00", "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9",
@@ -20,12 +21,10 @@ ROLES = {
     "plain": PLAIN,
 }
 
+# what differs from matplotlib's own style
 RC = {
-    "figure.dpi": 100,
     "savefig.dpi": 100,
     "figure.constrained_layout.use": True,
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
     "axes.titlesize": 11,
     "legend.fontsize": 9,
     "xtick.labelsize": 9,
@@ -35,15 +34,13 @@ RC = {
     "grid.alpha": 0.25,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "image.cmap": "viridis",
     "svg.hashsalt": "kdbook",
-    "svg.fonttype": "path",
 }
 
 
-def style() -> mpl.rc_context:
-    """Context in which a figure of the book is drawn."""
-    return mpl.rc_context(RC)
+def style() -> AbstractContextManager:
+    """Context in which a figure of the book is drawn, whatever the reader's own settings are."""
+    return context(["default", RC])
 
 
 class Look(NamedTuple):

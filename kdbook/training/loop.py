@@ -1,6 +1,6 @@
 """The one loop: it trains every network of the book, alone or as a cohort."""
 
-import os
+import io
 import time
 import warnings
 from collections.abc import Callable
@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from kdbook.data.files import write_atomically
 from kdbook.data.images import CENTRE_VIEW, Split
 from kdbook.training.objectives import Batch
 
@@ -159,16 +160,10 @@ def fit(
 
 
 def _save(path: Path, stateful: dict, run: dict, history: History) -> None:
-    """Write a checkpoint aside and move it into place."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        state = {name: part.state_dict() for name, part in stateful.items()}
-        torch.save({**state, "run": run, "history": history.epochs}, aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    """Write a checkpoint."""
+    state, content = {name: part.state_dict() for name, part in stateful.items()}, io.BytesIO()
+    torch.save({**state, "run": run, "history": history.epochs}, content)
+    write_atomically(Path(path), content.getvalue())
 
 
 def _resume(path: Path | None, stateful: dict, run: dict) -> History:

@@ -127,9 +127,7 @@ def combine(log_p: Tensor, opinions: Sequence[Opinion], active: Tensor, *, steps
     for step in range(steps):
         total = p[several].clone()
         for opinion, asked in zip(opinions, active[several].t(), strict=True):
-            at = asked.nonzero()[:, 0]
-            if len(at):
-                total[at] += shared_out(opinion, several[at], q)
+            total[asked] += shared_out(opinion, several[asked], q)
         q[several] = total / (1 + active[several].sum(1, keepdim=True))
         if step == 0:
             several = (active.sum(1) > 1).nonzero()[:, 0]
@@ -151,12 +149,9 @@ def disagreement(z: Tensor, log_p: Tensor, opinions: Sequence[Opinion], active: 
     log_q = z.log_softmax(-1)
     total = (log_p.exp() * (log_p - log_q)).sum(-1)
     for opinion, asked in zip(opinions, active.t(), strict=True):
-        outside = torch.ones(z.shape[-1], dtype=torch.bool, device=z.device)
-        outside[opinion.classes] = False
-        if outside.any():
-            log_rest = log_q[:, outside].logsumexp(-1, keepdim=True)
-        else:
-            log_rest = torch.full_like(log_q[:, :1], -1e4)
+        others = log_q.clone()
+        others[:, opinion.classes] = -torch.inf
+        log_rest = others.logsumexp(-1, keepdim=True).clamp_min(-1e4)  # finite also where there are no others
         log_seen = torch.cat([log_q[:, opinion.classes], log_rest], dim=1)
         total = total + asked * (opinion.log_p.exp() * (opinion.log_p - log_seen)).sum(-1)
     return total
@@ -168,8 +163,7 @@ def combine_by_descent(log_p: Tensor, opinions: Sequence[Opinion], active: Tenso
     optimizer = torch.optim.Adam([z], lr=0.05)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)  # else it never comes to rest
     for _ in range(steps):
-        (gradient,) = torch.autograd.grad(disagreement(z, log_p, opinions, active).sum(), z)
-        z.grad = gradient
+        (z.grad,) = torch.autograd.grad(disagreement(z, log_p, opinions, active).sum(), z)
         optimizer.step()
         schedule.step()
     return z.detach().softmax(-1)

@@ -29,7 +29,6 @@ def sample(
     *,
     end: int | None = 2,
     temperature: float = 1.0,
-    length: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Continue prompts token by token, with a cache of keys and values; filling is never drawn before the end.
@@ -44,14 +43,12 @@ def sample(
         Token that ends a text; filling follows it.
     temperature : float
         1 draws from the model as it is, 0 takes the likeliest token (greedy).
-    length : int, optional
-        Tokens of the longest text, prompt included; default the model's own. Texts may be cut there.
     generator : torch.Generator, optional
         Of the draws; default torch's own.
 
     Returns
     -------
-    Tensor (B, L), int64
+    Tensor (B, L), int64, L at most the model's length: texts may be cut there
 
     Raises
     ------
@@ -62,10 +59,9 @@ def sample(
     if not temperature >= 0:
         raise ValueError(f"temperature must be 0 or more, got {temperature}")
     model.eval()
-    limit = min(length or model.length, model.length)
     x, new, cache = prompts, prompts, None
     ended = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-    while x.shape[1] < limit and not bool(ended.all()):
+    while x.shape[1] < model.length and not bool(ended.all()):
         logits, cache = model.step(new, cache)
         last = logits[:, -1].float().index_fill(1, x.new_zeros(1), -torch.inf)
         if temperature:

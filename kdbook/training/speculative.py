@@ -5,23 +5,13 @@ has more than q, (p - q)+, normalised. What comes out is distributed exactly as 
 al. 2023, appendix A.1); the closer the two, the more drafts are kept: 1 - TV(p, q) of them.
 """
 
-from dataclasses import dataclass
+from collections import Counter
 
 import torch
 from torch import Tensor
 
 from kdbook.nets.gpt import GPT
 from kdbook.training.sequences import check_prompts
-
-
-@dataclass
-class Counts:
-    """What a decoding took: `drafted` and `kept` drafts, `calls` of the large model, `tokens` that came out."""
-
-    drafted: int = 0
-    kept: int = 0
-    calls: int = 0
-    tokens: int = 0
 
 
 def verify(p: Tensor, q: Tensor, drafts: Tensor, generator: torch.Generator | None = None) -> tuple[int, Tensor]:
@@ -60,7 +50,7 @@ def speculate(
     guesses: int = 4,
     end: int | None = 2,
     generator: torch.Generator | None = None,
-) -> tuple[Tensor, Counts]:
+) -> tuple[Tensor, Counter]:
     """Continue one prompt (1, N) as the target would, with drafts of another model and caches of both.
 
     Parameters
@@ -79,7 +69,8 @@ def speculate(
     Returns
     -------
     text : Tensor (1, L), int64
-    counts : Counts
+    counts : Counter
+        What it took: `drafted` and `kept` drafts, `calls` of the target, `tokens` that came out.
 
     Raises
     ------
@@ -93,7 +84,7 @@ def speculate(
             f"{draft.vocabulary} tokens, {len(prompt)} prompts, {guesses} guesses"
         )
     target.eval(), draft.eval()
-    x, counts, caches = prompt, Counts(), [None, None]
+    x, counts, caches = prompt, Counter(), [None, None]
 
     def probabilities(model: GPT, which: int, text: Tensor) -> Tensor:
         """Of the next token after each that the cache did not hold yet (n, V); filling is never drawn."""
@@ -112,8 +103,7 @@ def speculate(
         new = torch.cat((drafts[:kept], token[None]))
         ends = (new == end).nonzero()
         new = new[: int(ends[0]) + 1] if len(ends) else new
-        counts.drafted, counts.kept = counts.drafted + len(drafts), counts.kept + kept
-        counts.calls, counts.tokens = counts.calls + 1, counts.tokens + len(new)
+        counts.update(drafted=len(drafts), kept=kept, calls=1, tokens=len(new))
         x = torch.cat((x, new[None]), 1)
         for cache in caches:
             if cache is not None and (extra := cache.get_seq_length() - (x.shape[1] - 1)) > 0:

@@ -39,11 +39,12 @@ class LiveTeacher:
 
 
 class Lookup:
-    """Where the answer to each sample index stands: column n belongs to `index[n]`."""
+    """Stored logits (..., N, C), and where the answer to each sample index stands: column n belongs to `index[n]`."""
 
-    def __init__(self, index: Tensor, device: torch.device):
-        self.row = torch.full((int(index.max()) + 1,), -1, device=device)
-        self.row[index] = torch.arange(len(index), device=device)
+    def __init__(self, logits: Tensor, index: Tensor):
+        self.logits = logits
+        self.row = torch.full((int(index.max()) + 1,), -1, device=logits.device)
+        self.row[index] = torch.arange(len(index), device=logits.device)
 
     def column(self, index: Tensor) -> Tensor:
         """Columns of the samples `index` (B,); IndexError on the CPU, where the check is free of a device stall."""
@@ -72,8 +73,8 @@ class CachedTeacher(Lookup):
     def __init__(self, logits: Tensor, index: Tensor, features: list[Tensor | None] | None = None):
         if logits.ndim != 3 or logits.shape[0] not in (1, VIEWS) or logits.shape[1] != len(index):
             raise ValueError(f"logits must be (1 or {VIEWS}, {len(index)}, C), got {tuple(logits.shape)}")
-        super().__init__(index, logits.device)
-        self.logits, self.features = logits, features
+        super().__init__(logits, index)
+        self.features = features
 
     @classmethod
     def of(cls, model: nn.Module, split: Split, layers: Collection[int] = ()) -> "CachedTeacher":
@@ -121,10 +122,6 @@ class CachedTeacher(Lookup):
 
 class CohortTeacher(Lookup):
     """A teacher of its own for each of S students: unshifted logits (S, N, C), looked up by sample index (N,)."""
-
-    def __init__(self, logits: Tensor, index: Tensor):
-        super().__init__(index, logits.device)
-        self.logits = logits
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Stored logits (S, B, C) of the samples `index` (B,)."""

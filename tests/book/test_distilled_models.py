@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kdbook.book.tables import distilled_models
-from kdbook.book.tables.distilled_models import ALL, COLUMNS, FAMILIES, chart, family, pages, published, readout
+from kdbook.book.tables.distilled_models import COLUMNS, FAMILIES, chart, family, pages, published, readout
 from kdbook.lab.statements import load_claims
 
 TABLE = published()
@@ -103,15 +103,14 @@ def test_a_damaged_table_is_refused(monkeypatch):
         published()
 
 
-def test_each_benchmark_and_each_family_has_a_page():
-    assert set(pages(TABLE, "benchmark")) == set(TABLE.benchmark)
-    assert list(pages(TABLE, "family")) == [ALL, *FAMILIES]
+def test_each_benchmark_has_a_page():
+    assert set(pages(TABLE)) == set(TABLE.benchmark)
 
 
 @pytest.mark.parametrize("benchmark", sorted(set(TABLE.benchmark)))
 def test_a_chart_is_valid_and_joins_each_student_to_its_teacher(benchmark):
     rows = TABLE[TABLE.benchmark == benchmark]
-    tree = ElementTree.fromstring(chart(rows, scores=True))
+    tree = ElementTree.fromstring(chart(rows))
     circles = tree.findall("circle")
     told = [c.find("title").text for c in circles]
     assert all(any(source in text for text in told) for source in rows.source)
@@ -132,4 +131,4 @@ def test_the_list_marks_what_was_not_read_in_full_and_links_what_has_an_address(
 
 def test_names_cannot_break_out_of_the_page():
     rows = TABLE.head(1).assign(model="DistilBERT <script>", source='"&')
-    assert "<script>" not in chart(rows, scores=True) + readout(rows)
+    assert "<script>" not in chart(rows) + readout(rows)

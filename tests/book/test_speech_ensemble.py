@@ -24,8 +24,8 @@ from kdbook.book.speech_ensemble import (
 )
 from kdbook.data.speech import CONTEXT, MEL, PHONEMES, STATES, load_digits
 from kdbook.lab import Store, arms
-from kdbook.lab.engines import LocalTools, Progress
 from kdbook.lab.results import Results
+from kdbook.lab.tools import Progress, Tools
 from kdbook.show.figures import plotted
 from kdbook.training import predict
 
@@ -41,7 +41,7 @@ def nets(cut):
 
 @pytest.fixture
 def tools(tmp_path):
-    return LocalTools(Store(tmp_path), torch.device("cpu"), Progress([], quiet=True))
+    return Tools(Store(tmp_path), torch.device("cpu"), Progress([], quiet=True))
 
 
 @pytest.fixture

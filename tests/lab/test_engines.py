@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from kdbook.lab import Store, arms, engines
-from kdbook.lab.engines import LocalTools, Progress, grouped, local, provenance, run_group
+from kdbook.lab.engines import grouped, local, provenance, run_group
+from kdbook.lab.tools import Progress, Tools
 from kdbook.lab.trial import Trial, in_order
 
 CPU = torch.device("cpu")
@@ -79,7 +80,7 @@ def test_every_trial_of_a_cohort_is_locked_while_it_is_measured_and_free_afterwa
         return measure(trials, tools)
 
     module.measure = looking
-    run_group(cohort(0), store, LocalTools(store, CPU, Progress([], quiet=True)))
+    run_group(cohort(0), store, Tools(store, CPU, Progress([], quiet=True)))
     assert free == [[False] * 3]
     assert [is_free(t) for t in cohort(0)] == [True] * 3
 
@@ -87,7 +88,7 @@ def test_every_trial_of_a_cohort_is_locked_while_it_is_measured_and_free_afterwa
 def test_the_seconds_of_a_cohort_are_shared_among_its_trials(module, store, monkeypatch):
     clock = iter([100.0, 106.0])
     monkeypatch.setattr(engines, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    run_group(cohort(0), store, LocalTools(store, CPU, Progress([], quiet=True)))
+    run_group(cohort(0), store, Tools(store, CPU, Progress([], quiet=True)))
     assert [store.read(t).provenance["seconds"] for t in cohort(0)] == [2.0] * 3
 
 
@@ -99,7 +100,7 @@ def test_only_what_the_store_lacks_is_measured(module, store):
 
 
 def test_what_another_process_finished_meanwhile_is_not_measured(module, store):
-    tools = LocalTools(store, CPU, Progress([], quiet=True))
+    tools = Tools(store, CPU, Progress([], quiet=True))
     store.write(TEACHER, {"n": 99}, {"seconds": 0})
     run_group([TEACHER], store, tools)
     assert module.groups == [] and store.read(TEACHER).measured == {"n": 99}
@@ -119,7 +120,7 @@ def test_pictures_are_stored_with_the_trial_that_kept_them(module, store):
 
 
 def test_what_is_remembered_is_made_once_a_process(store):
-    tools, made = LocalTools(store, CPU, Progress([], quiet=True)), []
+    tools, made = Tools(store, CPU, Progress([], quiet=True)), []
     for key in ("a", "b", "a"):
         assert tools.remember((key,), lambda key=key: made.append(key) or key) == key
     assert made == ["a", "b"]

@@ -33,14 +33,8 @@ def start(toy, own_folders):
         process.communicate()
 
 
-@pytest.fixture
-def no_space():
-    def save(content, path):
-        with open(path, "wb") as file:
-            file.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    return save
+def full(handle):
+    raise OSError(28, "No space left on device")
 
 
 def run_toy(**arguments):
@@ -173,10 +167,10 @@ def test_a_raised_version_trains_again(toy):
     assert toy.measured() == ALL + ALL
 
 
-def test_a_full_disk_stops_the_run_and_the_next_one_goes_on(toy, own_folders, monkeypatch, no_space):
+def test_a_full_disk_stops_the_run_and_the_next_one_goes_on(toy, own_folders, monkeypatch):
     run_toy(seeds=1)
     with monkeypatch.context() as patch:
-        patch.setattr(torch, "save", no_space)
+        patch.setattr("os.fsync", full)
         with pytest.raises(OSError, match="No space left on device"):
             run_toy()
     left = [p.name for p in (own_folders / "home" / "trials").rglob("*") if p.is_file() and p.suffix != ".lock"]

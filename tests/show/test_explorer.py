@@ -48,13 +48,9 @@ def test_logits_may_be_typed_with_commas_semicolons_or_spaces():
     assert typed_logits(" 9, 3.5;-2  1e1 ") == [9.0, 3.5, -2.0, 10.0]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("9, x", "'x' is not a number"), ("9, inf", "'inf' is not finite"), ("9", "two logits or more are needed, got 1")],
-)
-def test_what_is_no_logit_is_named(text, message):
-    with pytest.raises(ValueError, match=message):
-        typed_logits(text)
+def test_what_is_no_number_is_named():
+    with pytest.raises(ValueError, match="'x' is not a number: type logits such as 9"):
+        typed_logits("9, x")
 
 
 def test_each_class_has_a_bar_of_its_probability():
@@ -90,6 +86,17 @@ def test_typed_logits_replace_those_of_the_image_and_an_error_is_told_not_raised
     assert picture.value == ""
     own.value = "1 <b>"
     assert "&#x27;&lt;b&gt;&#x27; is not a number" in told.value
+    own.value = ""
+    assert "test image 0" in told.value
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"), [("9, inf", "logits must be finite, got inf"), ("9", "two or more numbers, got [9.0]")]
+)
+def test_typed_logits_that_have_no_answer_are_told_too(controls, typed, message):
+    own, told = controls[1], controls[4]
+    own.value = typed
+    assert message in told.value
     own.value = ""
     assert "test image 0" in told.value
 

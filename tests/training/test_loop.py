@@ -98,6 +98,7 @@ def test_a_student_learns_an_easy_task_from_labels(quadrants, train):
 
 def test_a_student_learns_from_a_teacher_without_any_label(quadrants, train):
     split, test = quadrants(), quadrants(200, seed=1)
+    torch.manual_seed(0)
     teacher, student = MLP([36, 24, 4]), MLP([36, 6, 4])
     train(teacher, split=split, epochs=20)
     unlabelled = split.__class__(split.x, torch.zeros_like(split.y), split.index)
@@ -260,20 +261,15 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, quadrants, train, name
         train(network(), checkpoint=tmp_path / "checkpoint.pt", **change)
 
 
-def test_a_full_disk_leaves_the_last_checkpoint_and_nothing_else(tmp_path, train, monkeypatch):
-    path, saved = tmp_path / "checkpoint.pt", torch.save
+def test_a_full_disk_leaves_the_last_checkpoint_and_nothing_else(tmp_path, train, request):
+    path = tmp_path / "checkpoint.pt"
 
-    def full(content, target):
-        if len(content["history"]) < 4:
-            return saved(content, target)
-        with open(target, "wb") as file:
-            file.write(b"half")
-        raise OSError(28, "No space left on device")
+    def fill_the_disk(epoch, epochs):
+        if epoch == 3:
+            request.getfixturevalue("full_disk")
 
-    monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match="No space left on device"):
-        train(network(), checkpoint=path)
-    monkeypatch.undo()
+        train(network(), checkpoint=path, progress=fill_the_disk)
     assert os.listdir(tmp_path) == ["checkpoint.pt"]
     assert len(torch.load(path, weights_only=True)["history"]) == 3
 

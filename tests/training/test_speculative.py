@@ -61,8 +61,8 @@ def test_whole_texts_have_the_targets_exact_probabilities():
 def test_a_draft_that_is_the_target_is_always_kept():
     target = model(0, length=12)
     text, counts = speculate(target, target, torch.ones(1, 1, dtype=torch.int64), end=5, guesses=3)
-    assert counts.kept == counts.drafted or int(text[0, -1]) == 5
-    assert counts.tokens == text.shape[1] - 1 and counts.calls <= -(-counts.tokens // 4) + 1
+    assert counts["kept"] == counts["drafted"] or int(text[0, -1]) == 5
+    assert counts["tokens"] == text.shape[1] - 1 and counts["calls"] <= -(-counts["tokens"] // 4) + 1
 
 
 def test_what_cannot_be_speculated_is_named():

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from kdbook.data.wordpiece import Tokens
 from kdbook.data.world import BOS, DEAD, EOS, World, make_world
-from kdbook.lab.steps import train_stage
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab import Tools, Trial
+from kdbook.lab.steps import seeded, train_stage
 from kdbook.nets.gpt import GPT
 from kdbook.training.sequences import sample
 
@@ -25,8 +25,7 @@ def world(tools: Tools) -> World:
 
 def seeded_gpt(trial: Trial) -> GPT:
     """Fresh model of a trial's settings; its weights depend on the seed only."""
-    with torch.random.fork_rng():
-        torch.manual_seed(trial.seed)
+    with seeded(trial.seed):
         return GPT(**{key: trial.settings[key] for key in NET if key in trial.settings})
 
 

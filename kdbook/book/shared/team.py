@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from kdbook.data.glosses import Texts, load_glosses
+from kdbook.lab import Tools, Trial
 from kdbook.lab.steps import network, predict, stored_network, teacher_answers
-from kdbook.lab.trial import Tools, Trial
 from kdbook.training import EnsembleTeacher, LiveTeacher
 from kdbook.training.opinions import HalfSpecial, Opinion, active_specialists, combine, corrected
 

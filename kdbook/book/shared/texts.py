@@ -7,8 +7,8 @@ from torch import nn
 
 from kdbook.data import tasks
 from kdbook.data.wordpiece import Tokens, encode, load_corpus
-from kdbook.lab.steps import matmul_limit
-from kdbook.lab.trial import Tools, Trial
+from kdbook.lab import Tools, Trial
+from kdbook.lab.steps import matmul_limit, percent_right, seeded
 from kdbook.nets.bert import Bert
 from kdbook.training import History, predict
 from kdbook.training.masked import mask_tokens, masked_rows
@@ -21,8 +21,7 @@ TEST = 2_000  # texts of a task's test part
 def seeded_bert(trial: Trial, task: tasks.Task | None = None, **changes) -> Bert:
     """Fresh model of a trial's settings and `changes`, with a task's classifier; weights depend on the seed only."""
     asked = {} if task is None else {"classes": task.classes, "pair": task.pair}
-    with torch.random.fork_rng():
-        torch.manual_seed(trial.seed)
+    with seeded(trial.seed):
         return Bert(**{key: trial.settings[key] for key in NET if key in trial.settings} | changes, **asked)
 
 
@@ -48,8 +47,7 @@ def masked_scores(model: Bert, tools: Tools, part: str = "test", samples: int = 
     split = tools.remember(("held out", part, samples), lambda: load_corpus(part, samples, 100)).to(tools.device)
     rows = (split.x > 0).sum(1).argsort(stable=True)
     loss = right = count = 0
-    with torch.random.fork_rng():
-        torch.manual_seed(2019)
+    with seeded(2019):
         for x, _ in split.batches(rows, None, 100):
             shown, labels = mask_tokens(x, model.vocabulary)
             last, at = model.hidden(shown)[-1], labels >= 0
@@ -73,10 +71,8 @@ def task_split(name: str, part: str, limit: int | None, bucket: int, tools: Tool
 
 def accuracy(model: nn.Module, split: Tokens) -> float:
     """Right answers in %, asked in the order of length."""
-    rows = (split.x > 0).sum(1).argsort(stable=True)
-    by_length = split.rows(rows)
-    answers = predict(model, by_length, batch_size=200).logits.argmax(-1)
-    return 100 * float((answers == by_length.y).float().mean())
+    by_length = split.rows((split.x > 0).sum(1).argsort(stable=True))
+    return percent_right(predict(model, by_length, batch_size=200).logits, by_length.y)
 
 
 def score_rows(scores: Mapping[str, float]) -> list[dict]:

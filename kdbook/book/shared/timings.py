@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from kdbook.lab import Tools, Trial
 from kdbook.lab.steps import seeded_network
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.grammar import of_seeds, rows_of
+from kdbook.show import of_seeds, rows_of
 
 
 def seconds_of(call: Callable[[], object], device: torch.device) -> float:

@@ -9,18 +9,15 @@ of the gap to the teacher that it closes. In RepDistiller's benchmark (Tian et a
 import hashlib
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from kdbook.data.files import REFERENCE
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.intervals import t_interval
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show import style
-from kdbook.show.figures import figure
+from kdbook.lab import Arm, Tools, Trial, columns, t_interval
+from kdbook.show import figure, of_seeds, rows_of, style
 
 VERSION, DATA = 1, "published"
 SEEDS = {"full": (1, 0), "quick": (1, 0)}
@@ -64,12 +61,12 @@ class Comparison(NamedTuple):
     where: Mapping = {}
 
 
-def _knowledge(label: str, arm: str, form: str = OTHER, hard: str = "hard") -> Comparison:
-    return Comparison(label, "knowledge_types", arm, hard, "teacher", form)
-
-
-def _words(label: str, experiment: str, arm: str, hard: str, teacher: str, form: str = OTHER) -> Comparison:
-    return Comparison(label, experiment, arm, hard, teacher, form, "score", True, {"task": "macro"})
+_knowledge = partial(Comparison, experiment="knowledge_types", hard="hard", form=OTHER)
+_modes = partial(Comparison, experiment="training_modes", hard="hard", teacher="partner_errors")
+_words = partial(Comparison, form=OTHER, column="score", higher=True, where={"task": "macro"})
+_spoken = partial(Comparison, column="frame_accuracy", higher=True)
+_patient = partial(Comparison, experiment="patience", hard="labels", teacher="patience/teacher", where={"times": 16})
+_gap = partial(Comparison, experiment="capacity_gap", hard="hard")
 
 
 def _alpha(width: int) -> Comparison:
@@ -81,29 +78,13 @@ def _treated(data: str, label: str) -> Comparison:
     return Comparison(label, "ablations", f"{data}:kd_4", f"{data}:hard", f"{data}:teacher")
 
 
-def _modes(label: str, arm: str, teacher: str = "partner_errors", form: str = SOFT) -> Comparison:
-    return Comparison(label, "training_modes", arm, "hard", teacher, form)
-
-
 def _definitions(label: str, arm: str) -> Comparison:
     table = "specialists_distilled"
     return Comparison(label, table, arm, "hard_accuracy", "teacher_accuracy", SOFT, "accuracy", True)
 
 
-def _gap(label: str, arm: str, teacher: str, form: str = SOFT) -> Comparison:
-    return Comparison(f"30 units, {label}", "capacity_gap", arm, "hard", teacher, form)
-
-
-def _spoken(label: str, experiment: str, soft: str, hard: str, teacher: str) -> Comparison:
-    return Comparison(f"spoken digits, {label}", experiment, soft, hard, teacher, SOFT, "frame_accuracy", True)
-
-
 def _mobile(size: str, teacher: str) -> Comparison:
     return Comparison(f"MobileNet, a {size}, {teacher}", "mobile_vision", f"{size}_{teacher}", f"{size}_hard", teacher)
-
-
-def _patient(label: str, arm: str) -> Comparison:
-    return Comparison(f"long schedule, {label}", "patience", arm, "labels", "patience/teacher", where={"times": 16})
 
 
 COMPARISONS = (
@@ -116,42 +97,44 @@ COMPARISONS = (
     Comparison("MNIST, 3 % of the labels", "soft_target_regularizer", "soft", "hard", "", SOFT, "test_accuracy", True),
     Comparison("thin and deep", "fitnets", "kd", "hard"),
     Comparison("thin and deep, hints first", "fitnets", "hints", "hard", form=OTHER),
-    _knowledge("conv, soft targets", "kd", SOFT),
-    _knowledge("MLP, soft targets", "mlp_kd", SOFT, "mlp_hard"),
-    _knowledge("conv, FitNet", "fitnet"),
-    _knowledge("conv, attention", "at"),
-    _knowledge("conv, FSP", "fsp"),
-    _knowledge("conv, distances", "rkd_d"),
-    _knowledge("conv, angles", "rkd_a"),
-    _knowledge("conv, similarity", "sp"),
-    _knowledge("conv, correlation", "cc"),
-    _knowledge("conv, PKT", "pkt"),
-    _knowledge("conv, CRD", "crd"),
-    _modes("teacher with 8 times the images", "offline_large"),
-    _modes("stronger teacher", "offline_stronger"),
-    _modes("equal teacher", "offline_equal"),
-    _modes("weaker teacher", "offline_weaker"),
-    _modes("mutual learning", "dml_equal", "", ALONE),
-    _modes("born again", "born_again", "", ALONE),
-    _modes("own last epoch", "ps_kd", "", ALONE),
+    _knowledge("conv, soft targets", distilled="kd", form=SOFT),
+    _knowledge("MLP, soft targets", distilled="mlp_kd", hard="mlp_hard", form=SOFT),
+    _knowledge("conv, FitNet", distilled="fitnet"),
+    _knowledge("conv, attention", distilled="at"),
+    _knowledge("conv, FSP", distilled="fsp"),
+    _knowledge("conv, distances", distilled="rkd_d"),
+    _knowledge("conv, angles", distilled="rkd_a"),
+    _knowledge("conv, similarity", distilled="sp"),
+    _knowledge("conv, correlation", distilled="cc"),
+    _knowledge("conv, PKT", distilled="pkt"),
+    _knowledge("conv, CRD", distilled="crd"),
+    _modes("teacher with 8 times the images", distilled="offline_large"),
+    _modes("stronger teacher", distilled="offline_stronger"),
+    _modes("equal teacher", distilled="offline_equal"),
+    _modes("weaker teacher", distilled="offline_weaker"),
+    _modes("mutual learning", distilled="dml_equal", teacher="", form=ALONE),
+    _modes("born again", distilled="born_again", teacher="", form=ALONE),
+    _modes("own last epoch", distilled="ps_kd", teacher="", form=ALONE),
     _definitions("definitions, specialists", "of_specialists"),
     _definitions("definitions, ensemble", "of_ensemble"),
     _words("DistilBERT", "distilbert", "tasks_triple", "tasks_alone", "tasks_teacher"),
-    _words("DistilBERT, fine-tuning only", "distilbert", "tasks_alone_kd", "tasks_alone", "tasks_teacher", SOFT),
-    _words("DistilBERT, layers alone", "distilbert", "tasks_triple", "tasks_masked_only", "tasks_teacher", CONTROL),
+    _words("DistilBERT, fine-tuning only", "distilbert", "tasks_alone_kd", "tasks_alone", "tasks_teacher", form=SOFT),
+    _words(
+        "DistilBERT, layers alone", "distilbert", "tasks_triple", "tasks_masked_only", "tasks_teacher", form=CONTROL
+    ),
     _words("TinyBERT", "tinybert", "full", "plain", "teacher"),
-    _spoken("ten nets", "speech_ensemble", "T=2", "baseline", "ensemble"),
-    _spoken("3 % of the utterances", "speech_soft_targets", "soft", "hard", "all"),
+    _spoken("spoken digits, ten nets", "speech_ensemble", "T=2", "baseline", "ensemble"),
+    _spoken("spoken digits, 3 % of the utterances", "speech_soft_targets", "soft", "hard", "all"),
     *(_mobile(size, teacher) for size in ("quarter", "tenth") for teacher in ("resnet", "efficientnet")),
-    _patient("same view", "consistent"),
-    _patient("mixtures", "mixup"),
+    _patient("long schedule, same view", distilled="consistent"),
+    _patient("long schedule, mixtures", distilled="mixup"),
     Comparison("small world, word by word", "vocabulary_mismatch", "own_kd", "own_labels", column="excess_bits"),
     Comparison("small world, all logits", "api_teacher", "full", "data", "", column="kl", where={"calls": 512}),
-    _gap("same size", "from_30", "teacher_30"),
-    _gap("teacher of 100", "from_100", "teacher_100"),
-    _gap("teacher of 300", "from_300", "teacher_300"),
-    _gap("teacher of 1200", "from_1200", "teacher_1200"),
-    _gap("assistant of 100", "via_100", "teacher_1200", OTHER),
+    _gap("30 units, same size", distilled="from_30", teacher="teacher_30"),
+    _gap("30 units, teacher of 100", distilled="from_100", teacher="teacher_100"),
+    _gap("30 units, teacher of 300", distilled="from_300", teacher="teacher_300"),
+    _gap("30 units, teacher of 1200", distilled="from_1200", teacher="teacher_1200"),
+    _gap("30 units, assistant of 100", distilled="via_100", teacher="teacher_1200", form=OTHER),
 )
 
 
@@ -159,8 +142,7 @@ def arms(profile: str) -> dict[str, Arm]:
     """One a comparison whose results are committed; its identity holds their checksum."""
     found = {}
     for number, c in enumerate(COMPARISONS):
-        names = [c.experiment, *([c.teacher.split("/")[0]] if "/" in c.teacher else [])]
-        paths = [REFERENCE / f"{name}.csv" for name in names]
+        paths = [REFERENCE / f"{name}.csv" for name in (c.experiment, c.teacher.rpartition("/")[0]) if name]
         if all(path.exists() for path in paths):
             digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
             settings = {"number": number, "digest": digest, "compared": list(map(str, c))}
@@ -176,7 +158,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 
 
 def read(name: str) -> pd.DataFrame:
-    """A committed table."""
+    """A committed table, without the arrays and the question that `load` would read as well."""
     return pd.read_csv(REFERENCE / f"{name}.csv")
 
 
@@ -192,55 +174,37 @@ def compare(c: Comparison, read, number: int = 0) -> list[dict]:
     number : int
         Of the comparison.
     """
-    table = read(c.experiment)
-    for key, value in c.where.items():
-        table = table[table[key] == value]
+    table = rows_of(read(c.experiment), c.where)
     ours = table[table.arm == c.distilled].set_index("seed")
-    hard = ours[c.hard] if c.hard in ours else table[table.arm == c.hard].set_index("seed")[c.column]
-    sign = 1 if c.higher else -1
-    unit = hard.mean() / 100
-    gain = sign * (ours[c.column] - hard.loc[ours.index]) / unit
+    hard = ours[c.hard] if c.hard in ours else of_seeds(table, c.hard, c.column)
+    unit = hard.mean() / 100 * (1 if c.higher else -1)
+    hard = hard.loc[ours.index]
     theirs, size_ratio = _teacher(c, table, ours, read)
-    gap = None if theirs is None else sign * (theirs - hard.loc[ours.index]) / unit
-    sure = gap is not None and interval(gap)[0] > 0
-    closed = 100 * gain / gap.mean() if sure else None
-    shared = {"comparison": c.label, "experiment": c.experiment, "form": c.form, "size_ratio": size_ratio}
-    rows = [
-        {**shared, "arm": c.label, "seed": int(seed), "gain": float(gain[seed]),
-         "gap": None if gap is None else float(gap[seed]), "closed": None if closed is None else float(closed[seed])}
-        for seed in gain.index
-    ]  # fmt: skip
-    summary = {"gain": float(gain.mean()), "gap": None if gap is None else float(gap.mean()), "seeds": len(gain)}
-    summary["closed"] = None if closed is None else float(closed.mean())
+    gain, gap = (ours[c.column] - hard) / unit, (theirs - hard) / unit
+    sure = interval(gap)[0] > 0
+    by_seed = pd.DataFrame({"gain": gain, "gap": gap, "closed": 100 * gain / (gap.mean() if sure else math.nan)})
     low, high = interval(gain)
-    summary |= {"helps": int(low > 0), "harms": int(high < 0)}
-    summary["has_gap"] = int(sure)
-    summary["matches"] = None if closed is None else int(closed.mean() >= NEARLY_ALL)
-    return [*rows, {**shared, **summary, "arm": OVER, "seed": number}]
+    over = {"arm": OVER, "seed": number, "seeds": len(gain), **by_seed.mean()}
+    over |= {"helps": int(low > 0), "harms": int(high < 0), "has_gap": int(sure)}
+    over["matches"] = int(over["closed"] >= NEARLY_ALL) if sure else None
+    shared = {"comparison": c.label, "experiment": c.experiment, "form": c.form, "size_ratio": size_ratio}
+    rows = [*by_seed.reset_index().assign(arm=c.label).to_dict("records"), over]
+    return [{name: None if pd.isna(value) else value for name, value in {**shared, **row}.items()} for row in rows]
 
 
-def _teacher(c: Comparison, table: pd.DataFrame, ours: pd.DataFrame, read) -> tuple[pd.Series | None, float | None]:
-    """The teacher's value for every student, and how many times larger it is."""
+def _teacher(c: Comparison, table: pd.DataFrame, ours: pd.DataFrame, read) -> tuple[pd.Series, float]:
+    """The teacher's value for every student, and how many times larger it is; not a number where that is unknown."""
     if not c.teacher:
-        return None, None
+        return pd.Series(math.nan, ours.index), math.nan
     if c.teacher in ours:
-        return ours[c.teacher], None
+        return ours[c.teacher], math.nan
     other, _, arm = c.teacher.rpartition("/")
-    teachers = (read(other) if other else table).pipe(lambda t: t[t.arm == arm]).sort_values("seed")
-    values = teachers[c.column].to_numpy()
-    seeds = teachers.seed.to_numpy()
-    told = ours.get("teacher_seed")
-    at = [
-        int(np.flatnonzero(seeds == told[s])[0]) if told is not None and not pd.isna(told[s]) else s % len(values)
-        for s in ours.index
-    ]
-    counted = "parameters" in teachers and "parameters" in ours and teachers.parameters.notna().all()
-    ratio = (
-        float(teachers.parameters.mean() / ours.parameters.mean())
-        if counted and ours.parameters.notna().all()
-        else None
-    )
-    return pd.Series(values[at], ours.index), ratio
+    teachers = rows_of(read(other) if other else table, {"arm": arm}).set_index("seed").sort_index()
+    in_turn = pd.Series(teachers.index[ours.index % len(teachers)], ours.index)
+    told = ours.get("teacher_seed", in_turn).fillna(in_turn)
+    counted = "parameters" in teachers and "parameters" in ours
+    sizes = [t.parameters.mean(skipna=False) if counted else math.nan for t in (teachers, ours)]
+    return told.map(teachers[c.column]), sizes[0] / sizes[1]
 
 
 def interval(values) -> tuple[float, float]:

@@ -11,12 +11,8 @@ import numpy as np
 import pandas as pd
 
 from kdbook.data.files import verified_bytes
-from kdbook.lab.arms import Arm
-from kdbook.lab.columns import columns
-from kdbook.lab.trial import Tools, Trial
-from kdbook.show.figures import figure
-from kdbook.show.grammar import level, plain
-from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.show import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS, figure, level, plain
 
 VERSION, DATA = 1, "published"
 SEEDS = {"full": (1, 0), "quick": (1, 0)}
@@ -114,8 +110,7 @@ PANELS = (
     "AIME 2024 pass@1",
     "MATH-500 pass@1",
 )
-ALL = "all"
-NOT_READ = "an excerpt, or partly from memory"
+WIDTH, HEIGHT = 640, 280  # of a chart to choose, pixels
 
 
 @figure("distilled_models", chapter="09", size=(12, 4.6), grid=(1, 2), legend=None)
@@ -172,102 +167,73 @@ def benchmarks(panels, both):
     panels[0].set_ylabel("score")
 
 
-def pages(table, by: str) -> dict[str, str]:
-    """HTML to choose from: a chart and a list of sources for every benchmark, or for every family.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Results of distilled_models.
-    by : {"benchmark", "family"}
-        What the reader chooses.
-    """
-    order = table[by].value_counts().index if by == "benchmark" else list(FAMILIES)
-    found = {name: page(table[table[by] == name], scores=by == "benchmark") for name in order}
-    return found if by == "benchmark" else {ALL: page(table, scores=False)} | found
+def pages(table) -> dict[str, str]:
+    """HTML to choose from: for every benchmark in results of distilled_models a chart, and the same as a list."""
+    order = table.benchmark.value_counts().index
+    return {name: chart(rows) + readout(rows) for name, rows in ((n, table[table.benchmark == n]) for n in order)}
 
 
-def page(rows, *, scores: bool) -> str:
-    """One chart as inline SVG, whose marks tell their source to a resting pointer, and the same as a list."""
-    return chart(rows, scores=scores) + readout(rows)
-
-
-def chart(rows, *, scores: bool, width: int = 640, height: int = 280) -> str:
-    """Scores over parameters with teacher and student joined, or score ratios over size ratios."""
-    if scores:
-        xs = [*rows.student_params_b, *rows.teacher_params_b.dropna()]
-        ys = [*rows.student_score, *rows.teacher_score.dropna(), *rows.student_baseline_score.dropna()]
-        names = "parameters, billions (log scale)", "score"
-    else:
-        rows = rows[rows.size_ratio.notna() & rows.score_ratio.notna()]
-        xs, ys = [1, *rows.size_ratio], [100, *rows.score_ratio]
-        names = "times smaller than the teacher (log scale)", "% of the teacher's score"
-    low, high = np.log10(min(xs)) - 0.1, np.log10(max(xs)) + 0.1
-    floor, top = min(ys) - 0.08 * (np.ptp(ys) or 1), max(ys) + 0.08 * (np.ptp(ys) or 1)
+def chart(rows) -> str:
+    """Scores over parameters, teacher and student joined, as inline SVG; marks tell a resting pointer their source."""
+    sizes = np.log10(rows[["student_params_b", "teacher_params_b"]])
+    scores = rows[["student_score", "teacher_score", "student_baseline_score"]]
+    room = 0.08 * (scores.max(axis=None) - scores.min(axis=None) or 1)
+    across = sizes.min(axis=None) - 0.1, sizes.max(axis=None) + 0.1
+    up = scores.min(axis=None) - room, scores.max(axis=None) + room
 
     def place(x, y):
-        across = 60 + (width - 80) * (np.log10(x) - low) / (high - low)
-        return f"{across:.1f}", f"{height - 45 - (height - 60) * (y - floor) / (top - floor):.1f}"
+        x, y = np.interp(np.log10(x), across, (60, WIDTH - 20)), np.interp(y, up, (HEIGHT - 45, 15))
+        return f"{x:.1f}", f"{y:.1f}"
 
-    marks = [_axes(place, low, high, floor, top, width, height, names)]
-    for row in rows.itertuples():
-        marks += _scores(row, place) if scores else [_dot(row, *place(row.size_ratio, row.score_ratio))]
-    return f'<svg viewBox="0 0 {width} {height}" style="max-width:{width}px" role="img">{"".join(marks)}</svg>'
+    marks = [_axes(place, across, up), *(_marks(row, place) for row in rows.itertuples())]
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" style="max-width:{WIDTH}px" role="img">{"".join(marks)}</svg>'
 
 
-def _axes(place, low, high, floor, top, width, height, names) -> str:
+def _axes(place, across: tuple[float, float], up: tuple[float, float]) -> str:
     parts = []
     for tick in (t * 10.0**e for e in range(-3, 4) for t in (1, 2, 5)):
-        if 10**low <= tick <= 10**high:
-            x, y = place(tick, floor)
+        if across[0] <= np.log10(tick) <= across[1]:
+            x, y = place(tick, up[0])
             parts.append(f'<text x="{x}" y="{float(y) + 16}" text-anchor="middle" font-size="11">{tick:g}</text>')
-    for tick in np.linspace(floor, top, 5):
-        x, y = place(10**low, tick)
-        parts.append(f'<line x1="{x}" x2="{width - 20}" y1="{y}" y2="{y}" stroke="#ddd"/>')
+    for tick in np.linspace(*up, 5):
+        x, y = place(10 ** across[0], tick)
+        parts.append(f'<line x1="{x}" x2="{WIDTH - 20}" y1="{y}" y2="{y}" stroke="#ddd"/>')
         parts.append(f'<text x="52" y="{float(y) + 4}" text-anchor="end" font-size="11">{tick:.3g}</text>')
-    parts.append(f'<text x="{width / 2}" y="{height - 6}" text-anchor="middle" font-size="12">{names[0]}</text>')
-    return "".join(parts) + f'<text x="4" y="11" font-size="12">{escape(names[1])}</text>'
+    below = f'<text x="{WIDTH / 2}" y="{HEIGHT - 6}" text-anchor="middle" font-size="12">'
+    return (
+        "".join(parts) + f'{below}parameters, billions (log scale)</text><text x="4" y="11" font-size="12">score</text>'
+    )
 
 
-def _scores(row, place) -> list[str]:
+def _marks(row, place) -> str:
     x, y = place(row.student_params_b, row.student_score)
-    marks = []
+    colour, marks = COLOURS[row.family], []
     if np.isfinite(row.teacher_score) and np.isfinite(row.teacher_params_b):
         u, v = place(row.teacher_params_b, row.teacher_score)
-        marks.append(f'<line x1="{x}" y1="{y}" x2="{u}" y2="{v}" stroke="{COLOURS[row.family]}" opacity="0.6"/>')
+        marks.append(f'<line x1="{x}" y1="{y}" x2="{u}" y2="{v}" stroke="{colour}" opacity="0.6"/>')
         told = escape(f"teacher {row.teacher}: {row.teacher_score:g}")
         box = f'x="{float(u) - 4:.1f}" y="{float(v) - 4:.1f}" width="8" height="8"'
         marks.append(f'<rect {box} fill="{TEACHER}"><title>{told}</title></rect>')
     if np.isfinite(row.student_baseline_score):
         u, v = place(row.student_params_b, row.student_baseline_score)
-        told = escape(f"without this teacher: {row.student_baseline_score:g}")
-        marks.append(
-            f'<text x="{u}" y="{float(v) + 4}" text-anchor="middle" font-size="14">×<title>{told}</title></text>'
-        )
-    return [*marks, _dot(row, x, y)]
-
-
-def _dot(row, x: str, y: str) -> str:
-    colour = COLOURS[row.family]
+        told = f"without this teacher: {row.student_baseline_score:g}"
+        look = f'x="{u}" y="{float(v) + 4}" text-anchor="middle" font-size="14"'
+        marks.append(f"<text {look}>×<title>{told}</title></text>")
     told = escape(f"{row.model}, {row.benchmark}: {row.student_score:g}. {row.source} ({row.checked})")
     look = f'r="5" fill="{colour if row.read else "white"}" stroke="{colour}" stroke-width="2"'
-    return f'<circle cx="{x}" cy="{y}" {look}><title>{told}</title></circle>'
+    return "".join(marks) + f'<circle cx="{x}" cy="{y}" {look}><title>{told}</title></circle>'
 
 
 def readout(rows) -> str:
     """The chart's rows in words, each with its source; a star where that was not read in full."""
     lines = []
     for row in rows.itertuples():
-        source = escape(row.source)
+        source, star = escape(row.source), "" if row.read else " *"
         if isinstance(row.link, str):
             source = f'<a href="{escape(row.link)}">{source}</a>'
         teacher = f"{row.teacher_score:g}" if np.isfinite(row.teacher_score) else "not given"
         base = f", without it {row.student_baseline_score:g}" if np.isfinite(row.student_baseline_score) else ""
-        star = "" if row.read else " *"
-        told = escape(
-            f"{row.model} {row.student_score:g}{base}; {row.teacher}: {teacher}; {row.benchmark}; {row.method}"
-        )
-        lines.append(f"<li>{told}. {source}{star}</li>")
-    return (
-        f'<ul style="font-size:90%;line-height:1.3">{"".join(lines)}</ul><p>* not read in full: {escape(NOT_READ)}</p>'
-    )
+        told = f"{row.model} {row.student_score:g}{base}; {row.teacher}: {teacher}; {row.benchmark}; {row.method}"
+        lines.append(f"<li>{escape(told)}. {source}{star}</li>")
+    told = "* not read in full: an excerpt, or partly from memory"
+    return f'<ul style="font-size:90%;line-height:1.3">{"".join(lines)}</ul><p>{told}</p>'

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from kdbook.data.vocabularies import Vocabulary
 from kdbook.losses.sequence import token_kd, token_mean, universal_logit_distillation
 from kdbook.nets.gpt import GPT
-from kdbook.training.objectives.asking import Batch, Loss
-from kdbook.training.objectives.sentences import labels, shifted
+from kdbook.training.objectives.sentences import Rule, labels
 from kdbook.training.sequences import log_probs
 
 
@@ -43,23 +42,16 @@ class Aligned:
         return cls(ends.to(device), x.to(device), logits, said.to(device))
 
 
-@dataclass
-class AcrossVocabularies:
-    """One student: cross entropy with the text, and `weight` times what the teacher tells of it.
+def across_vocabularies(way: Callable, aligned: Aligned, weight: float) -> Rule:
+    """Cross entropy with the text, and `weight` times what a teacher of another vocabulary tells of it.
 
-    `rule` is one of `by_token`, `by_rank` and `by_bytes`.
+    `way` is one of `by_token`, `by_rank` and `by_bytes`.
     """
 
-    rule: Callable[[Tensor, Tensor, Tensor, Aligned, Batch], Tensor]
-    aligned: Aligned
-    weight: float
+    def rule(s, t, targets, mask, batch):
+        return labels()(s, t, targets, mask, batch) + weight * way(s, targets, mask, aligned, batch)
 
-    def __call__(self, students: nn.ModuleList, batch: Batch) -> Loss:
-        (model,) = students
-        shown, targets, mask = shifted(batch.x)
-        s = model(shown).logits
-        told = self.rule(s, targets, mask, self.aligned, batch)
-        return (labels()(s, None, targets, mask, batch.check) + self.weight * told)[None], {}
+    return rule
 
 
 def by_token(s, targets, mask, aligned, batch) -> Tensor:

@@ -178,7 +178,6 @@ def permuted(logits: Tensor, y: Tensor, generator: torch.Generator | None = None
         Source of the shuffle; the loop's own seeding when None.
     """
     order = torch.rand(logits.shape, generator=generator).to(logits.device).scatter_(-1, y[:, None], -1.0).argsort(-1)
-    classes = torch.arange(logits.shape[-1], device=logits.device).expand_as(logits)
-    is_right = (classes == y[:, None]).to(torch.int8)
-    wrong_first = torch.argsort(is_right, dim=-1, descending=True, stable=True)  # y, then the others in order
-    return torch.empty_like(logits).scatter_(-1, wrong_first, logits.gather(-1, order))
+    # y, then the others in order
+    places = F.one_hot(y, logits.shape[-1]).argsort(dim=-1, descending=True, stable=True)
+    return torch.empty_like(logits).scatter_(-1, places, logits.gather(-1, order))

@@ -13,16 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kdbook import losses
 from kdbook.data.images import Split
-from kdbook.losses import (
-    deep_to_shallow_loss,
-    entropy_bits,
-    hard_loss,
-    kd_loss,
-    mutual_loss,
-    progressive_targets,
-    soft_targets,
-)
 from kdbook.training.objectives.answers import Distillation, HardLabels
 from kdbook.training.objectives.asking import Batch, Loss, asked
 
@@ -44,7 +36,7 @@ def told(student_logits: Tensor, target: Tensor, labels: Tensor) -> dict[str, Te
     """What a student was told: entropy of the target (bits), top-1 agreement with it, cross entropy with the labels."""
     student, target = student_logits.detach(), target.detach()
     return {
-        "entropy": entropy_bits(target, check=False),
+        "entropy": losses.entropy_bits(target, check=False),
         "agreement": (student.argmax(-1) == target.argmax(-1)).float(),
         "hard": F.cross_entropy(student, labels, reduction="none"),
     }
@@ -73,7 +65,7 @@ class MutualLearning(TrainingMode):
 
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """`mutual_loss`; the student is told its peers' mean answer."""
-        rows = mutual_loss(logits, batch.y, **batch.by_row)
+        rows = losses.mutual_loss(logits, batch.y, **batch.by_row)
         return rows, logits[1:].softmax(-1).mean(0)
 
 
@@ -97,9 +89,9 @@ class Collaborative(TrainingMode):
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cross entropy with the labels and KL to the ensemble."""
         ensemble = min_logit(logits.detach(), batch.y)
-        soft = kd_loss(logits, ensemble, temperature=self.temperature, **batch.by_row)
-        rows = hard_loss(logits, batch.y, **batch.by_row) + self.weight * soft
-        return rows, soft_targets(ensemble, self.temperature, check=False)
+        soft = losses.kd_loss(logits, ensemble, temperature=self.temperature, **batch.by_row)
+        rows = losses.hard_loss(logits, batch.y, **batch.by_row) + self.weight * soft
+        return rows, losses.soft_targets(ensemble, self.temperature, check=False)
 
 
 def min_logit(logits: Tensor, labels: Tensor) -> Tensor:
@@ -129,9 +121,9 @@ class CoTrained(TrainingMode):
         """The student learns the teacher's answers of this step, the teacher labels."""
         student, teacher = logits
         shared = {"temperature": self.temperature, **batch.by_row}
-        learned = kd_loss(student, teacher, batch.y, alpha=self.alpha, **shared)
-        taught = kd_loss(teacher, student, batch.y, alpha=self.feedback, **shared)
-        return torch.stack([learned, taught]), soft_targets(teacher.detach(), self.temperature, check=False)
+        learned = losses.kd_loss(student, teacher, batch.y, alpha=self.alpha, **shared)
+        taught = losses.kd_loss(teacher, student, batch.y, alpha=self.feedback, **shared)
+        return torch.stack([learned, taught]), losses.soft_targets(teacher.detach(), self.temperature, check=False)
 
 
 class ProgressiveSelf(TrainingMode):
@@ -159,7 +151,7 @@ class ProgressiveSelf(TrainingMode):
 
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cross entropy with the mixed targets; then the table gets the new answers."""
-        target = progressive_targets(batch.y, self.table[batch.index], self.a_t, check=batch.check)
+        target = losses.progressive_targets(batch.y, self.table[batch.index], self.a_t, check=batch.check)
         # an epoch visits each image once, so that its row can be overwritten as soon as it is read
         self.table[batch.index] = logits[0].detach().softmax(-1)
         return -(target * logits.log_softmax(-1)).sum(-1), target
@@ -193,8 +185,8 @@ class SelfExits:
         way = -1 if self.reverse else 1
         logits, feats = out.logits.flip(0) if self.reverse else out.logits, out.features[::way]
         settings = {"temperature": self.temperature, "alpha": self.alpha, "beta": self.beta, **batch.by_row}
-        rows = deep_to_shallow_loss(logits, batch.y, branch_feats=feats, **settings)
-        return rows, told(logits[0], soft_targets(logits[-1].detach(), self.temperature, check=False), batch.y)
+        rows = losses.deep_to_shallow_loss(logits, batch.y, branch_feats=feats, **settings)
+        return rows, told(logits[0], losses.soft_targets(logits[-1].detach(), self.temperature, check=False), batch.y)
 
 
 def who_teaches(

@@ -1,7 +1,7 @@
 """Objectives of language models that write: given texts, or their own.
 
 Students of one teacher are an `nn.ModuleList` with a rule each: they share batches and the teacher's answers. A rule
-is `(s, t, targets, mask, check) -> loss a text`: logits (B, N, V) of student and teacher for the tokens `targets`
+is `(s, t, targets, mask, batch) -> loss a text`: logits (B, N, V) of student and teacher for the tokens `targets`
 (B, N), of which those of `mask` count.
 """
 
@@ -18,14 +18,14 @@ from kdbook.nets.gpt import GPT
 from kdbook.training.objectives.asking import Batch, Loss, each
 from kdbook.training.sequences import sample
 
-Rule = Callable[[Tensor, Tensor | None, Tensor, Tensor, bool], Tensor]
+Rule = Callable[[Tensor, Tensor | None, Tensor, Tensor, Batch], Tensor]
 
 
 def labels() -> Rule:
     """Cross entropy with the tokens that stand there; on a teacher's texts this is sequence-level distillation."""
 
-    def rule(s, t, targets, mask, check):
-        return token_mean(hard_loss(s, targets, reduction="none", check=check), mask)
+    def rule(s, t, targets, mask, batch):
+        return token_mean(hard_loss(s, targets, **batch.by_row), mask)
 
     return rule
 
@@ -33,8 +33,8 @@ def labels() -> Rule:
 def soft(loss: Callable, **settings) -> Rule:
     """A sequence loss with the teacher's logits: `token_kd`, `reverse_kl`, `generalized_jsd`, `total_variation`."""
 
-    def rule(s, t, targets, mask, check):
-        return loss(s, t, mask, **settings, reduction="none", check=check)
+    def rule(s, t, targets, mask, batch):
+        return loss(s, t, mask, **settings, **batch.by_row)
 
     return rule
 
@@ -42,10 +42,26 @@ def soft(loss: Callable, **settings) -> Rule:
 def top_k(k: int, missing: str) -> Rule:
     """`sparse_kl` with the teacher's k largest log-probabilities, all that some APIs tell."""
 
-    def rule(s, t, targets, mask, check):
-        told = t.log_softmax(-1).topk(k)
-        values = sparse_kl(s, told.values, told.indices, missing=missing, reduction="none", check=check)
-        return token_mean(values, mask)
+    def rule(s, t, targets, mask, batch):
+        values, index = t.log_softmax(-1).topk(k)
+        return token_mean(sparse_kl(s, values, index, missing=missing, **batch.by_row), mask)
+
+    return rule
+
+
+def recorded(index: Tensor, values: Tensor, *, soft: bool) -> Rule:
+    """What a teacher said as it wrote its texts: their tokens, or the likeliest next tokens with the rest (`soft`).
+
+    index, values : Tensor (M, N - 1, K), those tokens and their log-probabilities at each place; see `places`
+    """
+
+    def rule(s, t, targets, mask, batch):
+        likeliest, log_p = (stored[batch.index][:, : targets.shape[1]] for stored in (index, values))
+        if soft:
+            rows = sparse_kl(s, log_p, likeliest, missing="rest", reduction="none", check=False)
+        else:
+            rows = hard_loss(s, targets, **batch.by_row)
+        return token_mean(rows, places(batch.x, log_p))
 
     return rule
 
@@ -75,7 +91,7 @@ class TeacherForced:
     def __call__(self, students: nn.ModuleList, batch: Batch) -> Loss:
         shown, targets, mask = shifted(batch.x)
         theirs = answers(self.teacher, shown)
-        return each(students, self.rules, lambda s, rule: rule(s(shown).logits, theirs, targets, mask, batch.check))
+        return each(students, self.rules, lambda s, rule: rule(s(shown).logits, theirs, targets, mask, batch))
 
 
 @dataclass
@@ -88,13 +104,9 @@ class OnPolicy:
         Frozen.
     lambdas : sequence of float
         One a student: probability that a batch consists of the student's own texts, drawn at T = 1, rather than of
-        the given ones. No gradient passes through the drawing.
+        the given ones, whose first token its own begin with. No gradient passes through the drawing.
     betas : sequence of float
         One a student, of `generalized_jsd`: 0 forward, 1 reverse KL.
-    prompt : int
-        Tokens of each given text that the student begins with.
-    end : int
-        Token that ends a text.
 
     Raises
     ------
@@ -105,8 +117,6 @@ class OnPolicy:
     teacher: GPT
     lambdas: Sequence[float]
     betas: Sequence[float]
-    prompt: int = 1
-    end: int = 2
 
     def __post_init__(self):
         for name, values in (("lambda", self.lambdas), ("beta", self.betas)):
@@ -122,7 +132,7 @@ class OnPolicy:
         def loss(student: GPT, recipe: tuple[float, float]) -> Tensor:
             (share, beta), (shown, _, mask), told = recipe, given, theirs
             if own < share:
-                shown, _, mask = shifted(sample(student, batch.x[:, : self.prompt], end=self.end))
+                shown, _, mask = shifted(sample(student, batch.x[:, :1]))
                 told = answers(self.teacher, shown)
             return generalized_jsd(student.train()(shown).logits, told, mask, beta=beta, **batch.by_row)
 
@@ -150,28 +160,6 @@ class PolicyGradient:
         later = gain.flip(1).cumsum(1).flip(1) - gain
         later = later - (later * mask).sum(0) / mask.sum(0).clamp_min(1)
         return token_mean(kl_rows(log_q, log_p) - later * q, mask)[None], {}
-
-
-@dataclass
-class Told:
-    """One student on its teacher's texts: their tokens, or the likeliest next tokens with the rest (`soft`).
-
-    index, values : Tensor (M, N - 1, K), those tokens and their log-probabilities at each place; see `places`
-    """
-
-    index: Tensor
-    values: Tensor
-    soft: bool
-
-    def __call__(self, model: GPT, batch: Batch) -> Loss:
-        width = batch.x.shape[1] - 1
-        index, values = (t[batch.index][:, :width] for t in (self.index, self.values))
-        logits = model(batch.x[:, :-1]).logits
-        if self.soft:
-            rows = sparse_kl(logits, values, index, missing="rest", reduction="none", check=False)
-        else:
-            rows = hard_loss(logits, batch.x[:, 1:], **batch.by_row)
-        return token_mean(rows, places(batch.x, values)), {}
 
 
 def places(x: Tensor, values: Tensor) -> Tensor:

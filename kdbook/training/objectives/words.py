@@ -6,7 +6,6 @@ answer. Class logits of texts are a matter of `Distillation`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -121,7 +120,7 @@ class LayerRecipe:
 
 @dataclass
 class LayerDistillation:
-    """TinyBERT's intermediate layers: `Projected` students of one teacher, on texts as they are, no word hidden.
+    """TinyBERT's intermediate layers (Jiao et al. 2020, eq. 7-9): `Projected` students of one teacher, on whole texts.
 
     Parameters
     ----------
@@ -135,27 +134,26 @@ class LayerDistillation:
     recipes: Sequence[LayerRecipe]
 
     def __call__(self, students: nn.ModuleList, batch: Batch) -> Loss:
-        wanted = {layer for recipe in self.recipes for layer in recipe.layers}
+        real, wanted = batch.x > 0, {layer for recipe in self.recipes for layer in recipe.layers}
         with torch.no_grad():
             theirs = self.teacher.eval().hidden(batch.x)
             scores = {layer: self.teacher.scores(theirs, layer) for layer in wanted}
-        return each(students, self.recipes, partial(layer_rows, theirs=theirs, scores=scores, batch=batch))
 
+        def loss(model: Projected, recipe: LayerRecipe) -> Tensor:
+            rows, ours = 0.0, model.student.hidden(batch.x)
+            attention = states = [], []  # the student's, the teacher's
+            if recipe.embedding:
+                rows = hidden_state_loss(ours[0], theirs[0], real, model.embedding, **batch.by_row)
+            if recipe.attention:
+                own = [model.student.scores(ours, m) for m in range(1, len(ours))]
+                attention = own, [scores[g] for g in recipe.layers]
+            if recipe.softmaxed:
+                filling = ~real[:, None, None, :]
+                attention = [[s.masked_fill(filling, -torch.inf).softmax(-1) for s in side] for side in attention]
+            if recipe.hidden:
+                states = ours[1:], [theirs[g] for g in recipe.layers]
+            if recipe.attention or recipe.hidden:
+                rows = rows + transformer_layer_loss(*attention, *states, model.hidden, mask=real, **batch.by_row)
+            return rows
 
-def layer_rows(
-    model: Projected, recipe: LayerRecipe, theirs: list[Tensor], scores: dict[int, Tensor], batch: Batch
-) -> Tensor:
-    """One student's loss a text (Jiao et al. 2020, eq. 7-9)."""
-    real, ours, student = batch.x > 0, model.student.hidden(batch.x), model.student
-    rows, layers = 0.0, list(enumerate(recipe.layers, 1))  # the student's layer, the teacher's
-    if recipe.embedding:
-        rows = hidden_state_loss(ours[0], theirs[0], real, model.embedding, **batch.by_row)
-    attention = [(student.scores(ours, m), scores[g]) for m, g in layers] if recipe.attention else []
-    if recipe.softmaxed:
-        filling = ~real[:, None, None, :]
-        attention = [tuple(s.masked_fill(filling, -torch.inf).softmax(-1) for s in pair) for pair in attention]
-    states = [(ours[m], theirs[g]) for m, g in layers] if recipe.hidden else []
-    if attention or states:
-        lists = [[pair[side] for pair in pairs] for pairs in (attention, states) for side in (0, 1)]
-        rows = rows + transformer_layer_loss(*lists, model.hidden, mask=real, **batch.by_row)
-    return rows
+        return each(students, self.recipes, loss)

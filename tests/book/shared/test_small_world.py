@@ -8,7 +8,7 @@ import torch
 from kdbook.book.shared.small_world import kl_to, stored_gpt, texts_of, trained_gpt, true_share
 from kdbook.data.world import BOS, DEAD, EOS, make_world
 from kdbook.lab import Store
-from kdbook.lab.engines import LocalTools, Progress
+from kdbook.lab.tools import Progress, Tools
 from kdbook.lab.trial import Trial
 from kdbook.nets.gpt import GPT
 from kdbook.training.sequences import greedy
@@ -38,7 +38,7 @@ def test_a_text_counts_as_true_when_it_never_leaves_the_world_and_ends():
 
 @pytest.fixture
 def stored(monkeypatch, tmp_path):
-    tools = LocalTools(Store(tmp_path), torch.device("cpu"), Progress([], quiet=True))
+    tools = Tools(Store(tmp_path), torch.device("cpu"), Progress([], quiet=True))
     torch.manual_seed(5)
     weights = GPT(**NET).state_dict()
     monkeypatch.setattr(tools, "tensors", lambda trial: weights)

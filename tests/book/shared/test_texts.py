@@ -8,7 +8,7 @@ from kdbook.book.shared import texts
 from kdbook.data.wordpiece import load_corpus
 from kdbook.lab import Store, steps
 from kdbook.lab.arms import trial
-from kdbook.lab.engines import LocalTools, Progress
+from kdbook.lab.tools import Progress, Tools
 from kdbook.nets.bert import Bert
 from kdbook.training.masked import mask_tokens
 
@@ -17,7 +17,7 @@ NET = {"width": 8, "heads": 2}
 
 @pytest.fixture
 def tools(tmp_path):
-    return LocalTools(Store(tmp_path), torch.device("cpu"), Progress([], quiet=True))
+    return Tools(Store(tmp_path), torch.device("cpu"), Progress([], quiet=True))
 
 
 def test_held_out_loss_and_accuracy_are_means_over_the_same_hidden_tokens(tools):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from kdbook.book.training_modes import scenes
+from kdbook.data import Split
 from kdbook.nets.vision import MLP, ConvNet, EarlyExits
 from kdbook.training import Batch, CachedTeacher, Distillation, HardLabels, fit, loop, predict, sgd
 from kdbook.training.objectives import (
@@ -155,23 +155,49 @@ def test_the_deepest_exit_teaches_and_reversed_the_first(batch):
         torch.testing.assert_close(rows, ce[0] + taught + 0.6 * ce[1], rtol=1e-4, atol=1e-5)
 
 
+def scene(mode):
+    """What `who_teaches` is asked about a mode: objective, untrained nets, a batch, sources and learners by name."""
+    torch.manual_seed(5)
+    split = Split(torch.randint(0, 256, (20, 28, 28), dtype=torch.uint8), torch.arange(20) % 10, torch.arange(20))
+    cache, past = CachedTeacher(torch.randn(1, 20, 10), split.index), ProgressiveSelf(split, epochs=2)
+    past.start_epoch(1)
+    past.table = torch.rand(20, 10).softmax(-1)
+    objective, learners, stored = {
+        "Offline": (Distillation(cache, 4.0, 0.5), ["student"], {"frozen teacher": cache.logits}),
+        "Born-Again": (Distillation(cache, 1.0), ["student"], {"generation before": cache.logits}),
+        "PS-KD": (past, ["student"], {"answers of last epoch": past.table}),
+        "Be Your Own Teacher": (SelfExits(1.0, 0.3), ["exit 1", "exit 2", "exit 3"], {}),
+        "DML": (MutualLearning(), ["peer 1", "peer 2", "peer 3"], {}),
+        "KDCL": (Collaborative(1.0), ["net 1", "net 2", "net 3"], {}),
+        "Co-trained": (CoTrained(1.0, 0.5), ["student", "teacher"], {}),
+        "Co-trained, feedback": (CoTrained(1.0, 0.5, 0.2), ["student", "teacher"], {}),
+    }[mode]
+    exits = isinstance(objective, SelfExits)
+    models = EarlyExits((8, 8, 8)) if exits else nn.ModuleList(MLP([784, 8, 10]) for _ in learners)
+    layers = [*models.heads, models.head] if exits else [net.layers[-1] for net in models]
+    heads = dict(zip(learners, layers, strict=True))
+    batch = Batch(split.images(), split.y.clone(), split.index, 12)
+    sources = {"labels": batch.y, **stored, **{name: head.bias for name, head in heads.items()}}
+    return objective, models, batch, sources, {name: head.weight for name, head in heads.items()}
+
+
 @pytest.mark.parametrize("mode", ["Offline", "Born-Again", "PS-KD", "Be Your Own Teacher", "DML", "KDCL", "Co-trained"])
 def test_the_arrows_of_a_diagram_are_found_on_the_objective(mode):
-    scene = scenes()[mode]
-    everybody = {(a, b) for a in scene.sources for b in scene.learners if a != b}
+    *asked, sources, learners = scene(mode)
+    everybody = {(a, b) for a in sources for b in learners if a != b}
     expected = {
-        "Born-Again": {("generation\nbefore", "student")},
+        "Born-Again": {("generation before", "student")},
         "Co-trained": {("labels", "student"), ("labels", "teacher"), ("teacher", "student")},
         "Be Your Own Teacher": {("labels", f"exit {e}") for e in (1, 2, 3)} | {("exit 3", f"exit {e}") for e in (1, 2)},
     }
-    assert who_teaches(*scene[:5]) == expected.get(mode, everybody)
+    assert who_teaches(*asked, sources, learners) == expected.get(mode, everybody)
 
 
 def test_feedback_is_one_arrow_more_and_asking_leaves_everything_as_it_was():
-    scene = scenes()["Co-trained, feedback"]
-    before = {name: tensor.clone() for name, tensor in scene.sources.items()}
-    assert ("student", "teacher") in who_teaches(*scene[:5])
-    assert all(torch.equal(scene.sources[name], tensor) for name, tensor in before.items())
+    *asked, sources, learners = scene("Co-trained, feedback")
+    before = {name: tensor.clone() for name, tensor in sources.items()}
+    assert ("student", "teacher") in who_teaches(*asked, sources, learners)
+    assert all(torch.equal(sources[name], tensor) for name, tensor in before.items())
 
 
 class StoppedError(Exception):

@@ -11,8 +11,8 @@ from kdbook.training.objectives import (
     OnPolicy,
     PolicyGradient,
     TeacherForced,
-    Told,
     labels,
+    recorded,
     shifted,
     soft,
     top_k,
@@ -115,10 +115,10 @@ def test_one_student_of_told_texts_looks_only_where_something_was_told():
     index[..., 1], index[..., 2] = (index[..., 0] + 1) % 12, (index[..., 0] + 2) % 12
     net, places = model(), torch.tensor([[False, True, True, True], [False, True, False, False]])
     log_q = net(X[:, :-1]).logits.log_softmax(-1)
-    rows, _ = Told(index, told, soft=False)(net, BATCH)
+    rows, _ = TeacherForced([recorded(index, told, soft=False)])(nn.ModuleList([net]), BATCH)
     own = -log_q.gather(-1, X[:, 1:, None])[..., 0]
     torch.testing.assert_close(rows.mean(), own[places].mean())
-    rows, _ = Told(index, told, soft=True)(net, BATCH)
+    rows, _ = TeacherForced([recorded(index, told, soft=True)])(nn.ModuleList([net]), BATCH)
     q = log_q.exp().gather(-1, index[:, :4])
     p, q = (torch.cat([z, 1 - z.sum(-1, keepdim=True)], -1)[places] for z in (values.exp()[:, :1].expand(2, 4, 3), q))
     torch.testing.assert_close(rows.mean(), (p * (p / q).log()).sum(-1).mean())

@@ -42,5 +42,4 @@ def columns(names: str, **own: str) -> dict[str, str]:
         For a name that has no meaning.
     """
     meanings = {**MEANINGS, **own}
-    ordered = names.split()
-    return {name: meanings[name] for name in [*ordered, *(name for name in own if name not in ordered)]}
+    return {name: meanings[name] for name in [*names.split(), *own]}
