@@ -1,15 +1,18 @@
 """Where soft targets come from. All kinds answer `soft_targets(x, index, view)`: no loss knows which it was given."""
 
 import copy
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from kdbook.data.images import CENTRE_VIEW, VIEWS, Split
+from kdbook.data.images import CENTRE_VIEW, VIEWS, Split, check_index
+from kdbook.losses.checks import check_floating
 from kdbook.nets.vision import Outputs
+from kdbook.training.settings import check_number
 
 
 class SoftTargets(NamedTuple):
@@ -19,30 +22,61 @@ class SoftTargets(NamedTuple):
     features: list[Tensor | None] | None = None
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[nn.Module]:
+    """Context in which a net is in eval mode and nothing gets a gradient; then each of its modules is as it was."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be an nn.Module that answers with logits, got {type(model).__name__}")
+    modes = {module: module.training for module in model.modules()}
+    try:
+        with torch.no_grad():
+            yield model.eval()
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
 class LiveTeacher:
-    """A network asked afresh for every batch: always in eval mode, never with gradients.
+    """A network asked afresh for every batch: in eval mode for its answer, never with gradients; nothing of it changes.
 
     Parameters
     ----------
     model : nn.Module
-        Returns `Outputs`. It is switched to eval mode before every answer, because a loop that trains a student
-        which contains it would switch it back.
+        Any net whose answer `Outputs.of` can read.
     """
 
     def __init__(self, model: nn.Module):
-        self.model = model.eval().requires_grad_(False)
+        with evaluating(model):
+            self.model = model
 
-    @torch.no_grad()
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Logits and features of the images x (B, H, W) as given; index and view are not needed."""
-        return SoftTargets(*self.model.eval()(x))
+        with evaluating(self.model):
+            logits, features = Outputs.of(self.model(x))
+        return SoftTargets(logits, features or None)
+
+
+def teaching(teacher: Any) -> Any:
+    """The teacher, when it is one; ValueError for a bare net."""
+    if not hasattr(teacher, "soft_targets"):
+        kind = type(teacher).__name__
+        raise ValueError(f"teacher must have soft_targets(x, index, view), got {kind}: wrap a net as LiveTeacher(net)")
+    return teacher
 
 
 class Lookup:
-    """Stored logits (..., N, C), and where the answer to each sample index stands: column n belongs to `index[n]`."""
+    """Stored logits (..., N, C), and where the answer to each sample index stands: column n belongs to `index[n]`.
 
-    def __init__(self, logits: Tensor, index: Tensor):
-        self.logits = logits
+    `origin` is that of the set that was asked about; without one, that of the first batch. Objectives refuse another.
+    """
+
+    def __init__(self, logits: Tensor, index: Tensor, origin: str = ""):
+        check_floating("logits", logits)
+        if index.ndim != 1 or logits.ndim < 2 or logits.shape[-2] != len(index):
+            got = f"{tuple(logits.shape)} and {tuple(index.shape)}"
+            raise ValueError(f"logits and index must be (..., N, C) and (N,), one column a sample, got {got}")
+        check_index(index)
+        self.logits, self.origin = logits, origin
         self.row = torch.full((int(index.max()) + 1,), -1, device=logits.device)
         self.row[index] = torch.arange(len(index), device=logits.device)
 
@@ -68,12 +102,16 @@ class CachedTeacher(Lookup):
         Sample index of each column.
     features : list of Tensor (N, ...) or None
         Hidden layers of the unshifted samples, None for those that were not kept.
+    origin : str
+        `Split.origin` of the samples: see `Lookup`.
     """
 
-    def __init__(self, logits: Tensor, index: Tensor, features: list[Tensor | None] | None = None):
+    def __init__(self, logits: Tensor, index: Tensor, features: list[Tensor | None] | None = None, origin: str = ""):
         if logits.ndim != 3 or logits.shape[0] not in (1, VIEWS) or logits.shape[1] != len(index):
             raise ValueError(f"logits must be (1 or {VIEWS}, {len(index)}, C), got {tuple(logits.shape)}")
-        super().__init__(logits, index)
+        if any(f is not None and len(f) != len(index) for f in features or ()):
+            raise ValueError(f"features must have {len(index)} rows, as logits, got {[len(f) for f in features]}")
+        super().__init__(logits, index, origin)
         self.features = features
 
     @classmethod
@@ -90,10 +128,11 @@ class CachedTeacher(Lookup):
         """
         if split.views == 1:
             answers = predict(model, split, layers=layers)
-            return cls(answers.logits[None], split.index, answers.features if layers else None)
+            return cls(answers.logits[None], split.index, answers.features if layers else None, split.origin)
         if layers:
             raise ValueError(f"features of {VIEWS} views are not cached: use LiveTeacher, or a split without shifts")
-        return cls(torch.stack([predict(model, split, view=v).logits for v in range(VIEWS)]), split.index)
+        orbit = torch.stack([predict(model, split, view=v).logits for v in range(VIEWS)])  # (V, N, C)
+        return cls(orbit, split.index, origin=split.origin)
 
     def showing(self, layers: Collection[int] = ()) -> "CachedTeacher":
         """The same cache that looks up only these of its layers: a row of all maps is hundreds of times its logits."""
@@ -147,6 +186,7 @@ class Looking:
     def __post_init__(self):
         if self.look not in ("same", "other", "fixed"):
             raise ValueError(f"look must be 'same', 'other' or 'fixed', got {self.look!r}")
+        teaching(self.teacher)
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Logits (B, C) for the view that this teacher looks at."""
@@ -172,7 +212,7 @@ class EnsembleTeacher:
             raise ValueError(f"mean must be 'arithmetic' or 'geometric', got {mean!r}")
         if not teachers:
             raise ValueError("teachers must hold at least one teacher, got an empty sequence")
-        self.teachers, self.mean = list(teachers), mean
+        self.teachers, self.mean = [teaching(t) for t in teachers], mean
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Logits (B, C) of the mean; no features."""
@@ -200,9 +240,9 @@ class ApiTeacher:
     def __init__(self, teacher, reveals: str = "label", count: int = 1, floor: float = 1e-4):
         if reveals not in ("label", "samples", "top_k"):
             raise ValueError(f"reveals must be 'label', 'samples' or 'top_k', got {reveals!r}")
-        if count < 1:
-            raise ValueError(f"count must be 1 or more, got {count}")
-        self.teacher, self.reveals, self.count, self.floor = teacher, reveals, count, floor
+        check_number("count", count, "[1, inf)", whole=True)
+        check_number("floor", floor, "[0, 1]")
+        self.teacher, self.reveals, self.count, self.floor = teaching(teacher), reveals, count, floor
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Logits (B, C) rebuilt from what is revealed; for "top_k" the missing mass is spread evenly over the rest."""
@@ -226,7 +266,6 @@ class ApiTeacher:
         raise AttributeError("an API teacher shows no features: use a response loss, or a teacher that you can open")
 
 
-@torch.no_grad()
 def predict(
     model: nn.Module,
     split: Split,
@@ -250,21 +289,24 @@ def predict(
     layers : collection of int
         Hidden layers to keep, negative ones from the end; the others are None, to save memory.
     """
-    was_training = model.training
-    model.eval()
+    check_number("batch_size", batch_size, "[1, inf)", whole=True)
+    if not len(split):
+        raise ValueError("split must hold at least one sample, got 0: look at what it was cut from")
     rows = torch.arange(len(split), device=split.x.device)
     views = None if isinstance(view, int) and view == CENTRE_VIEW else torch.as_tensor(view).expand(len(split)).to(rows)
     logits, kept = [], []
-    for x, _ in split.batches(rows, views, batch_size):
-        out = model(x)
-        logits.append(out.logits)
-        kept.append(only(out.features, layers))
-    model.train(was_training)
+    with evaluating(model):
+        for x, _ in split.batches(rows, views, batch_size):
+            out = Outputs.of(model(x))
+            logits.append(out.logits)
+            kept.append(only(out.features, layers))
     features = [None if parts[0] is None else torch.cat(parts) for parts in zip(*kept, strict=True)]
     return Outputs(torch.cat(logits, dim=-2), features if layers else [])
 
 
 def only(features: Sequence[Tensor], layers: Collection[int]) -> list[Tensor | None]:
     """Features of these hidden layers, negative ones from the end, and None in place of all others."""
+    if missing := [i for i in layers if not -len(features) <= i < len(features)]:
+        raise ValueError(f"layers must be among the {len(features)} hidden layers that the net shows, got {missing}")
     wanted = {range(len(features))[i] for i in layers}
     return [f if i in wanted else None for i, f in enumerate(features)]
