@@ -133,7 +133,7 @@ def canonical(value: Any) -> str | None:
 
 def taken_apart(value: Any) -> tuple[str, Mapping]:
     """The kind of a value that is not plain, and its parts by name."""
-    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    kind = type(value).__qualname__  # a script's classes are in another module when it is imported
     if isinstance(value, Mapping):
         return kind, value
     if isinstance(value, list | tuple | set | frozenset):
@@ -149,9 +149,9 @@ def taken_apart(value: Any) -> tuple[str, Mapping]:
         # of what a notebook defines beside the function: numbers, tensors and functions, not whole modules
         beside = {n: v for n, v in used.globals.items() if _belongs(v, value)}
         parts = {"defaults": value.__defaults__, "keywords": value.__kwdefaults__, **used.nonlocals, **beside}
-        return f"{value.__module__}.{value.__qualname__} {_code(value.__code__):08x}", parts
+        return f"{value.__qualname__} {_code(value.__code__):08x}", parts
     if isinstance(value, type | types.BuiltinFunctionType):
-        return f"{value.__module__}.{value.__qualname__}", {}
+        return value.__qualname__, {}
     state = value.state_dict() if hasattr(value, "state_dict") else {}
     # neither state, nor what is derived from the rest, nor the set that a table was first asked about
     left_out = {n for n in state if not hasattr(getattr(value, n, None), "state_dict")} | {"origin"}
