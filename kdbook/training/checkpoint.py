@@ -107,7 +107,7 @@ def described(name: str, value: Any, seen: dict) -> Iterator[tuple[str, str]]:
     """Name and short description of a value and of all that it is made of; `seen` holds objects met before, by id."""
     if isinstance(value, Tensor | np.ndarray):
         yield name, digest(torch.as_tensor(value))
-    elif (text := canonical(value)) is not None:
+    elif (text := canonical(value)) is not None and (len(text) <= 80 or not 0 < len(_members(value)) <= 50):
         yield name, text if len(text) <= 80 else f"{text[:60]}… ({zlib.crc32(text.encode()):08x})"
     elif id(value) not in seen:
         seen[id(value)] = value
@@ -134,10 +134,8 @@ def canonical(value: Any) -> str | None:
 def taken_apart(value: Any) -> tuple[str, Mapping]:
     """The kind of a value that is not plain, and its parts by name."""
     kind = type(value).__qualname__  # a script's classes are in another module when it is imported
-    if isinstance(value, Mapping):
-        return kind, value
-    if isinstance(value, list | tuple | set | frozenset):
-        return kind, dict(enumerate(value))
+    if members := _members(value):
+        return kind, members
     if isinstance(value, nn.Module):
         return kind, {**_settings(value), **value.state_dict()}
     if isinstance(value, partial):
@@ -157,6 +155,13 @@ def taken_apart(value: Any) -> tuple[str, Mapping]:
     left_out = {n for n in state if not hasattr(getattr(value, n, None), "state_dict")} | {"origin"}
     left_out |= {n for n, made in vars(type(value)).items() if isinstance(made, cached_property)}
     return kind, {n: v for n, v in getattr(value, "__dict__", {}).items() if n not in left_out}
+
+
+def _members(value: Any) -> Mapping:
+    """Members of a mapping or a collection by name; none of all else."""
+    if isinstance(value, list | tuple | set | frozenset):
+        return dict(enumerate(value))
+    return value if isinstance(value, Mapping) else {}
 
 
 def _belongs(value: Any, function: types.FunctionType) -> bool:
