@@ -54,7 +54,7 @@ def test_what_such_an_objective_keeps_is_not_empty(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["Distillation", "Seen", "Contrastive", "OwnRates", "PolicyGradient"])
+@pytest.mark.parametrize("name", ["Contrastive", "OwnRates", "Seen"])
 def test_killed_at_random_moments_and_started_again_nothing_is_different(name, tmp_path):
     def start(folder):
         (tmp_path / folder).mkdir(exist_ok=True)
