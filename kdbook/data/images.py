@@ -22,12 +22,13 @@ VALIDATION = 10_000  # the last training images; hyper-parameters are chosen on 
 REACH = 2  # pixels; Hinton et al. 2015, section 3: jittered by up to two pixels in any direction
 VIEWS = (2 * REACH + 1) ** 2
 CENTRE_VIEW = VIEWS // 2  # view v shifts down by v // 5 - 2 and right by v % 5 - 2 pixels
-IMAGES = (
-    "uint8 levels 0 to 255, (N, H, W) or (N, 3, H, W) (those in [0, 1] become so by (255 * x).round().to(torch.uint8), "
-    "colours come first by .permute(0, 3, 1, 2)), or token numbers, int64, of a split of texts"
-)
-CLASSES = "class numbers (N,), int64 (by .long(), one-hot ones by .argmax(1))"
-KEYS = "sample numbers (N,), int64 (such as torch.arange(N))"
+# What a split must hold, and how to make it so
+WANTED = {
+    "x": "uint8 levels 0 to 255, (N, H, W) or (N, 3, H, W) (from [0, 1]: (255 * x).round().to(torch.uint8); colours "
+    "come first: .permute(0, 3, 1, 2)), or int64 token numbers of a split of texts",
+    "y": "class numbers (N,), int64 (by .long(); from one-hot by .argmax(1))",
+    "index": "sample numbers (N,), int64 (as torch.arange(N))",
+}
 _SLAB = 8192  # rows gathered at once: fewer, larger copies than one a batch
 
 
@@ -65,34 +66,25 @@ class Split:
     origin: str = ""
 
     def __post_init__(self):
-        wrong = [name for name in ("x", "y", "index") if not isinstance(getattr(self, name), Tensor)]
-        if wrong:
-            kind = type(getattr(self, wrong[0])).__name__
-            raise ValueError(f"{wrong[0]} must be a Tensor of a row a sample, got {kind}: torch.as_tensor makes one")
+        for name, wanted in WANTED.items():
+            t = getattr(self, name)
+            tensor = isinstance(t, Tensor)
+            own = type(self).batches is not Split.batches  # of token numbers, not of levels
+            number = tensor and t.dtype == torch.int64 and (own if name == "x" else t.ndim == 1)
+            image = tensor and t.dtype == torch.uint8 and (t.ndim == 3 or (t.ndim == 4 and t.shape[1] == 3))
+            if not (number or (name == "x" and image)):
+                got = f"{t.dtype} {tuple(t.shape)}" if tensor else type(t).__name__
+                raise ValueError(f"{name} must be {wanted}, got {got}")
         if not len(self.x) == len(self.y) == len(self.index):
             raise ValueError(
                 f"x, y and index must have one row a sample, got {len(self.x)}, {len(self.y)} and {len(self.index)}"
             )
         if self.views not in (1, VIEWS):
-            raise ValueError(f"views must be 1 or {VIEWS}, got {self.views}")
-        self._check_types()
+            raise ValueError(f"views must be 1 or {VIEWS}, got {self.views!r}")
+        check_index(self.index)
         if not self.origin:
             seen = [digest(v) for name, v in vars(self).items() if isinstance(v, Tensor) and name != "y"]
             object.__setattr__(self, "origin", f"own data {zlib.crc32(repr(seen).encode()):08x}")
-
-    def _check_types(self) -> None:
-        image = self.x.dtype == torch.uint8 and (self.x.ndim == 3 or (self.x.ndim == 4 and self.x.shape[1] == 3))
-        token = self.x.dtype == torch.int64 and type(self).batches is not Split.batches  # it makes its own batches
-        one = {name: (t := getattr(self, name)).dtype == torch.int64 and t.ndim == 1 for name in ("y", "index")}
-        for name, good, wanted in (
-            ("x", image or token, IMAGES),
-            ("y", one["y"], CLASSES),
-            ("index", one["index"], KEYS),
-        ):
-            if not good:
-                got = getattr(self, name)
-                raise ValueError(f"{name} must be {wanted}, got {got.dtype} {tuple(got.shape)}")
-        check_index(self.index)
 
     def __len__(self) -> int:
         return len(self.x)

@@ -11,9 +11,9 @@ import os
 import types
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,10 @@ from torch import Tensor, nn
 
 from kdbook.data.files import write_atomically
 from kdbook.data.images import digest
+from kdbook.training.settings import require
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, torch.device, torch.dtype)
+CALLED = ("func", "args", "keywords", "__func__", "__self__", "__code__", "__defaults__", "__kwdefaults__")  # functions
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,9 @@ class Checkpoint:
     mismatch: str = "refuse"
 
     def __post_init__(self):
-        if not isinstance(self.path, str | os.PathLike) or Path(self.path).is_dir():
-            raise ValueError(f"checkpoint must be the path of a file, got {self.path!r}: name a file in a folder")
-        if self.mismatch not in ("refuse", "afresh"):
-            raise ValueError(f"mismatch must be 'refuse' or 'afresh', got {self.mismatch!r}")
+        good = isinstance(self.path, str | os.PathLike) and not Path(self.path).is_dir()
+        require(good, "checkpoint", "the path of a file", repr(self.path))
+        require(self.mismatch in ("refuse", "afresh"), "mismatch", "'refuse' or 'afresh'", repr(self.mismatch))
 
     def save(self, stateful: Mapping, whose: Mapping[str, str], epochs: list[dict]) -> None:
         """Write the state of all parts; a full disk or a folder that cannot be written is a warning, no more."""
@@ -58,11 +61,10 @@ class Checkpoint:
         try:
             write_atomically(Path(self.path), hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
         except OSError as error:
-            warnings.warn(
-                f"checkpoint {self.path} cannot be written ({error}); training goes on, and an interruption would lose "
-                "what came since the last one: make room, or name a file elsewhere",
-                stacklevel=3,
+            told = (
+                f"checkpoint {self.path} cannot be written ({error}); training goes on: make room, or stop and move it"
             )
+            warnings.warn(told, stacklevel=3)
 
     def resume(self, stateful: Mapping, whose: Mapping[str, str], device: torch.device | str) -> list[dict]:
         """Load the state of all parts, and return the epochs that are done: none without a checkpoint that fits."""
@@ -91,91 +93,56 @@ class Checkpoint:
 
 
 def fingerprint(models: nn.Module, optimizer, schedule, **parts: Any) -> dict[str, str]:
-    """What a training depends on before its first step, by the name of each part: two trainings of one are the same.
+    """What a training depends on before its first step, by the name of each part.
 
-    Of the models it holds settings, names and shapes, since their weights are what is trained; of all else the content.
-    State is left out: it is what a checkpoint holds.
+    Of the models it holds settings, names and shapes, since their weights are what is trained; of all else the content
+    as well. State is left out: it is what a checkpoint holds.
     """
-    shapes = {name: f"{t.dtype} {tuple(t.shape)}" for name, t in models.state_dict().items()}
     groups = [{key: value for key, value in g.items() if key != "params"} for g in optimizer.param_groups]
-    parts |= {"models": [_settings(models), shapes], "optimizer": [type(optimizer).__name__, groups]}
     seen = {id(optimizer): optimizer}  # a schedule holds it
-    return dict(told for name, part in {**parts, "schedule": schedule}.items() for told in described(name, part, seen))
+    parts |= {"optimizer": [type(optimizer).__name__, *groups], "schedule": schedule}
+    told = [*described("models", models, {}, lambda t: f"{t.dtype} {tuple(t.shape)}")]
+    return dict(told + [pair for name, part in parts.items() for pair in described(name, part, seen)])
 
 
-def described(name: str, value: Any, seen: dict) -> Iterator[tuple[str, str]]:
-    """Name and short description of a value and of all that it is made of; `seen` holds objects met before, by id."""
+def described(name: str, value: Any, seen: dict, look: Callable = digest) -> Iterator[tuple[str, str]]:
+    """Name and short description of a value and of all that it is made of; `seen` are objects met before, by id."""
     if isinstance(value, Tensor | np.ndarray):
-        yield name, digest(torch.as_tensor(value))
-    elif (text := canonical(value)) is not None and (len(text) <= 80 or not 0 < len(_members(value)) <= 50):
+        yield name, look(torch.as_tensor(value))
+    elif isinstance(value, PLAIN):
+        text = repr(value.item() if isinstance(value, np.generic) else value)
         yield name, text if len(text) <= 80 else f"{text[:60]}… ({zlib.crc32(text.encode()):08x})"
-    elif id(value) not in seen:
+    elif isinstance(value, Mapping | list | tuple) or id(value) not in seen:
         seen[id(value)] = value
-        kind, parts = taken_apart(value)
+        kind, inside = taken_apart(value)
         yield name, kind
-        for part, inner in parts.items():
-            yield from described(f"{name}.{part}", inner, seen)
-
-
-def canonical(value: Any) -> str | None:
-    """Plain values, and collections of them, as a text that is the same in every process; None for all else."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | float | complex | str | bytes | torch.device | torch.dtype):
-        return repr(value)
-    if isinstance(value, Mapping):
-        value = {key: value[key] for key in value}.items()
-    elif not isinstance(value, list | tuple | set | frozenset | type({}.items())):
-        return None
-    parts = [canonical(part) for part in value]
-    return None if None in parts else f"[{', '.join(sorted(parts) if isinstance(value, set | frozenset) else parts)}]"
+        for part, inner in inside.items():
+            yield from described(f"{name}.{part}", inner, seen, look)
 
 
 def taken_apart(value: Any) -> tuple[str, Mapping]:
     """The kind of a value that is not plain, and its parts by name."""
-    kind = type(value).__qualname__  # a script's classes are in another module when it is imported
-    if members := _members(value):
-        return kind, members
-    if isinstance(value, nn.Module):
-        return kind, {**_settings(value), **value.state_dict()}
-    if isinstance(value, partial):
-        return kind, {"func": value.func, "args": value.args, "keywords": value.keywords}
-    if isinstance(value, types.MethodType):
-        return kind, {"function": value.__func__, "of": value.__self__}
-    if isinstance(value, types.FunctionType):
-        used = inspect.getclosurevars(value)
-        # of what a notebook defines beside the function: numbers, tensors and functions, not whole modules
-        beside = {n: v for n, v in used.globals.items() if _belongs(v, value)}
-        parts = {"defaults": value.__defaults__, "keywords": value.__kwdefaults__, **used.nonlocals, **beside}
-        return f"{value.__qualname__} {_code(value.__code__):08x}", parts
-    if isinstance(value, type | types.BuiltinFunctionType):
-        return value.__qualname__, {}
-    state = value.state_dict() if hasattr(value, "state_dict") else {}
-    # neither state, nor what is derived from the rest, nor the set that a table was first asked about
-    left_out = {n for n in state if not hasattr(getattr(value, n, None), "state_dict")} | {"origin"}
-    left_out |= {n for n, made in vars(type(value)).items() if isinstance(made, cached_property)}
-    return kind, {n: v for n, v in getattr(value, "__dict__", {}).items() if n not in left_out}
-
-
-def _members(value: Any) -> Mapping:
-    """Members of a mapping or a collection by name; none of all else."""
+    kind = getattr(value, "__qualname__", type(value).__qualname__)  # no module: a script's is another when imported
+    if isinstance(value, Mapping):
+        return kind, value
     if isinstance(value, list | tuple | set | frozenset):
-        return dict(enumerate(value))
-    return value if isinstance(value, Mapping) else {}
-
-
-def _belongs(value: Any, function: types.FunctionType) -> bool:
-    here = getattr(value, "__module__", None) == function.__module__ and isinstance(value, types.FunctionType)
-    return here or isinstance(value, Tensor | np.ndarray) or canonical(value) is not None
-
-
-def _code(code: types.CodeType) -> int:
-    """Checksum of what a function does, wherever it stands."""
-    inner = [_code(c) if isinstance(c, types.CodeType) else canonical(c) for c in code.co_consts]
-    return zlib.crc32(repr((code.co_code, code.co_names, inner)).encode())
-
-
-def _settings(model: nn.Module) -> dict[str, Any]:
-    """Plain attributes of a net and of its modules, such as rates of dropout; not the mode it happens to be in."""
-    own = ((f"{at}.{name}", value) for at, m in model.named_modules() for name, value in vars(m).items())
-    return {n: v for n, v in own if not n.rpartition(".")[2].startswith(("_", "training")) and canonical(v) is not None}
+        return kind, dict(enumerate(value if isinstance(value, list | tuple) else sorted(value, key=repr)))
+    if isinstance(value, types.CodeType):
+        return f"{value.co_names} {zlib.crc32(value.co_code):08x}", dict(enumerate(value.co_consts))
+    if isinstance(value, type | types.BuiltinFunctionType):
+        return kind, {}
+    beside = {}
+    if isinstance(value, types.FunctionType):  # what a notebook defines beside it: values and functions, not modules
+        used = inspect.getclosurevars(value)
+        here = {n: v for n, v in used.globals.items() if getattr(v, "__module__", None) == value.__module__}
+        beside = {n: v for n, v in used.globals.items() if isinstance(v, (*PLAIN, Tensor))} | here | used.nonlocals
+    parts = {name: getattr(value, name) for name in CALLED if hasattr(value, name)} | beside
+    attributes = getattr(value, "__dict__", {})
+    if isinstance(value, nn.Module):
+        inside = value._parameters | value._buffers | value._modules
+        return kind, {n: v for n, v in attributes.items() if n[0] != "_" and n != "training"} | inside
+    # neither state, nor what is derived from the rest, nor the set that a table was first asked about
+    state = value.state_dict() if hasattr(value, "state_dict") else {}
+    left_out = {"origin"} | {n for n in state if not hasattr(getattr(value, n, None), "state_dict")}
+    left_out |= {n for n, made in vars(type(value)).items() if isinstance(made, cached_property)}
+    return kind, parts | {n: v for n, v in attributes.items() if n not in left_out}

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from kdbook.data.images import CENTRE_VIEW, Split
 from kdbook.training.checkpoint import Checkpoint, fingerprint
 from kdbook.training.objectives import Batch
-from kdbook.training.settings import check_number
+from kdbook.training.settings import check_number, require
 
 CHECKPOINT_SECONDS = 5.0  # a kill loses at most this much, and one epoch
 
@@ -131,7 +131,11 @@ def fit(
     models.to(device)
     split = split.to(device)
     optimizer = optimizer(models.parameters())
-    schedule = schedule(optimizer, int(epochs) * -(-split.visits // int(batch_size)))
+    schedule = hasattr(optimizer, "param_groups") and schedule(
+        optimizer, int(epochs) * -(-split.visits // int(batch_size))
+    )
+    require(hasattr(optimizer, "param_groups"), "optimizer", "a function that makes one", type(optimizer).__name__)
+    require(hasattr(schedule, "step"), "schedule", "a function that makes one", type(schedule).__name__)
     stateful = {"models": models, "optimizer": optimizer, "schedule": schedule}
     if hasattr(objective, "state_dict"):
         stateful["objective"] = objective
@@ -153,7 +157,7 @@ def fit(
             if hasattr(objective, "start_epoch"):
                 objective.start_epoch(epoch)
             models.train()
-            totals, looked_at = {}, with_extremes(split.y[order], batch_size) if epoch == 0 else ()
+            totals, looked_at = {}, extremes(split.y[order], batch_size) if epoch == 0 else ()
             for x, at in split.batches(order, views, batch_size):
                 rows = order[at]
                 view, check = CENTRE_VIEW if views is None else views[at], at.start // batch_size in looked_at
@@ -182,54 +186,41 @@ def fit(
     return history
 
 
-def with_extremes(y: Tensor, batch_size: int) -> set[int]:
+def extremes(y: Tensor, batch_size: int) -> set[int]:
     """Batches whose labels are looked at: the first, and those that hold the smallest and the largest label."""
     return {0, int(y.argmin()) // batch_size, int(y.argmax()) // batch_size}
 
 
 def check_parts(models, objective, split, optimizer, schedule, device) -> None:
     """Raise ValueError for what `fit` cannot train, or train with."""
-    if not isinstance(models, nn.Module):
-        raise ValueError(f"models must be an nn.Module, got {type(models).__name__}: put several into an nn.ModuleList")
-    if not any(p.requires_grad for p in models.parameters()):
-        raise ValueError(f"models must have parameters to train, got {type(models).__name__} with none: unfreeze some")
-    if not isinstance(split, Split):
-        raise ValueError(
-            f"split must be a Split, got {type(split).__name__}: make one, Split(x, y, torch.arange(len(x)))"
-        )
-    if not len(split):
-        raise ValueError("split must hold 1 sample or more, got 0: look at what it was cut from")
-    wanted = {
-        "objective": "(models, batch)",
-        "optimizer": "the parameters, as sgd(0.1) is",
-        "schedule": "(optimizer, steps)",
-    }
-    for name, value in (("objective", objective), ("optimizer", optimizer), ("schedule", schedule)):
-        if not callable(value):
-            raise ValueError(f"{name} must be a function of {wanted[name]}, got {type(value).__name__}")
+    net = isinstance(models, nn.Module) and any(p.requires_grad for p in models.parameters())
+    wanted = "an nn.Module with parameters to train (several nets go into an nn.ModuleList)"
+    require(net, "models", wanted, type(models).__name__)
+    require(isinstance(split, Split), "split", "a Split, as Split(x, y, torch.arange(len(x)))", type(split).__name__)
+    require(len(split) > 0, "split", "1 sample or more (look at what it was cut from)", len(split))
+    require(callable(objective), "objective", "a function of (models, batch)", type(objective).__name__)
+    require(callable(optimizer), "optimizer", "a function of the parameters, as sgd(0.1)", type(optimizer).__name__)
+    require(callable(schedule), "schedule", "a function of (optimizer, steps)", type(schedule).__name__)
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError) as error:  # torch built without it says so by an assertion
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device must be one of this machine, got {device!r} ({reason}): use 'cpu'") from None
+        require(False, "device", "one that torch has here, as 'cpu'", f"{device!r} ({str(error).splitlines()[0]})")
 
 
 def checked_loss(told, count: int) -> tuple[Tensor, Mapping[str, Tensor]]:
     """An objective's answer to a batch of `count`: its loss of rows and the parts; ValueError when it is neither."""
-    if not (
-        isinstance(told, tuple) and len(told) == 2 and isinstance(told[0], Tensor) and isinstance(told[1], Mapping)
-    ):
-        got = [type(part).__name__ for part in told] if isinstance(told, tuple) else type(told).__name__
-        raise ValueError(f"objective must return (rows, parts), a Tensor and a dict, got {got}: return rows, {{}}")
+    kinds = [type(part).__name__ for part in told] if isinstance(told, tuple) else type(told).__name__
+    good = isinstance(told, tuple) and len(told) == 2 and isinstance(told[0], Tensor) and isinstance(told[1], Mapping)
+    require(good, "what the objective returns", "(rows, parts), a Tensor and a dict", kinds)
     rows, parts = told
-    if rows.ndim not in (1, 2) or rows.shape[-1] not in (1, count):
-        raise ValueError(
-            f"objective must return a loss a row, ({count},) or (S, {count}), got {tuple(rows.shape)}: reduction='none'"
-        )
-    if not rows.requires_grad:
-        raise ValueError("objective must return rows with a gradient, got none: is the student asked under no_grad?")
-    if wrong := [name for name, value in parts.items() if not isinstance(value, Tensor)]:
-        raise ValueError(
-            f"parts must be tensors, got {type(parts[wrong[0]]).__name__} for {wrong[0]!r}: torch.as_tensor"
-        )
+    good = rows.ndim in (1, 2) and rows.shape[-1] in (1, count)
+    wanted = f"a loss a row, ({count},) or (S, {count}), as by reduction='none'"
+    require(good, "the objective's rows", wanted, tuple(rows.shape))
+    require(rows.requires_grad, "the objective's rows", "of a student that is asked with gradients", "none")
+    require(
+        all(isinstance(v, Tensor) for v in parts.values()),
+        "parts",
+        "tensors",
+        [type(v).__name__ for v in parts.values()],
+    )
     return rows, parts

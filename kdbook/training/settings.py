@@ -18,15 +18,20 @@ RANGES = {
 }
 
 
+def require(good: bool, name: str, wanted: str, got: Any) -> None:
+    """Raise ValueError unless `good`, in one sentence of what a setting must be and what it is."""
+    if not good:
+        raise ValueError(f"{name} must be {wanted}, got {got}")
+
+
 def check_number(name: str, value: Any, within: str, *, whole: bool = False) -> None:
     """Raise ValueError unless the value is a number in an interval, written as in ``[0, 1)``; no bool, no text."""
     low, high = (float(end) for end in within[1:-1].split(","))
     good = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
     good = good and (low < value if within[0] == "(" else low <= value)
-    if not (good and (value < high if within[-1] == ")" else value <= high)):
-        said = {"(0, inf)": "positive and finite", "[1, inf)": "1 or more", "[0, inf)": "0 or more"}
-        kind = "a whole number, " if whole else ""
-        raise ValueError(f"{name} must be {kind}{said.get(within, f'in {within}')}, got {value!r}")
+    good = good and (value < high if within[-1] == ")" else value <= high)
+    said = {"(0, inf)": "positive and finite", "[1, inf)": "1 or more", "[0, inf)": "0 or more"}.get(within)
+    require(good, name, ("a whole number, " if whole else "") + (said or f"in {within}"), repr(value))
 
 
 def check_settings(owner: Any) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kdbook.data.images import CENTRE_VIEW, VIEWS, Split, check_index
 from kdbook.losses.checks import check_floating
 from kdbook.nets.vision import Outputs
-from kdbook.training.settings import check_number
+from kdbook.training.settings import check_number, require
 
 
 class SoftTargets(NamedTuple):
@@ -25,8 +25,7 @@ class SoftTargets(NamedTuple):
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[nn.Module]:
     """Context in which a net is in eval mode and nothing gets a gradient; then each of its modules is as it was."""
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"model must be an nn.Module that answers with logits, got {type(model).__name__}")
+    require(isinstance(model, nn.Module), "model", "an nn.Module that answers with logits", type(model).__name__)
     modes = {module: module.training for module in model.modules()}
     try:
         with torch.no_grad():
@@ -58,9 +57,8 @@ class LiveTeacher:
 
 def teaching(teacher: Any) -> Any:
     """The teacher, when it is one; ValueError for a bare net."""
-    if not hasattr(teacher, "soft_targets"):
-        kind = type(teacher).__name__
-        raise ValueError(f"teacher must have soft_targets(x, index, view), got {kind}: wrap a net as LiveTeacher(net)")
+    wanted = "something with soft_targets(x, index, view), as LiveTeacher(net)"
+    require(hasattr(teacher, "soft_targets"), "teacher", wanted, type(teacher).__name__)
     return teacher
 
 
@@ -72,9 +70,8 @@ class Lookup:
 
     def __init__(self, logits: Tensor, index: Tensor, origin: str = ""):
         check_floating("logits", logits)
-        if index.ndim != 1 or logits.ndim < 2 or logits.shape[-2] != len(index):
-            got = f"{tuple(logits.shape)} and {tuple(index.shape)}"
-            raise ValueError(f"logits and index must be (..., N, C) and (N,), one column a sample, got {got}")
+        good = logits.ndim >= 2 and index.shape == logits.shape[-2:-1]
+        require(good, "logits", f"(..., N, C), a column for each of index {tuple(index.shape)}", tuple(logits.shape))
         check_index(index)
         self.logits, self.origin = logits, origin
         self.row = torch.full((int(index.max()) + 1,), -1, device=logits.device)
@@ -109,8 +106,8 @@ class CachedTeacher(Lookup):
     def __init__(self, logits: Tensor, index: Tensor, features: list[Tensor | None] | None = None, origin: str = ""):
         if logits.ndim != 3 or logits.shape[0] not in (1, VIEWS) or logits.shape[1] != len(index):
             raise ValueError(f"logits must be (1 or {VIEWS}, {len(index)}, C), got {tuple(logits.shape)}")
-        if any(f is not None and len(f) != len(index) for f in features or ()):
-            raise ValueError(f"features must have {len(index)} rows, as logits, got {[len(f) for f in features]}")
+        wrong = [len(f) for f in features or () if f is not None and len(f) != len(index)]
+        require(not wrong, "features", f"of {len(index)} rows, as logits", wrong)
         super().__init__(logits, index, origin)
         self.features = features
 
@@ -290,8 +287,7 @@ def predict(
         Hidden layers to keep, negative ones from the end; the others are None, to save memory.
     """
     check_number("batch_size", batch_size, "[1, inf)", whole=True)
-    if not len(split):
-        raise ValueError("split must hold at least one sample, got 0: look at what it was cut from")
+    require(len(split) > 0, "split", "1 sample or more (look at what it was cut from)", len(split))
     rows = torch.arange(len(split), device=split.x.device)
     views = None if isinstance(view, int) and view == CENTRE_VIEW else torch.as_tensor(view).expand(len(split)).to(rows)
     logits, kept = [], []
@@ -306,7 +302,7 @@ def predict(
 
 def only(features: Sequence[Tensor], layers: Collection[int]) -> list[Tensor | None]:
     """Features of these hidden layers, negative ones from the end, and None in place of all others."""
-    if missing := [i for i in layers if not -len(features) <= i < len(features)]:
-        raise ValueError(f"layers must be among the {len(features)} hidden layers that the net shows, got {missing}")
+    missing = [i for i in layers if not -len(features) <= i < len(features)]
+    require(not missing, "layers", f"among the {len(features)} hidden ones that the net shows", missing)
     wanted = {range(len(features))[i] for i in layers}
     return [f if i in wanted else None for i, f in enumerate(features)]

@@ -97,7 +97,7 @@ CHANGES = {
     "objective.teacher": lambda: {"teacher": LiveTeacher(objective_cases.mlp(8))},
     "objective.teacher.logits": lambda: {"teacher": CASES["LogitRegression"]()[1].teacher.showing() and moved()},
     "optimizer.0": lambda: {"optimizer": partial(torch.optim.Adam, lr=0.05)},
-    "optimizer.1.0.lr": lambda: {"optimizer": sgd(0.06)},
+    "optimizer.1.lr": lambda: {"optimizer": sgd(0.06)},
     "schedule": lambda: {"schedule": lambda o, n: torch.optim.lr_scheduler.ConstantLR(o, 1.0)},
     "split.y": lambda: {"split": objective_cases.half_known()[2]},
     "split.views": lambda: {"split": objective_cases.images().shifted()},
