@@ -79,7 +79,7 @@ class Checkpoint:
             reason = "it is damaged" if isinstance(error, ValueError) else type(error).__name__
             warnings.warn(f"checkpoint {self.path} cannot be read ({reason}); training starts afresh", stacklevel=3)
             return []
-        was, now = saved["whose"] | {"run": saved["run"]}, {**whose, "run": list(self.run)}
+        was, now = {"run": saved["run"], **saved["whose"]}, {"run": list(self.run), **whose}
         if other := [name for name in was | now if was.get(name) != now.get(name)]:
             told = [f"{name} was {was.get(name, 'absent')} and is {now.get(name, 'absent')}" for name in other]
             told = f"checkpoint {self.path} belongs to another run: {'; '.join(told[:5])}"

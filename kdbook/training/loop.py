@@ -125,33 +125,32 @@ def fit(
     check_number("epochs", epochs, "[1, inf)", whole=True)
     check_number("batch_size", batch_size, "[1, inf)", whole=True)
     check_number("seed", seed, "[0, inf)", whole=True)
+    epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)  # numpy's would overflow, and not be readable
     check_parts(models, objective, split, optimizer, schedule, device)
     if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(checkpoint)
     models.to(device)
     split = split.to(device)
     optimizer = optimizer(models.parameters())
-    schedule = hasattr(optimizer, "param_groups") and schedule(
-        optimizer, int(epochs) * -(-split.visits // int(batch_size))
-    )
     require(hasattr(optimizer, "param_groups"), "optimizer", "a function that makes one", type(optimizer).__name__)
+    schedule = schedule(optimizer, epochs * -(-split.visits // batch_size))
     require(hasattr(schedule, "step"), "schedule", "a function that makes one", type(schedule).__name__)
     stateful = {"models": models, "optimizer": optimizer, "schedule": schedule}
     if hasattr(objective, "state_dict"):
         stateful["objective"] = objective
     history = History()
     if checkpoint:
-        asked = {"objective": objective, "split": split, "epochs": epochs, "batch_size": batch_size, "seed": seed}
-        whose = fingerprint(models, optimizer, schedule, **asked)
-        history.epochs = checkpoint.resume(stateful, whose, device)
-        history.resumed = len(history.epochs)
+        run = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+        whose = fingerprint(models, optimizer, schedule, objective=objective, split=split, **run)
+        done = checkpoint.resume(stateful, whose, device)
+        history = History(done, resumed=len(done))
     constrained = [m for m in models.modules() if hasattr(m, "constrain_")]
     saved = time.monotonic()
     bar = tqdm(total=epochs, initial=len(history.epochs), unit="epoch", disable=progress is not True)
     with bar, torch.random.fork_rng(devices=[device] if str(device).startswith("cuda") else []):
         for epoch in range(len(history.epochs), epochs):
             began = time.perf_counter()
-            torch.manual_seed(int(np.random.SeedSequence([int(seed), epoch]).generate_state(1, np.uint64)[0] >> 1))
+            torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1))
             order = split.order().to(device)
             views = torch.randint(split.views, (len(order),)).to(device) if split.views > 1 else None
             if hasattr(objective, "start_epoch"):
