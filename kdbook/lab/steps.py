@@ -141,7 +141,7 @@ def train(
         checkpoint=None if watch else tools.checkpoint(trial, stage),
         progress=progress,
     )
-    tools.seconds_before += history.seconds_before
+    tools.seconds_before += sum(epoch["seconds"] for epoch in history.epochs[: history.resumed])
     return model, history
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -29,18 +30,13 @@ class Outputs(NamedTuple):
         TypeError
             For anything else, a tuple included: nobody knows which of its parts are the logits.
         """
-        if isinstance(answer, Tensor):
-            logits, features = answer, None
-        elif isinstance(answer, Mapping):
-            logits, features = answer.get("logits"), answer.get("features")
-        else:
-            logits, features = getattr(answer, "logits", None), getattr(answer, "features", None)
+        told = {"logits": answer} if isinstance(answer, Tensor) else answer
+        read = told.get if isinstance(told, Mapping) else partial(getattr, told)
+        logits, features = read("logits", None), read("features", None)
         if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.ndim < 2:
             got = f"{logits.dtype} {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(answer).__name__
-            raise TypeError(
-                f"a net must answer with logits (..., B, C), floating point: a Tensor, or an object or mapping with "
-                f"`logits`, got {got}: let its forward return one of these"
-            )
+            wanted = "logits (..., B, C), floating point: a Tensor, or an object or mapping with `logits`"
+            raise TypeError(f"a net must answer with {wanted}, got {got}: let its forward return one of these")
         return cls(logits, features if features is not None else [])
 
 

@@ -61,10 +61,7 @@ class Checkpoint:
         try:
             write_atomically(Path(self.path), hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
         except OSError as error:
-            told = (
-                f"checkpoint {self.path} cannot be written ({error}); training goes on: make room, or stop and move it"
-            )
-            warnings.warn(told, stacklevel=3)
+            warnings.warn(f"checkpoint {self.path} cannot be written, training goes on ({error})", stacklevel=3)
 
     def resume(self, stateful: Mapping, whose: Mapping[str, str], device: torch.device | str) -> list[dict]:
         """Load the state of all parts, and return the epochs that are done: none without a checkpoint that fits."""
@@ -80,11 +77,11 @@ class Checkpoint:
             warnings.warn(f"checkpoint {self.path} cannot be read ({reason}); training starts afresh", stacklevel=3)
             return []
         was, now = {"run": saved["run"], **saved["whose"]}, {"run": list(self.run), **whose}
-        if other := [name for name in was | now if was.get(name) != now.get(name)]:
-            told = [f"{name} was {was.get(name, 'absent')} and is {now.get(name, 'absent')}" for name in other]
-            told = f"checkpoint {self.path} belongs to another run: {'; '.join(told[:5])}"
-            if self.mismatch == "refuse":
-                raise ValueError(f"{told}. Name another file, or delete this one to train from the beginning")
+        other = [f"{n} was {was.get(n)} and is {now.get(n)}" for n in was | now if was.get(n) != now.get(n)]
+        told = f"checkpoint {self.path} belongs to another run: {'; '.join(other[:5])}"
+        if other and self.mismatch == "refuse":
+            raise ValueError(f"{told}. Name another file, or delete this one to train from the beginning")
+        if other:
             warnings.warn(f"{told}. Training starts afresh", stacklevel=3)
             return []
         for name, part in stateful.items():
@@ -92,17 +89,26 @@ class Checkpoint:
         return saved["epochs"]
 
 
-def fingerprint(models: nn.Module, optimizer, schedule, **parts: Any) -> dict[str, str]:
+def fingerprint(models: nn.Module, objective: Callable, optimizer, schedule, **parts: Any) -> dict[str, str]:
     """What a training depends on before its first step, by the name of each part.
 
     Of the models it holds settings, names and shapes, since their weights are what is trained; of all else the content
     as well. State is left out: it is what a checkpoint holds.
     """
+    told, seen = [*described("models", models, {}, lambda t: f"{t.dtype} {tuple(t.shape)}")], {}
+    told += described("objective", objective, seen)
+    hidden = [type(part).__name__ for part in seen.values() if not isinstance(part, nn.Module) and state_of(part)]
+    good = not hidden or hasattr(objective, "state_dict")
+    require(good, "an objective with a checkpoint", "one with a state_dict that forwards what it wraps", hidden)
     groups = [{key: value for key, value in g.items() if key != "params"} for g in optimizer.param_groups]
-    seen = {id(optimizer): optimizer}  # a schedule holds it
+    seen[id(optimizer)] = optimizer  # a schedule holds it
     parts |= {"optimizer": [type(optimizer).__name__, *groups], "schedule": schedule}
-    told = [*described("models", models, {}, lambda t: f"{t.dtype} {tuple(t.shape)}")]
     return dict(told + [pair for name, part in parts.items() for pair in described(name, part, seen)])
+
+
+def state_of(part: Any) -> dict:
+    """What changes of it in training: its `state_dict`, if it has one."""
+    return part.state_dict() if hasattr(part, "load_state_dict") and not isinstance(part, type) else {}
 
 
 def described(name: str, value: Any, seen: dict, look: Callable = digest) -> Iterator[tuple[str, str]]:
@@ -142,7 +148,6 @@ def taken_apart(value: Any) -> tuple[str, Mapping]:
         inside = value._parameters | value._buffers | value._modules
         return kind, {n: v for n, v in attributes.items() if n[0] != "_" and n != "training"} | inside
     # neither state, nor what is derived from the rest, nor the set that a table was first asked about
-    state = value.state_dict() if hasattr(value, "state_dict") else {}
-    left_out = {"origin"} | {n for n in state if not hasattr(getattr(value, n, None), "state_dict")}
+    left_out = {"origin"} | {n for n in state_of(value) if not hasattr(getattr(value, n, None), "state_dict")}
     left_out |= {n for n, made in vars(type(value)).items() if isinstance(made, cached_property)}
     return kind, parts | {n: v for n, v in attributes.items() if n not in left_out}

@@ -35,11 +35,6 @@ class History:
         return sum(e["seconds"] for e in self.epochs)
 
     @property
-    def seconds_before(self) -> float:
-        """Those of them that an interrupted run took."""
-        return sum(e["seconds"] for e in self.epochs[: self.resumed])
-
-    @property
     def loss(self) -> np.ndarray:
         """Mean training loss of each epoch, (epochs,)."""
         return np.array([e["loss"] for e in self.epochs])
@@ -141,7 +136,7 @@ def fit(
     history = History()
     if checkpoint:
         run = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-        whose = fingerprint(models, optimizer, schedule, objective=objective, split=split, **run)
+        whose = fingerprint(models, objective, optimizer, schedule, split=split, **run)
         done = checkpoint.resume(stateful, whose, device)
         history = History(done, resumed=len(done))
     constrained = [m for m in models.modules() if hasattr(m, "constrain_")]
@@ -213,13 +208,8 @@ def checked_loss(told, count: int) -> tuple[Tensor, Mapping[str, Tensor]]:
     require(good, "what the objective returns", "(rows, parts), a Tensor and a dict", kinds)
     rows, parts = told
     good = rows.ndim in (1, 2) and rows.shape[-1] in (1, count)
-    wanted = f"a loss a row, ({count},) or (S, {count}), as by reduction='none'"
-    require(good, "the objective's rows", wanted, tuple(rows.shape))
+    require(good, "the objective's rows", f"({count},) or (S, {count}), as by reduction='none'", tuple(rows.shape))
     require(rows.requires_grad, "the objective's rows", "of a student that is asked with gradients", "none")
-    require(
-        all(isinstance(v, Tensor) for v in parts.values()),
-        "parts",
-        "tensors",
-        [type(v).__name__ for v in parts.values()],
-    )
+    kinds = {name: type(value).__name__ for name, value in parts.items() if not isinstance(value, Tensor)}
+    require(not kinds, "parts", "tensors", kinds)
     return rows, parts

@@ -158,3 +158,16 @@ def test_damage_of_a_checkpoint_is_named_and_nothing_of_it_is_used(kind, tmp_pat
         path.write_bytes(damaged)
         with pytest.warns(UserWarning, match="cannot be read .*; training starts afresh"):
             assert distilled(path).resumed == 0
+
+
+def test_state_that_an_objective_hides_is_refused_where_a_checkpoint_would_lose_it(tmp_path):
+    models, inner, split = CASES["ProgressiveSelf"]()
+
+    def objective(nets, batch):
+        return inner(nets, batch)
+
+    fit(models, objective, split, **objective_cases.SETTINGS)
+    with pytest.raises(
+        ValueError, match="must be one with a state_dict that forwards what it wraps, got .'ProgressiveSelf'"
+    ):
+        fit(models, objective, split, **objective_cases.SETTINGS, checkpoint=tmp_path / "c.pt")

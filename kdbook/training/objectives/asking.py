@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kdbook.nets.vision import Outputs
-from kdbook.training.settings import check_settings
+from kdbook.training.settings import check_settings, require
 from kdbook.training.teachers import SoftTargets, teaching
 
 
@@ -93,11 +93,9 @@ def same_set(keeper: Any, batch: Batch) -> None:
     mine = getattr(keeper, "origin", None)
     if mine == "":
         keeper.origin = batch.origin
-    elif mine and batch.origin and mine != batch.origin:
-        raise ValueError(
-            f"{type(keeper).__name__} is for samples of {mine!r}, got some of {batch.origin!r}, whose index counts "
-            "another set: make it from the split that is trained on, or give both the same `origin`"
-        )
+    good = mine in (None, "", batch.origin) or not batch.origin
+    wanted = f"asked about {mine!r}, for which it was made (from the split that is trained on, or with its `origin`)"
+    require(good, type(keeper).__name__, wanted, repr(batch.origin))
     for inner in (getattr(keeper, "teacher", None), *getattr(keeper, "teachers", ())):
         if inner is not None:
             same_set(inner, batch)
