@@ -69,19 +69,23 @@ class Lookup:
     """
 
     def __init__(self, logits: Tensor, index: Tensor, origin: str = ""):
+        for name, given in (("logits", logits), ("index", index)):
+            require(isinstance(given, Tensor), name, "a Tensor", type(given).__name__)
         check_floating("logits", logits)
         good = logits.ndim >= 2 and index.shape == logits.shape[-2:-1]
         require(good, "logits", f"(..., N, C), a column for each of index {tuple(index.shape)}", tuple(logits.shape))
         check_index(index)
         self.logits, self.origin = logits, origin
-        self.row = torch.full((int(index.max()) + 1,), -1, device=logits.device)
+        # what was not cached, the last entry included, has a column that is not there: a GPU ends in an assertion
+        self.row = torch.full((int(index.max()) + 2,), len(index), device=logits.device)
         self.row[index] = torch.arange(len(index), device=logits.device)
 
     def column(self, index: Tensor) -> Tensor:
         """Columns of the samples `index` (B,); IndexError on the CPU, where the check is free of a device stall."""
-        row = self.row[index]
-        if row.device.type == "cpu" and bool((row < 0).any()):
-            raise IndexError(f"sample {int(index[row < 0][0])} was not cached: cache the split that the student sees")
+        row = self.row[index.clamp_max(len(self.row) - 1)]
+        lacking = row == self.logits.shape[-2]
+        if row.device.type == "cpu" and bool(lacking.any()):
+            raise IndexError(f"sample {int(index[lacking][0])} was not cached: cache the split that the student sees")
         return row
 
 
@@ -104,11 +108,11 @@ class CachedTeacher(Lookup):
     """
 
     def __init__(self, logits: Tensor, index: Tensor, features: list[Tensor | None] | None = None, origin: str = ""):
-        if logits.ndim != 3 or logits.shape[0] not in (1, VIEWS) or logits.shape[1] != len(index):
-            raise ValueError(f"logits must be (1 or {VIEWS}, {len(index)}, C), got {tuple(logits.shape)}")
+        super().__init__(logits, index, origin)
+        good = logits.ndim == 3 and logits.shape[0] in (1, VIEWS)
+        require(good, "logits", f"(1 or {VIEWS}, {len(index)}, C)", tuple(logits.shape))
         wrong = [len(f) for f in features or () if f is not None and len(f) != len(index)]
         require(not wrong, "features", f"of {len(index)} rows, as logits", wrong)
-        super().__init__(logits, index, origin)
         self.features = features
 
     @classmethod

@@ -188,6 +188,12 @@ attempt("cache", "logits", "torch.int64", lambda: CachedTeacher(LOGITS.long(), N
 attempt("cache", "features", "[3]", lambda: CachedTeacher(LOGITS, N, [torch.zeros(3, 2)]))
 attempt("cache", "index", "0", lambda: CachedTeacher(LOGITS, N * 0))
 attempt("cache", "index", "-5", lambda: CachedTeacher(LOGITS, N - 5))
+attempt("cache", "logits", "ndarray", lambda: CachedTeacher(LOGITS.numpy(), N))
+attempt("cache", "index", "list", lambda: CachedTeacher(LOGITS, N.tolist()))
+attempt("cache", "logits", "NoneType", lambda: CachedTeacher(None, N))
+for low, rows in ((3, "was not cached"), (0, "was not cached")):
+    part = CachedTeacher(LOGITS[:, low : low + 15], N[low : low + 15])
+    attempt("cache", "cached", rows, lambda part=part: training(objective=Distillation(part), batch_size=20))
 attempt("cohort", "logits", "(1, 19, 4)", lambda: CohortTeacher(LOGITS[:, 1:], N))
 attempt("cohort", "logits", "(20,)", lambda: CohortTeacher(LOGITS[0, :, 0], N))
 TEACHER = CachedTeacher(LOGITS, N)
@@ -229,6 +235,7 @@ attempt("exits", "beta", "-0.5", lambda: o.SelfExits(beta=-0.5))
 attempt("exits", "alpha", "'0'", lambda: o.SelfExits(alpha="0"))
 for value in (0, 2.5, "3"):
     attempt("ps-kd", "epochs", repr(value), lambda v=value: o.ProgressiveSelf(images(), epochs=v, classes=4))
+attempt("ps-kd", "classes", "3", lambda: o.ProgressiveSelf(images(), epochs=2, classes=3))
 attempt("ps-kd", "final", "1.2", lambda: o.ProgressiveSelf(images(), epochs=2, final=1.2, classes=4))
 for value in (0, 1.5, "0.15"):
     attempt("masked", "share", repr(value), partial(o.MaskedLM, value))
@@ -241,11 +248,11 @@ attempt("own rates", "rates", "-0.1", lambda: o.OwnRates(HardLabels(), [0.1, -0.
 
 @pytest.mark.parametrize(("argument", "value", "call"), TRIES)
 def test_a_mistake_ends_in_a_sentence_that_names_argument_and_value(argument, value, call):
-    with pytest.raises((ValueError, TypeError, FloatingPointError)) as caught:
+    with pytest.raises((ValueError, TypeError, IndexError, FloatingPointError)) as caught:
         call()
     told = str(caught.value)
     assert argument in told and value in told, told
-    assert any(word in told for word in ("must", "needs", "lower the", "have no sample")), told
+    assert any(word in told for word in ("must", "needs", "lower the", "have no sample", "cache the split")), told
 
 
 def test_the_table_is_large_and_broad(capsys):

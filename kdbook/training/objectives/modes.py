@@ -18,7 +18,7 @@ from kdbook.data.images import Split
 from kdbook.nets.vision import Outputs
 from kdbook.training.objectives.answers import Distillation, HardLabels
 from kdbook.training.objectives.asking import Batch, Loss, Objective, asked, same_set
-from kdbook.training.settings import check_number, check_settings
+from kdbook.training.settings import check_number, check_settings, require
 
 
 class TrainingMode(Objective, ABC):
@@ -149,6 +149,7 @@ class ProgressiveSelf(TrainingMode):
         check_number("epochs", epochs, "[1, inf)", whole=True)
         self.epochs, self.final, self.a_t, self.origin = epochs, final, 0.0, split.origin
         check_settings(self)
+        require(int(split.y.max()) < classes, "classes", f"more than the largest label, {int(split.y.max())}", classes)
         self.table = torch.zeros(int(split.index.max()) + 1, classes, device=split.x.device)  # by sample index
         self.table[split.index] = F.one_hot(split.y, classes).float()
 
