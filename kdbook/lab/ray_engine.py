@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from kdbook.lab.engines import grouped, run_group
+from kdbook.lab.engines import run_group, unfinished
 from kdbook.lab.store import Store
 from kdbook.lab.tools import Progress, Tools
 from kdbook.lab.trial import Trial, in_order
@@ -43,7 +43,8 @@ def ray_cluster(
             "the engine 'ray' needs the package ray: pip install 'kdbook[ray]'; the engine 'local' does without"
         ) from None
     every = in_order(trials)
-    pending = [t for t in every if store.read(t) is None]
+    groups = unfinished(trials, store)
+    pending = [trial for group in groups for trial in group]
     if not pending:
         return
     cluster = nullcontext() if ray.is_initialized() else ray.init(address, log_to_driver=False, configure_logging=False)
@@ -52,7 +53,7 @@ def ray_cluster(
         send = ray.remote(max_retries=RETRIES, num_gpus=int(device.type == "cuda"))(measure_away)
         results = {t.id: ray.put({t: store.files(t)}) for t in every if t not in pending}
         running = {}
-        for group in grouped(pending):
+        for group in groups:
             needs = [results[t.id] for t in in_order(group) if t not in group]
             task = send.remote(group, str(device), *needs)
             running[task] = group
@@ -61,7 +62,8 @@ def ray_cluster(
             (done,), _ = ray.wait(list(running), num_returns=1)
             for trial, files in ray.get(done).items():
                 with store.lock(trial):
-                    store.place(trial, files)
+                    if store.read(trial) is None:  # the rest of its cohort may have been there
+                        store.place(trial, files)
             show.done(running.pop(done))
 
 

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -33,8 +34,14 @@ def start(toy, own_folders):
         process.communicate()
 
 
-def full(handle):
-    raise OSError(28, "No space left on device")
+@pytest.fixture
+def no_space():
+    def write_bytes(path, content):
+        with open(path, "wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(28, "No space left on device")
+
+    return write_bytes
 
 
 def run_toy(**arguments):
@@ -167,14 +174,14 @@ def test_a_raised_version_trains_again(toy):
     assert toy.measured() == ALL + ALL
 
 
-def test_a_full_disk_stops_the_run_and_the_next_one_goes_on(toy, own_folders, monkeypatch):
+def test_a_full_disk_stops_the_run_and_the_next_one_goes_on(toy, own_folders, monkeypatch, no_space):
     run_toy(seeds=1)
     with monkeypatch.context() as patch:
-        patch.setattr("os.fsync", full)
+        patch.setattr(Path, "write_bytes", no_space)
         with pytest.raises(OSError, match="No space left on device"):
             run_toy()
     left = [p.name for p in (own_folders / "home" / "trials").rglob("*") if p.is_file() and p.suffix != ".lock"]
-    assert sorted(set(left)) == ["manifest.json", "pictures.npz", "result.json", "tensors.safetensors"]
+    assert sorted(set(left)) == ["checkpoint.pt", "manifest.json", "pictures.npz", "result.json", "tensors.safetensors"]
     assert len(run_toy()) == 2
 
 
