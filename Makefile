@@ -34,7 +34,7 @@ IN_PARALLEL = $(ONE_THREAD) $(MAKE) --no-print-directory --keep-going --jobs="$$
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help setup book test lab notebooks figures claims site workshop badges lint bench clean chapter-exists executed refreshed
+.PHONY: help setup book test lab notebooks figures claims site workshop badges lint audit bench clean chapter-exists executed refreshed
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -108,6 +108,15 @@ lint: setup ## Check style and format, and the code host's workflow file
 	$(BIN)/ruff check $(LINTED)
 	$(BIN)/ruff format --check $(LINTED)
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+.venv/.audit-stamp: .venv/.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[audit]'
+	@touch $@
+
+# A registry that keeps no list of known faults leaves the packages unaudited, and pip-audit says which.
+audit: setup .venv/.audit-stamp ## Look for risky code, and for known faults in the pinned packages
+	$(BIN)/bandit --quiet --recursive --severity-level medium kdbook workshop benchmarks site/*.py
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
 
 bench: setup ## Measure the speed and write benchmarks/README.md
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -101,7 +101,7 @@ def test_a_full_disk_is_one_line_and_not_a_traceback(monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_an_experiment_runs_from_the_shell_and_prints_its_table(own_folders):
-    command = [sys.executable, "-m", "kdbook", "run", "latency", "--seeds", "1"]
+    command = [sys.executable, "-m", "kdbook", "run", "distilled_models", "--seeds", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "784-800-800-10" in done.stdout
-    assert (own_folders / "out" / "results" / "latency.csv").exists()
+    assert "DistilBERT" in done.stdout
+    assert (own_folders / "out" / "results" / "distilled_models.csv").exists()

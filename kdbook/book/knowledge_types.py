@@ -30,7 +30,7 @@ from kdbook.show import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS, Both,
 from kdbook.training import ApiTeacher, CachedTeacher, Distillation, HardLabels
 from kdbook.training.objectives import Contrastive, Flow, Pairwise, Regressed, Transfer
 
-VERSION, DATA = 1, "fashion-mnist"
+VERSION, DATA = 2, "fashion-mnist"
 SEEDS = {"full": (5, 3), "quick": (1, 1)}  # students, teachers
 COLUMNS = columns(
     "arm seed teacher_seed test_errors agreement mean_kl recall recall_new few_shot distance_correlation parameters",

@@ -85,7 +85,7 @@ def step_of(model: nn.Module, objective: Callable, split: Split) -> Callable[[],
 
 def extra_bytes(model: nn.Module, objective: Callable, features: list[Tensor]) -> int:
     """Bytes of the teacher's cached features, of regressors and heads, and of memories."""
-    tensors = [*features, *(memory["embeddings"] for memory in objective.state_dict().values())]
+    tensors = [*features, *(memory["embeddings"] for memory in objective.state_dict().get("term", {}).values())]
     return count_bytes(model) - count_bytes(model.student) + sum(t.numel() * t.element_size() for t in tensors)
 
 

@@ -13,7 +13,7 @@ from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, fidelity, predict, splits, teacher_answers
 from kdbook.show import HARD, SOFT, Look, curve, figure
 
-VERSION, DATA = 1, knowledge_types.DATA
+VERSION, DATA = 2, knowledge_types.DATA
 SEEDS = {"full": (1, 0), "quick": (1, 0)}  # students; teachers are those of knowledge_types
 COLUMNS = columns(
     "arm seed beta hint_epochs lr temperature alpha validation_errors agreement",

@@ -5,6 +5,7 @@ An engine is a function `(trials, store, device, show)` that leaves every trial 
 
 import datetime
 import platform
+import shutil
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -20,28 +21,41 @@ from kdbook.lab.trial import Trial, in_order
 
 def local(trials: Iterable[Trial], store: Store, device: torch.device, quiet: bool = False) -> None:
     """Train in this process what the store lacks, needs first; cohorts as one model."""
-    pending = [t for t in in_order(trials) if store.read(t) is None]
-    show = Progress(pending, quiet)
+    groups = unfinished(trials, store)
+    show = Progress([trial for group in groups for trial in group], quiet)
     tools = Tools(store, device, show)
     with show.bar:
-        for group in grouped(pending):
+        for group in groups:
             run_group(group, store, tools)
             show.done(group)
 
 
 def run_group(group: list[Trial], store: Store, tools: Tools) -> None:
-    """Measure a cohort, or a single trial as a list of one, and store it; another process may have been faster."""
+    """Measure a cohort, or a single trial as a list of one, and store it; another process may have been faster.
+
+    A cohort's arithmetic is that of the whole, so that it is trained whole when only some of it is missing. The first
+    trial, whose folder holds the checkpoint, is written last.
+    """
     with ExitStack() as locks:
         for trial in group:  # every process locks in the same order, so that none waits for the other for ever
             locks.enter_context(store.lock(trial))
-        group = [t for t in group if store.read(t) is None]
-        if not group:
+        missing = {t for t in group if store.read(t) is None}
+        if not missing:
             return
-        began = time.perf_counter()
+        began, tools.group, tools.seconds_before = time.perf_counter(), group, 0.0
         rows = arms.question(group[0].experiment).measure(group, tools)
-        about = provenance(tools.device, (time.perf_counter() - began) / len(group))
-        for trial, row in zip(group, rows, strict=True):
-            store.write(trial, row, about, **tools.kept.pop(trial.id, {}))
+        about = provenance(tools.device, (tools.seconds_before + time.perf_counter() - began) / len(group))
+        for trial, row in reversed(list(zip(group, rows, strict=True))):
+            kept = tools.kept.pop(trial.id, {})
+            if trial in missing:
+                store.write(trial, row, about, **kept)
+        shutil.rmtree(store.checkpoint(group[0]).parent, ignore_errors=True)  # the first may have been there
+
+
+def unfinished(trials: Iterable[Trial], store: Store) -> list[list[Trial]]:
+    """What is trained together and of which the store lacks something, needs first."""
+    missing = {t for t in in_order(trials) if store.read(t) is None}
+    return [group for group in grouped(in_order(trials)) if missing.intersection(group)]
 
 
 def grouped(trials: Iterable[Trial]) -> list[list[Trial]]:

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import torch
 
-from kdbook.lab.engines import grouped, run_group
+from kdbook.lab.engines import run_group, unfinished
 from kdbook.lab.store import Store
 from kdbook.lab.tools import Progress, Tools
 from kdbook.lab.trial import Trial, in_order
@@ -50,8 +50,8 @@ def ray_cluster(
         raise RuntimeError(
             "the engine 'ray' needs the package ray: pip install 'kdbook[ray]'; the engine 'local' does without"
         ) from None
-    every = in_order(trials)
-    pending = [t for t in every if store.read(t) is None]
+    groups = unfinished(trials, store)
+    pending = [trial for group in groups for trial in group]
     if not pending:
         return
     cluster = nullcontext() if ray.is_initialized() else _connected(ray, address)
@@ -61,7 +61,7 @@ def ray_cluster(
         needed = {need for t in pending for need in in_order(t.needs)} - set(pending)
         results = {t.id: ray.put({t: store.files(t)}) for t in needed}  # not all that is stored: it is copied
         running, failed = {}, []
-        for group in grouped(pending):
+        for group in groups:
             needs = [results[t.id] for t in in_order(group) if t not in group]
             task = send.remote(group, str(device), *needs)
             running[task] = group
@@ -76,7 +76,8 @@ def ray_cluster(
                 continue
             for trial, files in finished.items():
                 with store.lock(trial):
-                    store.place(trial, files)
+                    if store.read(trial) is None:  # the rest of its cohort may have been there
+                        store.place(trial, files)
             show.done(group)
     if failed:
         (name, told), more = failed[0], f" and {len(failed) - 1} more, or what needs it" * (len(failed) > 1)

@@ -65,7 +65,7 @@ def teacher_answers(teacher: Trial, split: Split, tools: Tools) -> Tensor:
 
 def _asked(teacher: Trial, split: Split) -> tuple:
     """Who is asked about which images: what tells remembered answers apart."""
-    return teacher.id, split.views, len(split), int(split.index.sum())
+    return teacher.id, split.origin, split.views, len(split), int(split.index.sum())
 
 
 def objective_for(trial: Trial, split: Split, tools: Tools):
@@ -138,10 +138,11 @@ def train(
         optimizer=optimizer,
         seed=trial.seed if seed is None else seed,
         device=tools.device,
-        checkpoint=None if watch else tools.checkpoint(trial).with_stem(stage),
+        checkpoint=None if watch else tools.checkpoint(trial, stage),
         progress=progress,
     )
-    return model.eval(), history
+    tools.seconds_before += sum(epoch["seconds"] for epoch in history.epochs[: history.resumed])
+    return model, history
 
 
 def train_stage(

@@ -1,7 +1,6 @@
 """What a trial meets while it is measured: the tools that it may use, and the line that shows how far it is."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -9,6 +8,7 @@ from tqdm import tqdm
 
 from kdbook.lab.store import Store
 from kdbook.lab.trial import Trial
+from kdbook.training.checkpoint import Checkpoint
 
 
 class Progress:
@@ -48,14 +48,16 @@ class Tools:
     def __init__(self, store: Store, device: torch.device, show: Progress):
         self.store, self.device, self.show = store, device, show
         self.kept, self.memory = {}, {}
+        self.group, self.seconds_before = [], 0.0  # what is measured together, and what interrupted runs spent on it
 
     def tensors(self, trial: Trial) -> dict[str, Tensor]:
         """Stored artifact of a needed trial."""
         return {name: t.to(self.device) for name, t in self.store.tensors(trial).items()}
 
-    def checkpoint(self, trial: Trial) -> Path:
-        """Path where the training of this trial may be checkpointed."""
-        return self.store.checkpoint(trial)
+    def checkpoint(self, trial: Trial, stage: str = "checkpoint") -> Checkpoint:
+        """Where the training of this trial, or a stage of it, may be checkpointed; another's is not gone on with."""
+        run = [t.id for t in self.group or [trial]]
+        return Checkpoint(self.store.checkpoint(trial).with_stem(stage), run, mismatch="afresh")
 
     def progress(self, trial: Trial) -> Callable:
         """Function (epoch, epochs) that shows how far the trial is."""

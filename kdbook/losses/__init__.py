@@ -2,16 +2,13 @@
 They hold no modules, no optimisers and no teacher: where soft targets come from and how a student moves is
 kdbook.training. Response losses are importable from here, the others from their own file."""
 
+from kdbook.losses.modes import born_again_loss, deep_to_shallow_loss, mutual_loss, progressive_targets
 from kdbook.losses.response import (
-    born_again_loss,
-    deep_to_shallow_loss,
     dkd_loss,
     entropy_bits,
     hard_loss,
     kd_loss,
     logit_matching,
-    mutual_loss,
-    progressive_targets,
     soft_cross_entropy,
     soft_targets,
 )

@@ -5,13 +5,19 @@ Checks of numbers, shapes and types read no tensor data and always run. Checks o
 `check_probabilities`) make a GPU wait, so the losses call them only under `check=True`.
 A temperature, alpha or beta that is a tensor is data too, but is always read: keep it on the CPU, where the
 reading stalls nothing, and it is copied to the logits' device after the check.
+Every public function of the losses passes `entry`, directly or through `row_loss`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
+import numbers
+import reprlib
+import types
+import typing
 from collections.abc import Callable, Sequence
 
 import torch
@@ -19,11 +25,40 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Setting = float | Tensor
+Pair = tuple[Tensor, Tensor]
+CLASSES, TOKENS, FEATURES, MAPS = "..., C", "..., N, V", "B, feature axes ...", "B, channels, H, W"  # axes
+LARGEST = 1e18  # Adam keeps a gradient's square, which is still a float32 up to here
 
 
 def float32_up(values: Tensor) -> Tensor:
     """Half-precision values as float32, all others unchanged: exp and log need the wider range."""
     return values.float() if values.dtype.itemsize < 4 else values
+
+
+def entry(function: Callable) -> Callable:
+    """Let a public function be entered only with arguments of its annotated types on one device, and leave autocast.
+
+    Autocast would take matrix products and distances out of float32, where the gradient of a small difference is 0 or
+    NaN. A net among the arguments runs as the caller's nets do. Under `check` the result, too, must be of a size that
+    can be trained on.
+    """
+    signature, hints = inspect.signature(function), typing.get_type_hints(function)
+
+    @functools.wraps(function)
+    def entered(*arguments, **settings):
+        given = signature.bind(*arguments, **settings).arguments
+        for name, value in given.items():
+            check_type(name, value, hints.get(name, object))
+        device = check_device({name: value for name, value in given.items() if hints.get(name) is not Setting})
+        is_on = torch.is_autocast_enabled(device)
+        given |= {name: _as_called(name, net, device, is_on) for name, net in given.items() if callable(net)}
+        with torch.autocast(device, enabled=False) if is_on else contextlib.nullcontext():
+            found = function(**given)
+        if isinstance(found, Tensor) and given.get("check", "check" in hints):
+            check_size(function.__name__, found, given)
+        return found
+
+    return entered
 
 
 def row_loss(rows_of: Callable) -> Callable:
@@ -37,8 +72,29 @@ def row_loss(rows_of: Callable) -> Callable:
 
     *others, check = inspect.signature(rows_of).parameters.values()
     reduction = inspect.Parameter("reduction", inspect.Parameter.KEYWORD_ONLY, default="mean", annotation="str")
+    loss.__annotations__ = rows_of.__annotations__ | {"reduction": "str"}
     loss.__signature__ = inspect.signature(rows_of).replace(parameters=[*others, reduction, check])
-    return loss
+    return entry(loss)
+
+
+@functools.cache
+def kinds_of(hint: typing.Any) -> tuple[type, ...]:
+    """The classes that an annotation lets in."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    kinds = [typing.get_origin(kind) or kind for kind in kinds]
+    return (*kinds, *[numbers.Real] * (float in kinds), *[numbers.Integral] * (int in kinds))
+
+
+def check_type(name: str, value: object, hint: typing.Any) -> None:
+    """Raise ValueError unless an argument is of its annotated type; True and False are no numbers."""
+    kinds = kinds_of(hint)
+    is_good = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+    if is_good and Sequence in kinds and isinstance(value, Sequence):
+        is_good = all(isinstance(one, Tensor) for one in value)
+    if not is_good:
+        got, wanted = f"{type(value).__name__} {reprlib.repr(value)}", inspect.formatannotation(hint)
+        remedy = "give its .logits" if hasattr(value, "logits") else "torch.as_tensor takes numbers and arrays"
+        raise ValueError(f"{name} must be {wanted}, got {got}" + f"; {remedy}" * ("Tensor" in wanted))
 
 
 def check_reduction(reduction: str) -> None:
@@ -47,12 +103,47 @@ def check_reduction(reduction: str) -> None:
         raise ValueError(f"reduction must be 'mean' or 'none', got {reduction!r}")
 
 
-def check_floating(name: str, values: Tensor) -> None:
-    """Raise ValueError unless `values` is a floating-point tensor (..., C) that is not empty."""
+def check_device(given: dict[str, object]) -> str:
+    """The type of the device on which all tensors lie. Raise ValueError where they lie on several, or on none."""
+    many = [(name, v if isinstance(v, list | tuple) else [v]) for name, v in given.items()]
+    tensors = [(name, one) for name, values in many for one in values if isinstance(one, Tensor)]
+    devices = {t.device for _, t in tensors}
+    if len(devices) > 1 or any(t.is_meta or t.layout != torch.strided for _, t in tensors):
+        found = ", ".join(f"{n} {t.layout} on {t.device}" for n, t in tensors)
+        raise ValueError(f"tensors must be dense and on one device that holds data, got {found}; move them with .to()")
+    return devices.pop().type if devices else "cpu"
+
+
+def _as_called(name: str, net: Callable, device: str, is_on: bool) -> Callable:
+    """A net among the arguments, run under its caller's autocast; what it cannot take is told by its name."""
+
+    def run(x: Tensor) -> Tensor:
+        try:
+            with torch.autocast(device, enabled=is_on):
+                found = net(x)
+        except RuntimeError as error:
+            raise ValueError(f"{name} must take {tuple(x.shape)} of {x.dtype}, got {error}") from error
+        check_type(f"what {name} returns", found, Tensor)
+        return found
+
+    return run
+
+
+def check_size(name: str, found: Tensor, given: dict[str, object]) -> None:
+    """Raise ValueError if a result is NaN or of no use. Reads data: only under `check=True`."""
+    largest = found.detach().abs().max().item() if found.numel() else 0.0
+    if not largest < LARGEST:
+        sizes = {n: v.detach().abs().max().item() for n, v in given.items() if isinstance(v, Tensor)}
+        raise ValueError(f"{name} must stay below {LARGEST:g}, got {largest:g}; look at the largest of {sizes}")
+
+
+def check_floating(name: str, values: Tensor, axes: str = CLASSES) -> None:
+    """Raise ValueError unless `values` is a floating-point tensor of these axes (... are any) that is not empty."""
     if not values.is_floating_point():
         raise ValueError(f"{name} must be floating point, got {values.dtype}; convert with .float()")
-    if values.ndim == 0 or values.numel() == 0:
-        raise ValueError(f"{name} must have shape (..., C) and not be empty, got {tuple(values.shape)}")
+    given, named = values.ndim, axes.count(",") + 1 - axes.startswith("...")
+    if values.numel() == 0 or given < named or ("..." not in axes and given > named):
+        raise ValueError(f"{name} must have shape ({axes}) and not be empty, got {tuple(values.shape)}")
 
 
 def check_finite(name: str, values: Tensor) -> None:
@@ -67,11 +158,14 @@ def check_finite(name: str, values: Tensor) -> None:
         raise ValueError(f"{name} must be finite, got {bad} at {where}; look at the model or step that made it")
 
 
-def check_broadcast(name: str, shape: torch.Size, target: torch.Size, *, of: str) -> None:
-    """Raise ValueError unless `shape` broadcasts (aligned on the right, as torch does) to exactly `target`."""
-    missing = len(target) - len(shape)
-    if missing < 0 or any(have not in (1, want) for have, want in zip(shape, target[missing:], strict=True)):
-        raise ValueError(f"{name} must broadcast to {tuple(target)}, {of}, got shape {tuple(shape)}")
+def check_broadcast(name: str, shape: Sequence[int], target: Sequence[int], *, of: str, least: int = 1) -> None:
+    """Raise ValueError unless `shape` is `target` without some axes in front; at least `least` must be left.
+
+    An axis of length 1 is no invitation: torch would repeat one row's labels for a whole batch.
+    """
+    if len(shape) < min(least, len(target)) or tuple(shape) != tuple(target[len(target) - len(shape) :]):
+        remedy = "only axes in front, of a stack of students, may be left out"
+        raise ValueError(f"{name} must broadcast to {tuple(target)}, {of}, got shape {tuple(shape)}; {remedy}")
 
 
 def check_range(name: str, numbers: Tensor, size: int) -> None:
@@ -145,45 +239,53 @@ def align(name: str, value: Tensor, logits: Tensor) -> Tensor:
     return value.reshape(*value.shape, *(1,) * (len(lead) - value.ndim))
 
 
-def values_input(name: str, values: Tensor, check: bool) -> Tensor:
+def filled(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Zeros where a mask, of axes that broadcast to those of `values`, is false.
+
+    Before any formula: a loss masked only afterwards is finite, but its gradient at -inf or NaN is 0 times NaN.
+    """
+    return values if mask is None else values.masked_fill(~mask, 0)
+
+
+def values_input(name: str, values: Tensor, check: bool, mask: Tensor | None = None, axes: str = CLASSES) -> Tensor:
     """Checked numbers in at least float32, with their gradient: the one door for logits and features of any loss."""
-    check_floating(name, values)
+    check_floating(name, values, axes)
+    values = float32_up(filled(values, mask))
     if check:
         check_finite(name, values)
-    return float32_up(values)
+    return values
 
 
-def pair_input(names: tuple[str, str], student: Tensor, teacher: Tensor, check: bool) -> tuple[Tensor, Tensor]:
+def pair_input(check: bool, mask: Tensor | None = None, axes: str = CLASSES, **pair: Tensor) -> Pair:
     """Checked numbers of student and teacher in the student's precision, the teacher's without gradient."""
-    student = values_input(names[0], student, check)
-    teacher = values_input(names[1], teacher.detach(), check)
-    return student, teacher.to(student.dtype)
+    student, teacher = (values_input(name, values, check, mask, axes) for name, values in pair.items())
+    return student, teacher.detach().to(student.dtype)
 
 
-def logits_pair(student_logits: Tensor, teacher_logits: Tensor, check: bool) -> tuple[Tensor, Tensor]:
+def logits_pair(check: bool, mask: Tensor | None = None, **pair: Tensor) -> Pair:
     """A checked pair over the same classes, the teacher's logits broadcast over the student's leading axes."""
-    student, teacher = pair_input(("student_logits", "teacher_logits"), student_logits, teacher_logits, check)
+    (ours, student), (theirs, teacher) = pair.items()
+    check_floating(ours, student)
+    check_floating(theirs, teacher)
     if teacher.shape[-1] != student.shape[-1]:
-        raise ValueError(f"teacher_logits must have the student's {student.shape[-1]} classes, got {teacher.shape[-1]}")
-    check_broadcast("teacher_logits", teacher.shape, student.shape, of="the shape of student_logits")
-    return student, teacher
+        raise ValueError(f"{theirs} must have the classes of {ours}, {student.shape[-1]}, got {teacher.shape[-1]}")
+    check_broadcast(theirs, teacher.shape, student.shape, of=f"the shape of {ours}", least=2)
+    return pair_input(check, mask, **pair)
 
 
-def feature_pair(f_s: Tensor, f_t: Tensor, check: bool) -> tuple[Tensor, Tensor]:
+def feature_pair(check: bool, mask: Tensor | None = None, axes: str = FEATURES, **pair: Tensor) -> Pair:
     """A checked pair of features of one batch, each with feature axes, which may differ."""
-    pair = pair_input(("f_s", "f_t"), f_s, f_t, check)
-    for name, feature in zip(("f_s", "f_t"), pair, strict=True):
-        if feature.ndim < 2:
-            raise ValueError(f"{name} must have shape (B, ...) with feature axes, got {tuple(feature.shape)}")
-    if len(f_s) != len(f_t):
-        raise ValueError(f"f_s and f_t must hold the same examples, got {len(f_s)} and {len(f_t)}")
-    return pair
+    student, teacher = pair_input(check, mask, axes, **pair)
+    if len(student) != len(teacher):
+        raise ValueError(f"{' and '.join(pair)} must hold the same examples, got {len(student)} and {len(teacher)}")
+    return student, teacher
 
 
 def stack_input(name: str, tensors: Sequence[Tensor] | Tensor, check: bool) -> Tensor:
     """Checked logits or features of two or more nets or heads, stacked on a new first axis."""
-    if len(tensors) < 2:
-        raise ValueError(f"{name} must hold at least two tensors, got {len(tensors)}")
+    count = tensors.shape[:1].numel() if isinstance(tensors, Tensor) else len(tensors)
+    if count < 2:
+        raise ValueError(f"{name} must hold at least two tensors, got {count}")
     if not isinstance(tensors, Tensor):
         shapes = [tuple(one.shape) for one in tensors]
         if len(set(shapes)) > 1:
@@ -192,14 +294,30 @@ def stack_input(name: str, tensors: Sequence[Tensor] | Tensor, check: bool) -> T
     return values_input(name, tensors, check)
 
 
+def whole_input(name: str, numbers: Tensor, shape: Sequence[int], size: int, check: bool, *, of: str) -> Tensor:
+    """Checked whole numbers in [0, size) as int64, which broadcast to `shape`."""
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
+        raise ValueError(f"{name} must be integer class numbers, got {numbers.dtype}; give one number a row")
+    check_broadcast(name, numbers.shape, shape, of=of)
+    if check:
+        check_range(name, numbers, size)
+    return numbers.long()
+
+
 def labels_input(labels: Tensor, logits: Tensor, check: bool) -> Tensor:
     """Checked labels as int64: class numbers that broadcast to the logits without their class axis."""
-    if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise ValueError(f"labels must be integer class numbers, got {labels.dtype}")
-    check_broadcast("labels", labels.shape, logits.shape[:-1], of="the logits' shape without classes")
-    if check:
-        check_range("labels", labels, logits.shape[-1])
-    return labels.long()
+    of = "the logits' shape without classes"
+    return whole_input("labels", labels, logits.shape[:-1], logits.shape[-1], check, of=of)
+
+
+def check_mask(name: str, mask: Tensor, tokens: Sequence[int], check: bool, *, least: int = 1) -> None:
+    """Raise ValueError unless a mask is boolean, fits `tokens` (..., N), and (`check`) counts one in every text."""
+    if mask.dtype != torch.bool:
+        raise ValueError(f"{name} must be bool, got {mask.dtype}; an attention mask of 1 and 0 becomes one by .bool()")
+    check_broadcast(name, mask.shape, tokens, of="the texts and their tokens", least=least)
+    if check and not bool(mask.any(-1).all()):
+        row = (~mask.any(-1)).nonzero()[0].tolist()
+        raise ValueError(f"{name} must count a token in every text, got only filling in row {row}; drop empty texts")
 
 
 def is_number(value: Setting, number: float) -> bool:
@@ -214,13 +332,10 @@ def divide(logits: Tensor, temperature: Setting) -> Tensor:
     return logits if temperature == 1 else logits / temperature
 
 
-def check_maps(**features: Tensor) -> None:
-    """Raise ValueError unless all are feature maps (B, channels, H, W)."""
-    for name, feature in features.items():
-        if feature.ndim != 4:
-            raise ValueError(
-                f"{name} must have shape (B, channels, H, W), got {tuple(feature.shape)}; logits have none"
-            )
+def same_resolution(*maps: Tensor) -> list[Tensor]:
+    """Feature maps (B, channels, H, W) averaged down to the smallest of their resolutions."""
+    size = tuple(min(f.shape[axis] for f in maps) for axis in (-2, -1))
+    return [f if f.shape[-2:] == size else F.adaptive_avg_pool2d(f, size) for f in maps]
 
 
 def hard_rows(log_q: Tensor, labels: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import row_loss
+from kdbook.losses.checks import entry, row_loss
 
 FORMS = ("code", "paper")
 
@@ -43,18 +43,21 @@ def hint_loss(
 
     Explained in notebooks/04_knowledge_types.
     """
+    checks.check_floating("f_s", f_s)
     student = f_s if regressor is None else regressor(f_s)
-    student, teacher = checks.feature_pair(student, f_t, check)
+    student, teacher = checks.feature_pair(check, f_s=student, f_t=f_t)
     if student.shape != teacher.shape:
         raise ValueError(
-            f"f_s must have the teacher's shape {tuple(teacher.shape)} after the regressor, got "
+            f"f_s must have the shape of f_t, {tuple(teacher.shape)}, after the regressor, got "
             f"{tuple(student.shape)}; give a regressor that maps one to the other"
         )
     return (student - teacher).square().flatten(1).mean(1)
 
 
+@entry
 def attention_map(features: Tensor) -> Tensor:
     """Where a layer looks: mean over channels of the squares, flattened and of norm 1.  (B, ch, H, W) -> (B, H W)"""
+    features = checks.values_input("features", features, check=False, axes=checks.MAPS)
     return F.normalize(features.square().mean(1).flatten(1), dim=1)
 
 
@@ -81,13 +84,6 @@ def attention_transfer(f_s: Tensor, f_t: Tensor, *, form: str = "code", check: b
     """
     if form not in FORMS:
         raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
-    student, teacher = checks.feature_pair(f_s, f_t, check)
-    checks.check_maps(f_s=student, f_t=teacher)
-    gap = torch.sub(*(attention_map(f) for f in same_resolution(student, teacher)))  # (B, H W)
+    student, teacher = checks.feature_pair(check, axes=checks.MAPS, f_s=f_s, f_t=f_t)
+    gap = torch.sub(*(attention_map(f) for f in checks.same_resolution(student, teacher)))  # (B, H W)
     return gap.square().mean(1) if form == "code" else torch.linalg.vector_norm(gap, dim=1)
-
-
-def same_resolution(*maps: Tensor) -> list[Tensor]:
-    """Feature maps (B, channels, H, W) averaged down to the smallest of their resolutions."""
-    size = tuple(min(f.shape[axis] for f in maps) for axis in (-2, -1))
-    return [f if f.shape[-2:] == size else F.adaptive_avg_pool2d(f, size) for f in maps]

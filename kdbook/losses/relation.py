@@ -2,7 +2,8 @@
 
 Examples are the first axis, further axes are flattened; widths of teacher and student may differ, since only relations
 are compared. `reduction="none"` returns one value an example: the mean over its relations to all examples, itself
-included. A batch of one has no relations, and a loss of 0. No gradient reaches the teacher's features.
+included. A batch of one has no relations: `check` refuses it, and without the check, as for what an epoch leaves over,
+its loss is 0. No gradient reaches the teacher's features.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import row_loss
-from kdbook.losses.feature import same_resolution
+from kdbook.losses.checks import entry, row_loss
 
 SMALL = 1e-12  # its square is still a float32
 
@@ -44,11 +44,11 @@ def relational_distance(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tens
 
 
 def _relative_distances(f: Tensor) -> Tensor:
-    """Distances (B, B) divided by the mean of the positive ones; all 0 where all examples coincide."""
+    """Distances (B, B) divided by their mean over all i != j, twins included; all 0 where all examples coincide."""
     # Without the shortcut over products of matrices the diagonal is exactly 0, and so is its gradient.
     distance = torch.cdist(f, f, compute_mode="donot_use_mm_for_euclid_dist")
-    positive = (distance > 0).sum().clamp_min(1)
-    return distance / (distance.sum() / positive).clamp_min(SMALL)
+    pairs = max(len(f) * (len(f) - 1), 1)
+    return distance / (distance.sum() / pairs).clamp_min(SMALL)
 
 
 @row_loss
@@ -69,7 +69,7 @@ def relational_angle(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
 
     Explained in notebooks/04_knowledge_types.
     """
-    student, teacher = _embeddings(f_s, f_t, check)
+    student, teacher = _embeddings(f_s, f_t, check, 3)
     gap = F.smooth_l1_loss(_cosines(student), _cosines(teacher), reduction="none")  # (B, B, B)
     return gap.mean((1, 2))
 
@@ -193,31 +193,32 @@ def flow_of_solution(f_in_s: Tensor, f_out_s: Tensor, f_in_t: Tensor, f_out_t: T
 
     Explained in notebooks/04_knowledge_types.
     """
-    first_s, first_t = checks.feature_pair(f_in_s, f_in_t, check)
-    last_s, last_t = checks.feature_pair(f_out_s, f_out_t, check)
-    checks.check_maps(f_in_s=first_s, f_in_t=first_t, f_out_s=last_s, f_out_t=last_t)
+    first_s, first_t = checks.feature_pair(check, axes=checks.MAPS, f_in_s=f_in_s, f_in_t=f_in_t)
+    last_s, last_t = checks.feature_pair(check, axes=checks.MAPS, f_out_s=f_out_s, f_out_t=f_out_t)
     student, teacher = _flow(first_s, last_s), _flow(first_t, last_t)  # (B, channels in, channels out)
     if student.shape != teacher.shape:
         raise ValueError(
-            f"student's layers must have the teacher's channels {tuple(teacher.shape[1:])}, got "
+            f"f_in_s and f_out_s must have the channels of f_in_t and f_out_t, {tuple(teacher.shape[1:])}, got "
             f"{tuple(student.shape[1:])}; use a student that differs in depth only, or project"
         )
     return (student - teacher).square().mean((1, 2))
 
 
 def _flow(first: Tensor, last: Tensor) -> Tensor:
-    first, last = (f.flatten(2) for f in same_resolution(first, last))  # (B, channels, positions)
+    first, last = (f.flatten(2) for f in checks.same_resolution(first, last))  # (B, channels, positions)
     return first @ last.mT / first.shape[-1]
 
 
 def _unit(f: Tensor) -> Tensor:
     """Rows of norm 1; a row of zeros stays, without a gradient: the one that `F.normalize` gives would be 1e12."""
     length = torch.linalg.vector_norm(f, dim=-1, keepdim=True)
-    return torch.where(length > 0, f / length.clamp_min(SMALL), 0.0)
+    return torch.where(length == 0, 0.0, f / length.clamp_min(SMALL))  # NaN stays, and is seen
 
 
-def _embeddings(f_s: Tensor, f_t: Tensor, check: bool) -> tuple[Tensor, Tensor]:
-    student, teacher = checks.feature_pair(f_s, f_t, check)
+def _embeddings(f_s: Tensor, f_t: Tensor, check: bool, least: int = 2) -> tuple[Tensor, Tensor]:
+    student, teacher = checks.feature_pair(check, f_s=f_s, f_t=f_t)
+    if check and len(student) < least:
+        raise ValueError(f"f_s must hold {least} examples or more, got {len(student)}, which have no such relation")
     return student.flatten(1), teacher.flatten(1)
 
 
@@ -239,7 +240,10 @@ class ContrastiveMemory:
         Logarithm of the normaliser Z, set from the first batch and kept from then on.
     """
 
+    @entry
     def __init__(self, embeddings: Tensor, negatives: int, momentum: float = 0.5):
+        checks.check_floating("embeddings", embeddings, "N, D")
+        checks.fraction("momentum", momentum, embeddings)
         if not 1 <= negatives < len(embeddings):
             raise ValueError(f"negatives must be in 1..{len(embeddings) - 1}, got {negatives}")
         self.embeddings, self.negatives, self.momentum, self.log_z = embeddings, negatives, momentum, None
@@ -277,7 +281,8 @@ def contrastive_distillation(
 
     With h = exp(cos(g_s, g) / T) / Z a pair is taken for a true one with probability h / (h + K / N); the loss is
     -log of it for the pair (g_s, g_t) and -log(1 - it) summed over K negatives of the memory. Everything is computed
-    from logarithms. The other direction is the same function with the roles exchanged.
+    from logarithms. The other direction is the same function with the roles exchanged. In the authors' program the
+    positive is the memory's own row of the sample, which is stale, of the epochs before; here it is g_t itself.
 
     Parameters
     ----------
@@ -300,14 +305,13 @@ def contrastive_distillation(
 
     Explained in notebooks/04_knowledge_types.
     """
-    student, teacher = checks.feature_pair(g_s, g_t, check)
+    student, teacher = checks.feature_pair(check, g_s=g_s, g_t=g_t)
     temperature = checks.positive("temperature", temperature, student)
-    size = (len(index), memory.embeddings.shape[1])
+    samples, width = memory.embeddings.shape
+    size = (len(student), width)
     if student.shape != size or teacher.shape != size:
         raise ValueError(f"g_s and g_t must be {size}, got {tuple(student.shape)} and {tuple(teacher.shape)}")
-    samples = len(memory.embeddings)
-    if check:
-        checks.check_range("index", index, samples)
+    index = checks.whole_input("index", index, size[:1], samples, check, of="the rows of g_s")
     student, teacher = _unit(student), _unit(teacher)
     others = memory.embeddings[memory.draw(index)].to(student)  # (B, K, D)
     positive = (student * teacher).sum(1, keepdim=True)

@@ -4,21 +4,21 @@ Classes are the last axis; leading axes are any, (B, C) for one student and (S, 
 logits and labels without the student axis, (B, C) and (B,), are shared by all students and never copied for each.
 `temperature`, `alpha` and `beta` are numbers, or tensors that start at the student axis: (S,) or (S, 1).
 Losses sum over classes; `reduction="mean"` then averages over all other axes, `"none"` returns one value a row.
-No gradient reaches teacher arguments or settings. Half inputs are computed in float32. Values are in nats.
+No gradient reaches teacher arguments or settings. Half inputs are computed in float32, under autocast too. Values are
+in nats.
 `check=True` also reads the data for NaN, infinities and labels out of range; shapes and settings are always checked.
 """
 
 import math
-from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import Setting, divide, hard_rows, is_number, kd_rows, kl_rows, labels_input, row_loss
+from kdbook.losses.checks import Setting, divide, entry, hard_rows, is_number, kd_rows, kl_rows, labels_input, row_loss
 
 
+@entry
 def soft_targets(logits: Tensor, temperature: Setting, *, check: bool = True) -> Tensor:
     """Class probabilities (..., C) softened by a temperature, softmax(logits / T) (Hinton et al. 2015, eq. 1).
 
@@ -42,12 +42,17 @@ def soft_targets(logits: Tensor, temperature: Setting, *, check: bool = True) ->
     return divide(logits, checks.positive("temperature", temperature, logits)).softmax(-1)
 
 
-def entropy_bits(probabilities: Tensor) -> Tensor:
+@entry
+def entropy_bits(probabilities: Tensor, *, check: bool = True) -> Tensor:
     """Entropy (...) of probabilities (..., C) in bits: -sum p log2 p, where a class without probability adds nothing.
 
-    Of logits at a temperature it is `entropy_bits(soft_targets(logits, temperature))`; no input is checked.
+    Of logits at a temperature it is `entropy_bits(soft_targets(logits, temperature))`. `check` reads whether
+    rows are probabilities, and raises ValueError if they are not.
     """
-    return torch.special.entr(probabilities).sum(-1) / math.log(2)
+    checks.check_floating("probabilities", probabilities)
+    if check:
+        checks.check_probabilities("probabilities", probabilities)
+    return torch.special.entr(checks.float32_up(probabilities)).sum(-1) / math.log(2)
 
 
 @row_loss
@@ -56,7 +61,7 @@ def hard_loss(
     labels: Tensor,
     *,
     label_smoothing: float = 0.0,
-    weight: Tensor | None = None,
+    row_weights: Tensor | None = None,
     check: bool = True,
 ) -> Tensor:
     """Cross entropy with hard labels at T = 1: the term that a student has without a teacher.
@@ -67,8 +72,9 @@ def hard_loss(
         Labels broadcast over leading axes: (B,) serves a stack of students (S, B, C).
     label_smoothing : float
         Share of each target spread evenly over all C classes, in [0, 1] (Szegedy et al. 2016, section 7).
-    weight : Tensor (...), optional
-        Factor of each row, broadcast as labels are. The mean divides by the number of rows, not by the weights' sum.
+    row_weights : Tensor (...), optional
+        Factor of each row, broadcast as labels are; weights of classes, torch's `weight`, are looked up by label:
+        ``class_weights[labels]``. The mean divides by the number of rows, not by the weights' sum.
     reduction, check : str, bool
         "mean" returns a scalar, "none" a tensor (...). T is 1: there is no factor T^2.
 
@@ -86,11 +92,11 @@ def hard_loss(
     rows = hard_rows(log_q, labels)
     if not is_number(smoothing, 0.0):
         rows = (1 - smoothing) * rows - smoothing * log_q.mean(-1)
-    if weight is not None:
-        checks.check_broadcast("weight", weight.shape, rows.shape, of="the logits' shape without classes")
+    if row_weights is not None:
+        checks.check_broadcast("row_weights", row_weights.shape, rows.shape, of="the logits' shape without classes")
         if check:
-            checks.check_not_negative("weight", weight)
-        rows = rows * weight.detach()
+            checks.check_not_negative("row_weights", row_weights)
+        rows = rows * row_weights.detach()
     return rows
 
 
@@ -119,7 +125,7 @@ def soft_cross_entropy(
 
     Explained in notebooks/03_math.
     """
-    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
     temperature = checks.positive("temperature", temperature, student)
     p = divide(teacher, temperature).softmax(-1)
     log_q = divide(student, temperature).log_softmax(-1)
@@ -159,7 +165,7 @@ def kd_loss(
 
     Explained in notebooks/03_math.
     """
-    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
     temperature = checks.positive("temperature", temperature, student)
     alpha = checks.fraction("alpha", alpha, student)
     if labels is not None:
@@ -194,7 +200,7 @@ def logit_matching(
 
     Explained in notebooks/03_math.
     """
-    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
     gap = student - teacher
     if centre:
         gap = gap - gap.mean(-1, keepdim=True)
@@ -236,7 +242,7 @@ def dkd_loss(
 
     Explained in notebooks/04_knowledge_types.
     """
-    student, teacher = checks.logits_pair(student_logits, teacher_logits, check)
+    student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
     if student.shape[-1] < 2:
         raise ValueError(f"student_logits must have at least two classes, got {student.shape[-1]}")
     labels = labels_input(labels, student, check)
@@ -246,163 +252,3 @@ def dkd_loss(
     pair_s, rest_s = checks.target_and_rest(divide(student, temperature), labels)
     rows = alpha * kl_rows(pair_t, pair_s) + beta * kl_rows(rest_t, rest_s)
     return rows * temperature**2
-
-
-def mutual_loss(
-    logits_list: Sequence[Tensor] | Tensor, labels: Tensor, *, reduction: str = "mean", check: bool = True
-) -> Tensor:
-    """Deep mutual learning: for net i of M, CE + 1/(M - 1) sum over peers j of KL(p_j||p_i) at T = 1.
-
-    Peers are constants in each net's loss. Summing the M values and stepping once updates all nets at the same time;
-    the paper updates them in turn, each from its peers' newest answers (Zhang et al. 2018, Deep Mutual Learning).
-
-    Parameters
-    ----------
-    logits_list, labels : sequence of M tensors (..., C) or Tensor (M, ..., C), Tensor (...) of integers
-        One entry a net, two or more; all share the labels.
-    reduction, check : str, bool
-        "mean" returns one value a net, (M,), "none" a tensor (M, ...). T is 1: there is no factor T^2.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two nets, or shapes disagree.
-
-    Explained in notebooks/05_training_modes.
-    """
-    checks.check_reduction(reduction)
-    nets = checks.stack_input("logits_list", logits_list, check)  # (M, ..., C)
-    labels = labels_input(labels, nets[0], check)
-    log_q = nets.log_softmax(-1)
-    log_p = log_q.detach()
-    p, negentropy = log_p.exp(), kl_rows(log_p, log_p.new_zeros(()))  # (M, ..., C), (M, ...)
-    # Averaged over peers, KL(p_j||p_i) is the peers' mean negentropy plus the cross entropy with the peers' mean.
-    peer_p, peer_negentropy = ((one.sum(0) - one) / (len(nets) - 1) for one in (p, negentropy))
-    rows = hard_rows(log_q, labels) + peer_negentropy - (peer_p * log_q).sum(-1)  # (M, ...)
-    return rows.reshape(len(nets), -1).mean(1) if reduction == "mean" else rows
-
-
-@row_loss
-def born_again_loss(
-    student_logits: Tensor,
-    teacher_logits: Tensor,
-    labels: Tensor | None = None,
-    *,
-    alpha: Setting = 1.0,
-    check: bool = True,
-) -> Tensor:
-    """Born-again networks: `kd_loss` at T = 1, without labels unless alpha is below 1.
-
-    The teacher of generation k is generation k - 1, same architecture, frozen; the student starts from fresh weights
-    (Furlanello et al. 2018, Born Again Neural Networks).
-
-    Parameters
-    ----------
-    student_logits, teacher_logits : Tensor (..., C)
-        Of generations k and k - 1.
-    labels, alpha : Tensor (...) of integers, float or Tensor
-        As in `kd_loss`.
-    reduction, check : str, bool
-        "mean" returns a scalar, "none" a tensor (...). T is 1: there is no factor T^2.
-
-    Raises
-    ------
-    ValueError
-        As `kd_loss`, and if both arguments are one tensor, which means that a net is its own teacher.
-
-    Explained in notebooks/05_training_modes.
-    """
-    if student_logits is teacher_logits:
-        raise ValueError("teacher_logits must come from the generation before, got the student's own tensor")
-    return kd_loss(student_logits, teacher_logits, labels, temperature=1.0, alpha=alpha, reduction="none", check=check)
-
-
-def progressive_targets(labels: Tensor, last_probs: Tensor, a_t: Setting, *, check: bool = True) -> Tensor:
-    """Targets (..., C) of progressive self-distillation (PS-KD): (1 - a_t) onehot(labels) + a_t last_probs.
-
-    Train on them with `torch.nn.functional.cross_entropy`, which takes probabilities with the classes on axis 1
-    (Kim et al. 2021, Self-Knowledge Distillation with Progressive Refinement of Targets, section 3).
-
-    Parameters
-    ----------
-    labels : Tensor (...) of integers
-        Broadcast over the leading axes of `last_probs`.
-    last_probs : Tensor (..., C)
-        The model's own probabilities for these samples in the last epoch, taken from its table by *sample index*,
-        never by position in the batch: each epoch has its own order. One-hot rows before the first epoch has ended.
-    a_t : float or Tensor
-        a_T (epoch + 1) / epochs, in [0, 1].
-    check : bool
-        Also reject labels out of range and rows that are not probabilities.
-
-    Raises
-    ------
-    ValueError
-        If a_t is outside [0, 1], or last_probs are no probabilities.
-
-    Explained in notebooks/05_training_modes.
-    """
-    checks.check_floating("last_probs", last_probs)
-    if check:
-        checks.check_probabilities("last_probs", last_probs)
-    labels = labels_input(labels, last_probs, check)
-    a_t = checks.fraction("a_t", a_t, last_probs)
-    weight = a_t.unsqueeze(-1) if isinstance(a_t, Tensor) else a_t
-    return (1 - weight) * F.one_hot(labels, last_probs.shape[-1]) + weight * checks.float32_up(last_probs.detach())
-
-
-@row_loss
-def deep_to_shallow_loss(
-    branch_logits: Sequence[Tensor] | Tensor,
-    labels: Tensor,
-    *,
-    temperature: Setting,
-    alpha: Setting,
-    beta: Setting = 0.0,
-    branch_feats: Sequence[Tensor] | None = None,
-    check: bool = True,
-) -> Tensor:
-    """Be Your Own Teacher: a net's deepest head teaches the heads on its shallower branches (Zhang et al. 2019).
-
-    CE(deepest) + sum over branches of (1 - alpha) CE + alpha T^2 KL(deepest||branch) + beta MSE(feature, deepest's).
-    The deepest head learns from labels alone: as a teacher it is detached.
-
-    Parameters
-    ----------
-    branch_logits, labels : sequence of tensors (..., C) or Tensor (heads, ..., C), Tensor (...) of integers
-        Shallow to deep, two or more heads; they share the labels.
-    temperature, alpha, beta : float or Tensor
-        The same for all branches: alpha in [0, 1], beta at least 0.
-    branch_feats : sequence of tensors (..., feature axes), optional
-        Shallow to deep, one a head, already projected to the deepest one's shape. Needed if beta is not 0.
-    reduction, check : str, bool
-        "mean" returns a scalar, "none" a tensor (...); the factor T^2 is in both, the MSE is a mean over elements.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two heads, features are missing or of unequal shape, or a setting is out of range.
-
-    Explained in notebooks/05_training_modes.
-    """
-    heads = checks.stack_input("branch_logits", branch_logits, check)  # (heads, ..., C)
-    deepest = heads[-1]
-    labels = labels_input(labels, deepest, check)
-    temperature, alpha = checks.positive("temperature", temperature, deepest), checks.fraction("alpha", alpha, deepest)
-    beta = checks.non_negative("beta", beta, deepest)
-    rows = hard_rows(deepest.log_softmax(-1), labels)
-    for branch in heads[:-1]:
-        rows = rows + kd_rows(branch, deepest.detach(), labels, temperature, alpha)
-    if not is_number(beta, 0.0):
-        if branch_feats is None:
-            raise ValueError("branch_feats must be given when beta is not 0, got None")
-        *shallow, target = branch_feats
-        feats = checks.stack_input("branch_feats", [*shallow, target.detach()], check)
-        if feats.shape[: rows.ndim + 1] != heads.shape[:-1] or feats.ndim == rows.ndim + 1:
-            raise ValueError(
-                f"branch_feats must be one a head, {tuple(heads.shape[:-1])}, with feature axes behind, got "
-                f"{tuple(feats.shape)}"
-            )
-        for feat in feats[:-1]:
-            rows = rows + beta * (feat - feats[-1]).square().flatten(rows.ndim).mean(-1)
-    return rows

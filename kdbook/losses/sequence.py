@@ -1,7 +1,8 @@
 """Sequence losses: a language model learns what another one says of every next token.
 
 Logits are (..., N, V): tokens are the last axis but one, the vocabulary is the last. `mask` (..., N) is true where a
-token counts; it may lack the leading axis of a stack of students. Every loss sums over the vocabulary and is a mean
+token counts; it may lack the leading axis of a stack of students. What stands where it is false is never looked at, be
+it -inf or NaN, neither for the loss nor for its gradient. Every loss sums over the vocabulary and is a mean
 over the tokens of the whole batch; `reduction="none"` gives one value a text, (...), whose mean is that. p is the
 teacher, q the student. No gradient reaches the teacher. Half inputs are computed in float32. Values are in nats.
 """
@@ -9,13 +10,12 @@ teacher, q the student. No gradient reaches the teacher. Half inputs are compute
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import Setting, divide, kl_rows, row_loss
+from kdbook.losses.checks import Setting, divide, entry, kl_rows, row_loss
 
 
 @row_loss
@@ -52,7 +52,7 @@ def token_kd(
 
 
 @row_loss
-def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, check: bool = True) -> Tensor:
+def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, num_tokens: int | None = None, check: bool = True) -> Tensor:
     """KL(q||p) a token on given texts: the student avoids what its teacher finds unlikely.
 
     MiniLLM (Gu et al. 2024, eq. 2) minimises the same divergence between whole *sequences*, on the student's own
@@ -62,8 +62,8 @@ def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, check: bool = True) -> Ten
     ----------
     s, t, mask
         See `token_kd`.
-    reduction, check : str, bool
-        "mean" returns a scalar, "none" a tensor (...).
+    num_tokens, reduction, check : int, str, bool
+        See `token_kd`; "mean" returns a scalar, "none" a tensor (...).
 
     Raises
     ------
@@ -73,11 +73,13 @@ def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, check: bool = True) -> Ten
     Explained in notebooks/09_llm_era.
     """
     student, teacher = _pair(s, t, mask, check)
-    return token_mean(kl_rows(student.log_softmax(-1), teacher.log_softmax(-1)), mask)
+    return token_mean(kl_rows(student.log_softmax(-1), teacher.log_softmax(-1)), mask, num_tokens)
 
 
 @row_loss
-def generalized_jsd(s: Tensor, t: Tensor, mask: Tensor, beta: float, *, check: bool = True) -> Tensor:
+def generalized_jsd(
+    s: Tensor, t: Tensor, mask: Tensor, beta: float, *, num_tokens: int | None = None, check: bool = True
+) -> Tensor:
     """Between forward and reverse KL, with M = beta p + (1 - beta) q (Agarwal et al. 2024, GKD, eq. 1).
 
     beta KL(p||M) + (1 - beta) KL(q||M). At beta 0 and 1 that would be 0; by convention 0 means forward KL(p||q) and 1
@@ -89,8 +91,8 @@ def generalized_jsd(s: Tensor, t: Tensor, mask: Tensor, beta: float, *, check: b
         See `token_kd`.
     beta : float
         In [0, 1].
-    reduction, check : str, bool
-        "mean" returns a scalar, "none" a tensor (...).
+    num_tokens, reduction, check : int, str, bool
+        See `token_kd`; "mean" returns a scalar, "none" a tensor (...).
 
     Raises
     ------
@@ -109,19 +111,19 @@ def generalized_jsd(s: Tensor, t: Tensor, mask: Tensor, beta: float, *, check: b
     else:
         mixture = torch.logaddexp(log_p + math.log(beta), log_q + math.log(1 - beta))
         values = beta * kl_rows(log_p, mixture) + (1 - beta) * kl_rows(log_q, mixture)
-    return token_mean(values, mask)
+    return token_mean(values, mask, num_tokens)
 
 
 @row_loss
-def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, check: bool = True) -> Tensor:
+def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, num_tokens: int | None = None, check: bool = True) -> Tensor:
     """Half the sum of ``|p - q|`` a token: what speculative sampling rejects (Leviathan et al. 2023).
 
     Parameters
     ----------
     s, t, mask
         See `token_kd`.
-    reduction, check : str, bool
-        "mean" returns a scalar, "none" a tensor (...).
+    num_tokens, reduction, check : int, str, bool
+        See `token_kd`; "mean" returns a scalar, "none" a tensor (...).
 
     Raises
     ------
@@ -132,11 +134,13 @@ def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, check: bool = True) -
     """
     student, teacher = _pair(s, t, mask, check)
     values = (student.softmax(-1) - teacher.softmax(-1)).abs().sum(-1) / 2
-    return token_mean(values, mask)
+    return token_mean(values, mask, num_tokens)
 
 
 @row_loss
-def universal_logit_distillation(s: Tensor, t: Tensor, mask_s: Tensor, mask_t: Tensor, *, check: bool = True) -> Tensor:
+def universal_logit_distillation(
+    s: Tensor, t: Tensor, mask_s: Tensor, mask_t: Tensor, *, num_tokens: int | None = None, check: bool = True
+) -> Tensor:
     """Distance of sorted probabilities, for two vocabularies and tokenisations (Boizard et al. 2024, ULD, eq. 4).
 
     Both distributions are sorted, largest first, the shorter filled with zeros, and their absolute differences summed:
@@ -149,8 +153,8 @@ def universal_logit_distillation(s: Tensor, t: Tensor, mask_s: Tensor, mask_t: T
         Logits on the same texts, each in its own tokens.
     mask_s, mask_t : Tensor (..., N_s), (..., N_t), bool
         True where a token counts.
-    reduction, check : str, bool
-        "mean" returns a scalar, "none" a tensor (...).
+    num_tokens, reduction, check : int, str, bool
+        See `token_kd`; "mean" returns a scalar, "none" a tensor (...).
 
     Raises
     ------
@@ -159,16 +163,18 @@ def universal_logit_distillation(s: Tensor, t: Tensor, mask_s: Tensor, mask_t: T
 
     Explained in notebooks/09_llm_era.
     """
-    student, teacher = checks.values_input("s", s, check), checks.values_input("t", t.detach(), check)
-    check_mask("mask_s", mask_s, student.shape[:-1], check)
-    check_mask("mask_t", mask_t, teacher.shape[:-1], check)
-    if teacher.shape[:-2] != student.shape[student.ndim - teacher.ndim : -2]:
-        raise ValueError(f"t must hold the texts of s, {tuple(s.shape[:-2])}, got {tuple(t.shape[:-2])}")
+    checks.check_floating("s", s, checks.TOKENS)
+    checks.check_floating("t", t, checks.TOKENS)
+    checks.check_broadcast("t", t.shape[:-2], s.shape[:-2], of="the texts of s")
+    checks.check_mask("mask_s", mask_s, s.shape[:-1], check, least=2)
+    checks.check_mask("mask_t", mask_t, t.shape[:-1], check, least=2)
+    student = checks.values_input("s", s, check, mask_s[..., None])
+    teacher = checks.values_input("t", t.detach(), check, mask_t[..., None]).to(student.dtype)
     tokens, size = (min(student.shape[-2], teacher.shape[-2]), max(student.shape[-1], teacher.shape[-1]))
     shown = [_sorted_probs(z, m, tokens, size) for z, m in ((student, mask_s), (teacher, mask_t))]
     shorter = torch.minimum(mask_s.sum(-1), mask_t.sum(-1))[..., None]
     both = torch.arange(tokens, device=student.device) < shorter
-    return token_mean((shown[0] - shown[1]).abs().sum(-1), both)
+    return token_mean((shown[0] - shown[1]).abs().sum(-1), both, num_tokens)
 
 
 def _sorted_probs(logits: Tensor, mask: Tensor, tokens: int, size: int) -> Tensor:
@@ -222,8 +228,15 @@ def sparse_kl(
     temperature = checks.positive("temperature", temperature, student)
     if missing == "rest" and temperature != 1:
         raise ValueError(f"temperature must be 1 for missing='rest', got {temperature}")
-    told = top_log_probs.detach().to(student.dtype)
-    _check_top(student, told, top_indices, check, coarse=top_log_probs.dtype.itemsize < 4)
+    told = checks.values_input("top_log_probs", top_log_probs.detach(), check).to(student.dtype)
+    if told.shape[:-1] != student.shape[:-1]:
+        raise ValueError(f"top_log_probs must be {(*student.shape[:-1], 'K')}, as s, got {tuple(told.shape)}")
+    words = student.shape[-1]
+    if told.shape[-1] > words:
+        raise ValueError(f"k must be in 1..{words}, the vocabulary, got {told.shape[-1]} top_log_probs a token")
+    top_indices = checks.whole_input("top_indices", top_indices, told.shape, words, check, of="as top_log_probs")
+    if check:
+        _check_top(told, top_indices, coarse=top_log_probs.dtype.itemsize < 4)
     log_q = divide(student, temperature).log_softmax(-1)
     q_top = log_q.gather(-1, top_indices)
     if missing == "zero":
@@ -237,58 +250,39 @@ def sparse_kl(
     return rows + torch.special.xlogy(p_rest, p_rest) - p_rest * others
 
 
-def _check_top(student: Tensor, told: Tensor, indices: Tensor, check: bool, *, coarse: bool) -> None:
-    """Raise ValueError unless `told` and `indices` are the top k of a distribution over the student's vocabulary."""
-    if told.shape != indices.shape or told.shape[:-1] != student.shape[:-1]:
-        raise ValueError(
-            f"top_log_probs and top_indices must be {(*student.shape[:-1], 'K')}, got {tuple(told.shape)} and "
-            f"{tuple(indices.shape)}"
-        )
-    if not 1 <= told.shape[-1] <= student.shape[-1]:
-        raise ValueError(f"k must be in 1..{student.shape[-1]}, the vocabulary, got {told.shape[-1]}")
-    if not check:
-        return
-    checks.check_finite("top_log_probs", told)
+def _check_top(told: Tensor, indices: Tensor, *, coarse: bool) -> None:
+    """Raise ValueError unless `told` and `indices` are the top k of a distribution."""
     largest = float(told.logsumexp(-1).max().exp())
     if largest > 1 + (1e-2 if coarse else 1e-4):
         raise ValueError(f"top_log_probs must have probabilities that sum to at most 1, got {largest:.4g}")
-    checks.check_range("top_indices", indices, student.shape[-1])
     ranked = indices.sort(-1).values
     if bool((ranked[..., 1:] == ranked[..., :-1]).any()):
-        raise ValueError("top_indices must name each token once")
+        raise ValueError("top_indices must name each token once, got one twice; take them from topk")
 
 
+@entry
 def token_mean(values: Tensor, mask: Tensor, num_tokens: int | None = None) -> Tensor:
     """One value a text (...), whose mean is the sum of all counted `values` (..., N) by the number of counted tokens.
 
-    With `num_tokens` the sum is divided by that instead, and the values of several parts of a batch add up.
+    With `num_tokens` the sum is divided by that instead, and the values of several parts of a batch add up. What is
+    not counted is left out of value and gradient, but `values` must have a gradient there: fill before the formula.
     """
     if num_tokens is not None and num_tokens < 1:
         raise ValueError(f"num_tokens must be 1 or more, got {num_tokens}")
+    values = checks.values_input("values", values, check=False)
+    checks.check_mask("mask", mask, values.shape, check=False)
     texts = mask[..., 0].numel()
-    count = mask.sum().clamp_min(1) if num_tokens is None else num_tokens
+    count = mask.sum().clamp_min(1).to(values.dtype) if num_tokens is None else num_tokens
     return values.masked_fill(~mask, 0).sum(-1) * (texts / count)
 
 
-def check_mask(name: str, mask: Tensor, tokens: Sequence[int], check: bool) -> None:
-    """Raise ValueError unless a mask is boolean, fits `tokens` (..., N), and (`check`) counts one in every text."""
-    if mask.dtype != torch.bool:
-        raise ValueError(f"{name} must be bool, got {mask.dtype}")
-    checks.check_broadcast(name, mask.shape, tokens, of="the texts and their tokens")
-    if mask.shape[-1] != tokens[-1]:
-        raise ValueError(f"{name} must have one value a token, {tokens[-1]}, got {mask.shape[-1]}")
-    if check and not bool(mask.any(-1).all()):
-        row = (~mask.any(-1)).nonzero()[0].tolist()
-        raise ValueError(f"{name} must count a token in every text, got only filling in row {row}; drop empty texts")
-
-
 def _pair(s: Tensor, t: Tensor, mask: Tensor, check: bool) -> tuple[Tensor, Tensor]:
-    if s.ndim < 2:
-        raise ValueError(f"s must have shape (..., N, V), got {tuple(s.shape)}")
+    checks.check_floating("s", s, checks.TOKENS)
+    checks.check_floating("t", t, checks.TOKENS)
     if s.shape[-1] != t.shape[-1]:
         raise ValueError(
             f"s and t must be over one vocabulary, got {s.shape[-1]} and {t.shape[-1]} tokens; a KL over token numbers "
             "means nothing here: use universal_logit_distillation, align by bytes, or learn from the teacher's texts"
         )
-    check_mask("mask", mask, s.shape[:-1], check)
-    return checks.logits_pair(s, t, check)
+    checks.check_mask("mask", mask, s.shape[:-1], check, least=2)
+    return checks.logits_pair(check, mask[..., None], s=s, t=t)

@@ -1,9 +1,10 @@
 """Transformer losses: DistilBERT's triple loss, and the layers of TinyBERT.
 
 Texts are the first axis and tokens the second. `mask` (B, N), or (N,) if all texts share it, is true at real tokens:
-filling counts nowhere. Every loss is a mean over the tokens (or pairs of tokens) of the whole batch;
+filling counts nowhere, be it -inf or NaN. Every loss is a mean over the tokens (or pairs of tokens) of the whole batch;
 `reduction="none"` gives one value a text, whose mean is that. No gradient reaches the teacher's side. Half inputs are
-computed in float32.
+computed in float32. `num_tokens` is what sums are divided by when this is a part of a larger batch whose gradients are
+added up: the counted tokens of the whole batch.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import row_loss
-from kdbook.losses.sequence import check_mask, token_kd, token_mean
+from kdbook.losses.checks import Pair, entry, row_loss
+from kdbook.losses.sequence import token_kd, token_mean
+
+HIDDEN = ("B, N, D", "proj, a projection to the teacher's width")
 
 
 @row_loss
-def attention_score_loss(scores_s: Tensor, scores_t: Tensor, mask: Tensor, *, check: bool = True) -> Tensor:
+def attention_score_loss(
+    scores_s: Tensor, scores_t: Tensor, mask: Tensor, *, num_tokens: int | None = None, check: bool = True
+) -> Tensor:
     """Mean squared difference of attention scores before the softmax (Jiao et al. 2020, TinyBERT, eq. 7).
 
     Library models return attention *after* the softmax; the paper matches Q K^T / sqrt(d), which converges faster.
@@ -31,8 +36,8 @@ def attention_score_loss(scores_s: Tensor, scores_t: Tensor, mask: Tensor, *, ch
         From each query (third axis) to each key; as many heads on both sides.
     mask : Tensor (B, N), bool
         True at real tokens; pairs of a query and a key count where both are real.
-    reduction, check : str, bool
-        "mean" returns a scalar, "none" a tensor (B,).
+    num_tokens, reduction, check : int, str, bool
+        Counted pairs of the whole batch; "mean" returns a scalar, "none" a tensor (B,).
 
     Raises
     ------
@@ -41,10 +46,8 @@ def attention_score_loss(scores_s: Tensor, scores_t: Tensor, mask: Tensor, *, ch
 
     Explained in notebooks/08_language_models.
     """
-    student, teacher = _pair(scores_s, scores_t, mask, check, "B, heads, N, N", "give both as many heads")
-    pairs = mask[..., :, None] & mask[..., None, :]  # (B, N, N)
-    gap = (student - teacher).square().mean(1)
-    return token_mean(gap.flatten(1), pairs.flatten(-2))
+    student, teacher = _pair("B, heads, N, N", "as many heads", mask, check, scores_s=scores_s, scores_t=scores_t)
+    return token_mean((student - teacher).square().mean(1).flatten(1), _pairs(mask).flatten(-2), num_tokens)
 
 
 @row_loss
@@ -54,6 +57,7 @@ def hidden_state_loss(
     mask: Tensor,
     proj: Callable[[Tensor], Tensor] | None = None,
     *,
+    num_tokens: int | None = None,
     check: bool = True,
 ) -> Tensor:
     """Mean squared difference of hidden states or embeddings (Jiao et al. 2020, TinyBERT, eq. 8 and 9).
@@ -66,8 +70,8 @@ def hidden_state_loss(
         True at real tokens.
     proj : callable, optional
         Maps the student's width to the teacher's, and is trained with the student; None where they agree.
-    reduction, check : str, bool
-        "mean" returns a scalar, "none" a tensor (B,).
+    num_tokens, reduction, check : int, str, bool
+        Counted tokens of the whole batch; "mean" returns a scalar, "none" a tensor (B,).
 
     Raises
     ------
@@ -76,8 +80,8 @@ def hidden_state_loss(
 
     Explained in notebooks/08_language_models.
     """
-    student, teacher = _hidden(hidden_s if proj is None else proj(hidden_s), hidden_t, mask, check)
-    return token_mean((student - teacher).square().mean(-1), mask)
+    student, teacher = _pair(*HIDDEN, mask, check, proj, hidden_s=hidden_s, hidden_t=hidden_t)
+    return token_mean((student - teacher).square().mean(-1), mask, num_tokens)
 
 
 @row_loss
@@ -89,6 +93,8 @@ def transformer_layer_loss(
     proj: Callable[[Tensor], Tensor] | None = None,
     *,
     mask: Tensor,
+    num_pairs: int | None = None,
+    num_tokens: int | None = None,
     check: bool = True,
 ) -> Tensor:
     """Attention scores and hidden states of several layers, summed over layers (Jiao et al. 2020, TinyBERT, eq. 11).
@@ -104,8 +110,8 @@ def transformer_layer_loss(
         See `hidden_state_loss`.
     mask : Tensor (B, N), bool
         True at real tokens.
-    reduction, check : str, bool
-        "mean" returns a scalar, "none" a tensor (B,).
+    num_pairs, num_tokens, reduction, check : int, str, bool
+        Counted pairs and tokens of the whole batch; "mean" returns a scalar, "none" a tensor (B,).
 
     Raises
     ------
@@ -120,23 +126,26 @@ def transformer_layer_loss(
     if not scores_s and not hidden_s:
         raise ValueError("scores_s and hidden_s must hold at least one layer between them, got none")
     look = {"reduction": "none", "check": check}
-    terms = [attention_score_loss(s, t, mask, **look) for s, t in zip(scores_s, scores_t, strict=True)]
-    terms += [hidden_state_loss(s, t, mask, proj, **look) for s, t in zip(hidden_s, hidden_t, strict=True)]
+    pairs, tokens = {"num_tokens": num_pairs, **look}, {"num_tokens": num_tokens, **look}
+    terms = [attention_score_loss(s, t, mask, **pairs) for s, t in zip(scores_s, scores_t, strict=True)]
+    terms += [hidden_state_loss(s, t, mask, proj, **tokens) for s, t in zip(hidden_s, hidden_t, strict=True)]
     return torch.stack(terms).sum(0)
 
 
 @row_loss
-def cosine_hidden_loss(h_s: Tensor, h_t: Tensor, mask: Tensor, *, check: bool = True) -> Tensor:
+def cosine_hidden_loss(
+    hidden_s: Tensor, hidden_t: Tensor, mask: Tensor, *, num_tokens: int | None = None, check: bool = True
+) -> Tensor:
     """1 - cosine of student's and teacher's hidden states (Sanh et al. 2019, DistilBERT, section 2).
 
     Parameters
     ----------
-    h_s, h_t : Tensor (B, N, D)
+    hidden_s, hidden_t : Tensor (B, N, D)
         Last hidden states, of one width.
     mask : Tensor (B, N), bool
         True at real tokens.
-    reduction, check : str, bool
-        "mean" returns a scalar, "none" a tensor (B,).
+    num_tokens, reduction, check : int, str, bool
+        Counted tokens of the whole batch; "mean" returns a scalar, "none" a tensor (B,).
 
     Raises
     ------
@@ -145,8 +154,8 @@ def cosine_hidden_loss(h_s: Tensor, h_t: Tensor, mask: Tensor, *, check: bool = 
 
     Explained in notebooks/08_language_models.
     """
-    student, teacher = _hidden(h_s, h_t, mask, check)
-    return token_mean(1 - F.cosine_similarity(student, teacher, dim=-1), mask)
+    student, teacher = _pair(*HIDDEN, mask, check, hidden_s=hidden_s, hidden_t=hidden_t)
+    return token_mean(1 - F.cosine_similarity(student, teacher, dim=-1), mask, num_tokens)
 
 
 @row_loss
@@ -154,12 +163,14 @@ def masked_lm_distillation(
     s: Tensor,
     t: Tensor | None,
     labels: Tensor,
-    hidden_s: Tensor,
+    hidden_s: Tensor | None,
     hidden_t: Tensor | None,
     mask: Tensor,
     *,
     temperature: float = 2.0,
     weights: tuple[float, float, float] = (5.0, 2.0, 1.0),
+    num_tokens: int | None = None,
+    num_masked: int | None = None,
     check: bool = True,
 ) -> Tensor:
     """DistilBERT's triple loss (Sanh et al. 2019, section 2; weights of the released command).
@@ -181,8 +192,8 @@ def masked_lm_distillation(
         Of the soft term.
     weights : (float, float, float)
         Of soft cross entropy, masked language modelling and cosine.
-    reduction, check : str, bool
-        "mean" returns a scalar, "none" a tensor (B,).
+    num_tokens, num_masked, reduction, check : int, str, bool
+        Counted and masked tokens of the whole batch; "mean" returns a scalar, "none" a tensor (B,).
 
     Raises
     ------
@@ -191,27 +202,32 @@ def masked_lm_distillation(
 
     Explained in notebooks/08_language_models.
     """
+    if len(weights) != 3 or not all(0 <= w < torch.inf for w in weights) or not any(weights):
+        raise ValueError(f"weights must be 0 or more and not all 0, three finite numbers, got {tuple(weights)}")
     w_soft, w_mlm, w_cos = weights
-    if min(weights) < 0 or not any(weights):
-        raise ValueError(f"weights must be 0 or more and not all 0, got {tuple(weights)}")
-    student = checks.values_input("s", s, check)
-    check_mask("mask", mask, student.shape[:-1], check)
+    if (w_soft and t is None) or (w_cos and (hidden_s is None or hidden_t is None)):
+        raise ValueError(f"t, hidden_s and hidden_t must be given where a weight is not 0, got None with {weights}")
+    checks.check_floating("s", s, checks.TOKENS)
+    checks.check_mask("mask", mask, s.shape[:-1], check)
+    student = checks.values_input("s", s, check, mask[..., None])
+    look = {"num_tokens": num_tokens, "reduction": "none", "check": check}
     rows = torch.zeros(len(student), device=student.device, dtype=student.dtype)
     if w_soft:
-        rows = rows + w_soft * token_kd(s, t, mask, temperature=temperature, reduction="none", check=check)
+        rows = rows + w_soft * token_kd(s, t, mask.expand(s.shape[:-1]), temperature=temperature, **look)
     if w_mlm:
-        hidden = labels >= 0
+        hidden = labels.real >= 0
+        words = checks.labels_input(labels.masked_fill(~hidden, 0), student, check)
         if check and bool((hidden & ~mask).any()):
-            raise ValueError("labels must be negative on filling; mask only real tokens")
-        log_q = student[hidden].log_softmax(-1)
+            raise ValueError("labels must be negative on filling, got a word there; mask only real tokens")
         told = torch.zeros(labels.shape, device=student.device, dtype=student.dtype)
-        told[hidden] = checks.hard_rows(log_q, labels[hidden])
-        rows = rows + w_mlm * token_mean(told, hidden)
+        told[hidden] = checks.hard_rows(student[hidden].log_softmax(-1), words[hidden])
+        rows = rows + w_mlm * token_mean(told, hidden, num_masked)
     if w_cos:
-        rows = rows + w_cos * cosine_hidden_loss(hidden_s, hidden_t, mask, reduction="none", check=check)
+        rows = rows + w_cos * cosine_hidden_loss(hidden_s, hidden_t, mask, **look)
     return rows
 
 
+@entry
 def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -> list[int]:
     """The teacher's layer, counted from 1, for each of the student's (Jiao et al. 2020, TinyBERT, section 4.6).
 
@@ -234,7 +250,9 @@ def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -
     own = range(1, student_layers + 1)
     if kind == "uniform":
         if teacher_layers % student_layers:
-            raise ValueError(f"teacher_layers must be a multiple of {student_layers}, got {teacher_layers}")
+            raise ValueError(
+                f"teacher_layers must be a multiple of student_layers {student_layers}, got {teacher_layers}"
+            )
         return [m * teacher_layers // student_layers for m in own]
     if kind == "top":
         return [m + teacher_layers - student_layers for m in own]
@@ -243,17 +261,23 @@ def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -
     raise ValueError(f"kind must be 'uniform', 'top' or 'bottom', got {kind!r}")
 
 
-def _pair(ours: Tensor, theirs: Tensor, mask: Tensor, check: bool, axes: str, remedy: str) -> tuple[Tensor, Tensor]:
-    """Checked features of one shape, whose last axis but one is the tokens of the mask."""
-    student, teacher = checks.feature_pair(ours, theirs, check)
-    if student.ndim != len(axes.split(",")) or student.shape != teacher.shape:
+def _pairs(mask: Tensor) -> Tensor:
+    """Where query and key are both real: (..., N) -> (..., N, N)"""
+    return mask[..., :, None] & mask[..., None, :]
+
+
+def _pair(axes: str, remedy: str, mask: Tensor, check: bool, proj: Callable | None = None, **pair: Tensor) -> Pair:
+    """Checked features of one shape, whose last axis but one is the tokens of the mask; 0 where these do not count."""
+    for name, values in pair.items():
+        checks.check_floating(name, values, axes)
+    ours, theirs = pair.values()
+    checks.check_mask("mask", mask, (len(ours), ours.shape[-2]), check)
+    counted = mask[..., None] if ours.ndim == 3 else _pairs(mask).unsqueeze(-3)
+    if proj is not None:
+        ours = proj(checks.filled(ours, counted))
+    if ours.shape != theirs.shape:
         raise ValueError(
-            f"both must be ({axes}), got {tuple(student.shape)} for the student and {tuple(teacher.shape)} for the "
-            f"teacher; {remedy}"
+            f"{' and '.join(pair)} must be ({axes}), got {tuple(ours.shape)} for the student and {tuple(theirs.shape)} "
+            f"for the teacher; give {remedy}"
         )
-    check_mask("mask", mask, (len(student), student.shape[-2]), check)
-    return student, teacher
-
-
-def _hidden(ours: Tensor, theirs: Tensor, mask: Tensor, check: bool) -> tuple[Tensor, Tensor]:
-    return _pair(ours, theirs, mask, check, "B, N, D", "give a projection to the teacher's width")
+    return checks.feature_pair(check, counted, **dict(zip(pair, (ours, theirs), strict=True)))

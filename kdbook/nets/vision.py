@@ -1,7 +1,8 @@
 """The networks of the papers, by their names there. Every one returns `Outputs(logits, features)`."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -19,6 +20,24 @@ class Outputs(NamedTuple):
 
     logits: Tensor
     features: list[Tensor]
+
+    @classmethod
+    def of(cls, answer) -> "Outputs":
+        """Read any net's answer: a Tensor of logits, an object with `.logits`, or a mapping with "logits".
+
+        Raises
+        ------
+        TypeError
+            For anything else, a tuple included: nobody knows which of its parts are the logits.
+        """
+        told = {"logits": answer} if isinstance(answer, Tensor) else answer
+        read = told.get if isinstance(told, Mapping) else partial(getattr, told)
+        logits, features = read("logits", None), read("features", None)
+        if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.ndim < 2:
+            got = f"{logits.dtype} {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(answer).__name__
+            wanted = "logits (..., B, C), floating point: a Tensor, or an object or mapping with `logits`"
+            raise TypeError(f"a net must answer with {wanted}, got {got}: let its forward return one of these")
+        return cls(logits, features if features is not None else [])
 
 
 def dropout(x: Tensor, p: float) -> Tensor:

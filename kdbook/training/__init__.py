@@ -4,6 +4,7 @@
 `cohort` of them. What is measured about the result lives in `kdbook.book`.
 """
 
+from kdbook.training.checkpoint import Checkpoint
 from kdbook.training.cohort import StackedMLP, stack, unstack
 from kdbook.training.loop import History, adam, fit, one_cycle, sgd
 from kdbook.training.objectives import Batch, Distillation, HardLabels, OwnRates

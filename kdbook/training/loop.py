@@ -1,30 +1,33 @@
 """The one loop: it trains every network of the book, alone or as a cohort."""
 
-import io
 import time
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from kdbook.data.files import write_atomically
 from kdbook.data.images import CENTRE_VIEW, Split
+from kdbook.training.checkpoint import Checkpoint, fingerprint
 from kdbook.training.objectives import Batch
+from kdbook.training.settings import check_number, require
 
 CHECKPOINT_SECONDS = 5.0  # a kill loses at most this much, and one epoch
 
 
 @dataclass
 class History:
-    """What `fit` saw: one dict an epoch (mean `loss` over rows, summed over a cohort; `seconds`)."""
+    """What `fit` saw: one dict an epoch (mean `loss` over rows, summed over a cohort; `seconds`).
+
+    The first `resumed` of them were read from a checkpoint.
+    """
 
     epochs: list[dict] = field(default_factory=list)
+    resumed: int = 0
 
     @property
     def seconds(self) -> float:
@@ -39,16 +42,21 @@ class History:
 
 def sgd(lr: float, *, momentum: float = 0.9, nesterov: bool = True, weight_decay: float = 0.0) -> Callable:
     """Stochastic gradient descent with momentum, as a function of the parameters; fused: one pass over the memory."""
+    check_number("lr", lr, "(0, inf)")
+    check_number("momentum", momentum, "(0, 1)" if nesterov else "[0, 1)")  # without momentum: nesterov=False
+    check_number("weight_decay", weight_decay, "[0, inf)")
     return partial(torch.optim.SGD, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, fused=True)
 
 
 def adam(lr: float) -> Callable:
     """Adam with its usual moments, as a function of the parameters: for words, most of which a batch lacks."""
+    check_number("lr", lr, "(0, inf)")
     return partial(torch.optim.Adam, lr=lr, fused=True)
 
 
 def one_cycle(optimizer: torch.optim.Optimizer, steps: int):
     """Learning rate from lr/25 up to lr over the first 30 % of the steps, then down a cosine (Smith & Topin 2019)."""
+    check_number("steps", steps, "[1, inf)", whole=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, peaks, total_steps=steps + 1, cycle_momentum=False)
 
@@ -64,7 +72,7 @@ def fit(
     schedule: Callable = one_cycle,
     seed: int,
     device: torch.device | str = "cpu",
-    checkpoint: Path | None = None,
+    checkpoint: Path | Checkpoint | None = None,
     progress: bool | Callable = True,
 ) -> History:
     """Train `models` in place under an objective.
@@ -72,7 +80,8 @@ def fit(
     Parameters
     ----------
     models : nn.Module
-        One student, a `StackedMLP` cohort, or an `nn.ModuleList` of peers.
+        One student, a `StackedMLP` cohort, or an `nn.ModuleList` of peers; afterwards in eval mode. An answer is what
+        `Outputs.of` can read.
     objective : callable
         `(models, batch) -> (rows, parts)`; rows (B,) or (S, B) are averaged over B and *summed* over S, so that each
         student of a cohort gets the gradient that it would get alone. `parts` are tensors whose means are logged.
@@ -89,8 +98,8 @@ def fit(
         by bit (same machine, same number of threads).
     device : torch.device or str
         Where training runs; models and split are moved there.
-    checkpoint : Path, optional
-        File to save to at epoch ends and to resume from.
+    checkpoint : Path or Checkpoint, optional
+        File to save to at epoch ends and to resume from; it is refused when anything was set otherwise.
     progress : bool or callable
         A text bar, nothing, or `progress(epoch, epochs)` after every epoch.
 
@@ -101,24 +110,35 @@ def fit(
     Raises
     ------
     ValueError
-        For an empty split, a non-positive number of epochs or batch size, or a checkpoint of another run.
+        For an empty split, a setting that makes no sense, an objective whose loss is not one of rows, or a checkpoint
+        of another run.
     FloatingPointError
         When the loss of an epoch is not finite.
 
     Explained in notebooks/01_dark_knowledge.
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("number of samples", len(split))):
-        if value < 1:
-            raise ValueError(f"{name} must be 1 or more, got {value}")
+    check_number("epochs", epochs, "[1, inf)", whole=True)
+    check_number("batch_size", batch_size, "[1, inf)", whole=True)
+    check_number("seed", seed, "[0, inf)", whole=True)
+    epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)  # numpy's would overflow, and not be readable
+    check_parts(models, objective, split, optimizer, schedule, device)
+    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+        checkpoint = Checkpoint(checkpoint)
     models.to(device)
     split = split.to(device)
     optimizer = optimizer(models.parameters())
+    require(hasattr(optimizer, "param_groups"), "optimizer", "a function that makes one", type(optimizer).__name__)
     schedule = schedule(optimizer, epochs * -(-split.visits // batch_size))
+    require(hasattr(schedule, "step"), "schedule", "a function that makes one", type(schedule).__name__)
     stateful = {"models": models, "optimizer": optimizer, "schedule": schedule}
     if hasattr(objective, "state_dict"):
         stateful["objective"] = objective
-    run = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "samples": len(split)}
-    history = _resume(checkpoint, stateful, run)
+    history = History()
+    if checkpoint:
+        run = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+        whose = fingerprint(models, objective, optimizer, schedule, split=split, **run)
+        done = checkpoint.resume(stateful, whose, device)
+        history = History(done, resumed=len(done))
     constrained = [m for m in models.modules() if hasattr(m, "constrain_")]
     saved = time.monotonic()
     bar = tqdm(total=epochs, initial=len(history.epochs), unit="epoch", disable=progress is not True)
@@ -131,12 +151,12 @@ def fit(
             if hasattr(objective, "start_epoch"):
                 objective.start_epoch(epoch)
             models.train()
-            totals = {}
+            totals, looked_at = {}, extremes(split.y[order], batch_size) if epoch == 0 else ()
             for x, at in split.batches(order, views, batch_size):
                 rows = order[at]
-                check = epoch == 0 and at.start == 0
-                view = CENTRE_VIEW if views is None else views[at]
-                loss_rows, parts = objective(models, Batch(x, split.y[rows], split.index[rows], view, check))
+                view, check = CENTRE_VIEW if views is None else views[at], at.start // batch_size in looked_at
+                batch = Batch(x, split.y[rows], split.index[rows], view, check, split.origin)
+                loss_rows, parts = checked_loss(objective(models, batch), len(rows))
                 loss = loss_rows.mean(-1).sum()
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -151,33 +171,45 @@ def fit(
                 raise FloatingPointError(f"loss is {means['loss']} in epoch {epoch + 1}: lower the learning rate")
             history.epochs.append({"epoch": epoch, **means, "seconds": time.perf_counter() - began})
             if checkpoint and (time.monotonic() - saved >= CHECKPOINT_SECONDS or epoch == epochs - 1):
-                _save(checkpoint, stateful, run, history)
+                checkpoint.save(stateful, whose, history.epochs)
                 saved = time.monotonic()
             bar.update()
             if callable(progress):
                 progress(epoch + 1, epochs)
+    models.eval()
     return history
 
 
-def _save(path: Path, stateful: dict, run: dict, history: History) -> None:
-    """Write a checkpoint."""
-    state, content = {name: part.state_dict() for name, part in stateful.items()}, io.BytesIO()
-    torch.save({**state, "run": run, "history": history.epochs}, content)
-    write_atomically(Path(path), content.getvalue())
+def extremes(y: Tensor, batch_size: int) -> set[int]:
+    """Batches whose labels are looked at: the first, and those that hold the smallest and the largest label."""
+    return {0, int(y.argmin()) // batch_size, int(y.argmax()) // batch_size}
 
 
-def _resume(path: Path | None, stateful: dict, run: dict) -> History:
-    """Load a checkpoint when there is one; an unreadable one is named and training starts afresh."""
-    if path is None or not Path(path).exists():
-        return History()
+def check_parts(models, objective, split, optimizer, schedule, device) -> None:
+    """Raise ValueError for what `fit` cannot train, or train with."""
+    net = isinstance(models, nn.Module) and any(p.requires_grad for p in models.parameters())
+    wanted = "an nn.Module with parameters to train (several nets go into an nn.ModuleList)"
+    require(net, "models", wanted, type(models).__name__)
+    require(isinstance(split, Split), "split", "a Split, as Split(x, y, torch.arange(len(x)))", type(split).__name__)
+    require(len(split) > 0, "split", "1 sample or more (look at what it was cut from)", len(split))
+    require(callable(objective), "objective", "a function of (models, batch)", type(objective).__name__)
+    require(callable(optimizer), "optimizer", "a function of the parameters, as sgd(0.1)", type(optimizer).__name__)
+    require(callable(schedule), "schedule", "a function of (optimizer, steps)", type(schedule).__name__)
     try:
-        saved = torch.load(path, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged archive, some with advice not to be followed
-        reason = type(error).__name__
-        warnings.warn(f"checkpoint {path} cannot be read ({reason}); training starts afresh", stacklevel=3)
-        return History()
-    if saved["run"] != run:
-        raise ValueError(f"checkpoint {path} belongs to another run: it says {saved['run']}, asked for {run}")
-    for name, part in stateful.items():
-        part.load_state_dict(saved[name])
-    return History(saved["history"])
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:  # torch built without it says so by an assertion
+        require(False, "device", "one that torch has here, as 'cpu'", f"{device!r} ({str(error).splitlines()[0]})")
+
+
+def checked_loss(told, count: int) -> tuple[Tensor, Mapping[str, Tensor]]:
+    """An objective's answer to a batch of `count`: its loss of rows and the parts; ValueError when it is neither."""
+    kinds = [type(part).__name__ for part in told] if isinstance(told, tuple) else type(told).__name__
+    good = isinstance(told, tuple) and len(told) == 2 and isinstance(told[0], Tensor) and isinstance(told[1], Mapping)
+    require(good, "what the objective returns", "(rows, parts), a Tensor and a dict", kinds)
+    rows, parts = told
+    good = rows.ndim in (1, 2) and rows.shape[-1] in (1, count)
+    require(good, "the objective's rows", f"({count},) or (S, {count}), as by reduction='none'", tuple(rows.shape))
+    require(rows.requires_grad, "the objective's rows", "of a student that is asked with gradients", "none")
+    kinds = {name: type(value).__name__ for name, value in parts.items() if not isinstance(value, Tensor)}
+    require(not kinds, "parts", "tensors", kinds)
+    return rows, parts

@@ -47,7 +47,8 @@ class HalfSpecial(Texts):
         """
         position = torch.full((int(max(split.y.max(), classes.max() if len(classes) else 0)) + 1,), len(classes))
         position[classes.cpu()] = torch.arange(len(classes))
-        made = cls(split.x, position.to(split.y.device)[split.y], split.index, dustbin=len(classes))
+        y = position.to(split.y.device)[split.y]
+        made = cls(split.x, y, split.index, origin=split.origin, dustbin=len(classes))
         if not made.special:
             raise ValueError(f"a specialist needs texts of its classes, there are none of {classes.tolist()}")
         return made

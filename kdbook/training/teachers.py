@@ -1,15 +1,18 @@
 """Where soft targets come from. All kinds answer `soft_targets(x, index, view)`: no loss knows which it was given."""
 
 import copy
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from kdbook.data.images import CENTRE_VIEW, VIEWS, Split
+from kdbook.data.images import CENTRE_VIEW, VIEWS, Split, check_index
+from kdbook.losses.checks import check_floating
 from kdbook.nets.vision import Outputs
+from kdbook.training.settings import check_number, require
 
 
 class SoftTargets(NamedTuple):
@@ -19,38 +22,70 @@ class SoftTargets(NamedTuple):
     features: list[Tensor | None] | None = None
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[nn.Module]:
+    """Context in which a net is in eval mode and nothing gets a gradient; then each of its modules is as it was."""
+    require(isinstance(model, nn.Module), "model", "an nn.Module that answers with logits", type(model).__name__)
+    modes = {module: module.training for module in model.modules()}
+    try:
+        with torch.no_grad():
+            yield model.eval()
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
 class LiveTeacher:
-    """A network asked afresh for every batch: always in eval mode, never with gradients.
+    """A network asked afresh for every batch: in eval mode for its answer, never with gradients; nothing of it changes.
 
     Parameters
     ----------
     model : nn.Module
-        Returns `Outputs`. It is switched to eval mode before every answer, because a loop that trains a student
-        which contains it would switch it back.
+        Any net whose answer `Outputs.of` can read.
     """
 
     def __init__(self, model: nn.Module):
-        self.model = model.eval().requires_grad_(False)
+        with evaluating(model):
+            self.model = model
 
-    @torch.no_grad()
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Logits and features of the images x (B, H, W) as given; index and view are not needed."""
-        return SoftTargets(*self.model.eval()(x))
+        with evaluating(self.model):
+            logits, features = Outputs.of(self.model(x))
+        return SoftTargets(logits, features or None)
+
+
+def teaching(teacher: Any) -> Any:
+    """The teacher, when it is one; ValueError for a bare net."""
+    wanted = "something with soft_targets(x, index, view), as LiveTeacher(net)"
+    require(hasattr(teacher, "soft_targets"), "teacher", wanted, type(teacher).__name__)
+    return teacher
 
 
 class Lookup:
-    """Stored logits (..., N, C), and where the answer to each sample index stands: column n belongs to `index[n]`."""
+    """Stored logits (..., N, C), and where the answer to each sample index stands: column n belongs to `index[n]`.
 
-    def __init__(self, logits: Tensor, index: Tensor):
-        self.logits = logits
-        self.row = torch.full((int(index.max()) + 1,), -1, device=logits.device)
+    `origin` is that of the set that was asked about; without one, that of the first batch. Objectives refuse another.
+    """
+
+    def __init__(self, logits: Tensor, index: Tensor, origin: str = ""):
+        for name, given in (("logits", logits), ("index", index)):
+            require(isinstance(given, Tensor), name, "a Tensor", type(given).__name__)
+        check_floating("logits", logits)
+        good = logits.ndim >= 2 and index.shape == logits.shape[-2:-1]
+        require(good, "logits", f"(..., N, C), a column for each of index {tuple(index.shape)}", tuple(logits.shape))
+        check_index(index)
+        self.logits, self.origin = logits, origin
+        # what was not cached, the last entry included, has a column that is not there: a GPU ends in an assertion
+        self.row = torch.full((int(index.max()) + 2,), len(index), device=logits.device)
         self.row[index] = torch.arange(len(index), device=logits.device)
 
     def column(self, index: Tensor) -> Tensor:
         """Columns of the samples `index` (B,); IndexError on the CPU, where the check is free of a device stall."""
-        row = self.row[index]
-        if row.device.type == "cpu" and bool((row < 0).any()):
-            raise IndexError(f"sample {int(index[row < 0][0])} was not cached: cache the split that the student sees")
+        row = self.row[index.clamp_max(len(self.row) - 1)]
+        lacking = row == self.logits.shape[-2]
+        if row.device.type == "cpu" and bool(lacking.any()):
+            raise IndexError(f"sample {int(index[lacking][0])} was not cached: cache the split that the student sees")
         return row
 
 
@@ -68,12 +103,16 @@ class CachedTeacher(Lookup):
         Sample index of each column.
     features : list of Tensor (N, ...) or None
         Hidden layers of the unshifted samples, None for those that were not kept.
+    origin : str
+        `Split.origin` of the samples: see `Lookup`.
     """
 
-    def __init__(self, logits: Tensor, index: Tensor, features: list[Tensor | None] | None = None):
-        if logits.ndim != 3 or logits.shape[0] not in (1, VIEWS) or logits.shape[1] != len(index):
-            raise ValueError(f"logits must be (1 or {VIEWS}, {len(index)}, C), got {tuple(logits.shape)}")
-        super().__init__(logits, index)
+    def __init__(self, logits: Tensor, index: Tensor, features: list[Tensor | None] | None = None, origin: str = ""):
+        super().__init__(logits, index, origin)
+        good = logits.ndim == 3 and logits.shape[0] in (1, VIEWS)
+        require(good, "logits", f"(1 or {VIEWS}, {len(index)}, C)", tuple(logits.shape))
+        wrong = [len(f) for f in features or () if f is not None and len(f) != len(index)]
+        require(not wrong, "features", f"of {len(index)} rows, as logits", wrong)
         self.features = features
 
     @classmethod
@@ -90,10 +129,11 @@ class CachedTeacher(Lookup):
         """
         if split.views == 1:
             answers = predict(model, split, layers=layers)
-            return cls(answers.logits[None], split.index, answers.features if layers else None)
+            return cls(answers.logits[None], split.index, answers.features if layers else None, split.origin)
         if layers:
             raise ValueError(f"features of {VIEWS} views are not cached: use LiveTeacher, or a split without shifts")
-        return cls(torch.stack([predict(model, split, view=v).logits for v in range(VIEWS)]), split.index)
+        orbit = torch.stack([predict(model, split, view=v).logits for v in range(VIEWS)])  # (V, N, C)
+        return cls(orbit, split.index, origin=split.origin)
 
     def showing(self, layers: Collection[int] = ()) -> "CachedTeacher":
         """The same cache that looks up only these of its layers: a row of all maps is hundreds of times its logits."""
@@ -147,6 +187,7 @@ class Looking:
     def __post_init__(self):
         if self.look not in ("same", "other", "fixed"):
             raise ValueError(f"look must be 'same', 'other' or 'fixed', got {self.look!r}")
+        teaching(self.teacher)
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Logits (B, C) for the view that this teacher looks at."""
@@ -172,7 +213,7 @@ class EnsembleTeacher:
             raise ValueError(f"mean must be 'arithmetic' or 'geometric', got {mean!r}")
         if not teachers:
             raise ValueError("teachers must hold at least one teacher, got an empty sequence")
-        self.teachers, self.mean = list(teachers), mean
+        self.teachers, self.mean = [teaching(t) for t in teachers], mean
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Logits (B, C) of the mean; no features."""
@@ -200,9 +241,9 @@ class ApiTeacher:
     def __init__(self, teacher, reveals: str = "label", count: int = 1, floor: float = 1e-4):
         if reveals not in ("label", "samples", "top_k"):
             raise ValueError(f"reveals must be 'label', 'samples' or 'top_k', got {reveals!r}")
-        if count < 1:
-            raise ValueError(f"count must be 1 or more, got {count}")
-        self.teacher, self.reveals, self.count, self.floor = teacher, reveals, count, floor
+        check_number("count", count, "[1, inf)", whole=True)
+        check_number("floor", floor, "[0, 1]")
+        self.teacher, self.reveals, self.count, self.floor = teaching(teacher), reveals, count, floor
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Logits (B, C) rebuilt from what is revealed; for "top_k" the missing mass is spread evenly over the rest."""
@@ -226,7 +267,6 @@ class ApiTeacher:
         raise AttributeError("an API teacher shows no features: use a response loss, or a teacher that you can open")
 
 
-@torch.no_grad()
 def predict(
     model: nn.Module,
     split: Split,
@@ -250,21 +290,23 @@ def predict(
     layers : collection of int
         Hidden layers to keep, negative ones from the end; the others are None, to save memory.
     """
-    was_training = model.training
-    model.eval()
+    check_number("batch_size", batch_size, "[1, inf)", whole=True)
+    require(len(split) > 0, "split", "1 sample or more (look at what it was cut from)", len(split))
     rows = torch.arange(len(split), device=split.x.device)
     views = None if isinstance(view, int) and view == CENTRE_VIEW else torch.as_tensor(view).expand(len(split)).to(rows)
     logits, kept = [], []
-    for x, _ in split.batches(rows, views, batch_size):
-        out = model(x)
-        logits.append(out.logits)
-        kept.append(only(out.features, layers))
-    model.train(was_training)
+    with evaluating(model):
+        for x, _ in split.batches(rows, views, batch_size):
+            out = Outputs.of(model(x))
+            logits.append(out.logits)
+            kept.append(only(out.features, layers))
     features = [None if parts[0] is None else torch.cat(parts) for parts in zip(*kept, strict=True)]
     return Outputs(torch.cat(logits, dim=-2), features if layers else [])
 
 
 def only(features: Sequence[Tensor], layers: Collection[int]) -> list[Tensor | None]:
     """Features of these hidden layers, negative ones from the end, and None in place of all others."""
+    missing = [i for i in layers if not -len(features) <= i < len(features)]
+    require(not missing, "layers", f"among the {len(features)} hidden ones that the net shows", missing)
     wanted = {range(len(features))[i] for i in layers}
     return [f if i in wanted else None for i, f in enumerate(features)]

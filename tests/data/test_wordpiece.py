@@ -74,6 +74,6 @@ def test_an_epoch_visits_every_text_once_in_another_order_and_computes_little_fi
 
 
 def test_a_batch_of_texts_is_as_wide_as_its_longest():
-    split = Tokens(torch.tensor([[2, 5, 3, 0], [2, 3, 0, 0]]), torch.zeros(2), torch.arange(2))
+    split = Tokens(torch.tensor([[2, 5, 3, 0], [2, 3, 0, 0]]), torch.zeros(2).long(), torch.arange(2))
     ((x, at),) = split.batches(torch.tensor([1]), None, 8)
     assert x.tolist() == [[2, 3]] and at == slice(0, 1)

@@ -153,10 +153,10 @@ def look(*_):
     mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
     listening = {c.laddr.ip for p in mine for c in p.net_connections("inet") if c.status == "LISTEN"}
     print(sorted(listening), flush=True)
-    return {}
 
 from kdbook.lab import ray_engine
-ray_engine.grouped = lambda pending: look() or []
+connected = ray_engine._connected
+ray_engine._connected = lambda *given: (connected(*given), look(), exit())
 ray_cluster(arms.trials("t_squared"), Store("{store}"), torch.device("cpu"), quiet=True)
 """
 

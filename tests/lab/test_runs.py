@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,12 +37,12 @@ def start(toy, own_folders):
 
 @pytest.fixture
 def no_space():
-    def save(content, path):
+    def write_bytes(path, content):
         with open(path, "wb") as file:
-            file.write(b"half")
+            file.write(content[: len(content) // 2])
         raise OSError(28, "No space left on device")
 
-    return save
+    return write_bytes
 
 
 def run_toy(**arguments):
@@ -177,11 +178,11 @@ def test_a_raised_version_trains_again(toy):
 def test_a_full_disk_stops_the_run_and_the_next_one_goes_on(toy, own_folders, monkeypatch, no_space):
     run_toy(seeds=1)
     with monkeypatch.context() as patch:
-        patch.setattr(torch, "save", no_space)
+        patch.setattr(Path, "write_bytes", no_space)
         with pytest.raises(OSError, match="No space left on device"):
             run_toy()
     left = [p.name for p in (own_folders / "home" / "trials").rglob("*") if p.is_file() and p.suffix != ".lock"]
-    assert sorted(set(left)) == ["manifest.json", "pictures.npz", "result.json", "tensors.safetensors"]
+    assert sorted(set(left)) == ["checkpoint.pt", "manifest.json", "pictures.npz", "result.json", "tensors.safetensors"]
     assert len(run_toy()) == 2
 
 

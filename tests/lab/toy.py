@@ -38,18 +38,19 @@ def arms(profile):
 
 
 class Stalling:
-    """An objective that can stop in the middle of the fourth epoch."""
+    """An objective that can stop in the middle of the fourth epoch, where the environment says so."""
 
-    def __init__(self, objective, stall):
-        self.objective, self.stall = objective, stall
+    def __init__(self, objective, student):
+        self.objective, self.student = objective, student
 
     def start_epoch(self, epoch):
         self.epoch, self.batches = epoch, 0
 
     def __call__(self, model, batch):
         self.batches += 1
-        if self.stall and self.epoch == 3 and self.batches == 2:
-            Path(self.stall).touch()
+        stall = self.student and os.environ.get("TOY_STALL")
+        if stall and self.epoch == 3 and self.batches == 2:
+            Path(stall).touch()
             time.sleep(600)
         return self.objective(model, batch)
 
@@ -60,8 +61,8 @@ def measure(trials, tools):
         with open(log, "a") as file:
             file.write(f"{trial.arm} {trial.seed}\n")
     split = training_split(trial, tools)
-    stall = os.environ.get("TOY_STALL") if trial.arm == "student" else None
-    model, history = train(trial, split, Stalling(objective_for(trial, split, tools), stall), tools)
+    objective = Stalling(objective_for(trial, split, tools), trial.arm == "student")
+    model, history = train(trial, split, objective, tools)
     tools.keep(trial, tensors=model.state_dict(), pictures={"loss": history.loss})
     return [{"train_errors": errors(predict(model, split).logits, split.y)}]
 

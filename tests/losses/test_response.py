@@ -301,7 +301,7 @@ def test_hard_loss_weights_rows_and_divides_by_their_number():
     s, _, y = example(3)
     weight = torch.tensor([0.0, 1.0, 3.0])
     rows = hard_loss(s, y, reduction="none")
-    torch.testing.assert_close(hard_loss(s, y, weight=weight), (rows[1] + 3 * rows[2]) / 3)
+    torch.testing.assert_close(hard_loss(s, y, row_weights=weight), (rows[1] + 3 * rows[2]) / 3)
 
 
 def test_born_again_loss_is_kd_at_temperature_one():
@@ -447,7 +447,7 @@ def test_row_weights_and_settings_receive_no_gradient():
     s, t, y = example(3)
     s.requires_grad_()
     weight, temperature = torch.ones(3, requires_grad=True), torch.tensor(2.0, requires_grad=True)
-    (hard_loss(s, y, weight=weight) + kd_loss(s, t, temperature=temperature)).backward()
+    (hard_loss(s, y, row_weights=weight) + kd_loss(s, t, temperature=temperature)).backward()
     assert weight.grad is None
     assert temperature.grad is None
 
@@ -629,7 +629,7 @@ BAD = {
     "reduction": (lambda: hard_loss(S, Y, reduction="sum"), "reduction must be 'mean' or 'none', got 'sum'"),
     "other classes": (
         lambda: kd_loss(S, T[:, :3], temperature=1.0),
-        "teacher_logits must have the student's 5 classes, got 3",
+        "teacher_logits must have the classes of student_logits, 5, got 3",
     ),
     "other rows": (
         lambda: logit_matching(S, T[:3]),
@@ -659,8 +659,14 @@ BAD = {
         lambda: kd_loss(S, T.clone().index_fill(1, torch.tensor(2), -INF), temperature=1.0),
         "teacher_logits must be finite, got -inf at [0, 2]",
     ),
-    "negative weight": (lambda: hard_loss(S, Y, weight=-torch.ones(4)), "weight must not be negative, got -1"),
-    "weight of the wrong shape": (lambda: hard_loss(S, Y, weight=torch.ones(3)), "weight must broadcast to (4,)"),
+    "negative weight": (
+        lambda: hard_loss(S, Y, row_weights=-torch.ones(4)),
+        "row_weights must not be negative, got -1",
+    ),
+    "weight of the wrong shape": (
+        lambda: hard_loss(S, Y, row_weights=torch.ones(3)),
+        "row_weights must broadcast to (4,)",
+    ),
     "logits for probabilities": (lambda: progressive_targets(Y, S.abs(), 0.5), "last_probs must sum to 1"),
     "negative probabilities": (
         lambda: progressive_targets(Y[:1], torch.tensor([[1.5, -0.5, 0.0, 0.0, 0.0]]), 0.5),

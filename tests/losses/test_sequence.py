@@ -260,7 +260,7 @@ def test_a_beta_outside_0_to_1_is_named(beta):
         ([[0.5, 0.2]], [[0, 6]], {}, r"top_indices must lie in \[0, 6\), got 6"),
         ([[0.5, 0.2]], [[1, 1]], {}, "name each token once"),
         ([[0.1] * 7], [list(range(7))], {}, r"k must be in 1..6, the vocabulary, got 7"),
-        ([[0.5, 0.2]], [[0, 1, 2]], {}, "must be"),
+        ([[0.5, 0.2]], [[0, 1, 2]], {}, "top_indices must broadcast"),
         ([[0.5, 0.0]], [[0, 1]], {}, "top_log_probs must be finite, got -inf"),
         ([[0.5, 0.2]], [[0, 1]], {"missing": "drop"}, "missing must be 'rest' or 'zero', got 'drop'"),
         ([[0.5, 0.2]], [[0, 1]], {"temperature": 2.0}, "temperature must be 1 for missing='rest'"),
@@ -274,3 +274,8 @@ def test_bad_knowledge_of_a_teacher_is_named(top, at, change, message):
 def test_a_teacher_that_tells_all_its_mass_may_miss_one_by_rounding():
     top = torch.tensor([[1 + 2e-5, 1e-9]]).log()
     assert math.isfinite(float(sparse_kl(torch.zeros(1, 6), top, torch.tensor([[0, 3]]))))
+
+
+def test_a_mean_over_tokens_in_float64_has_the_precision_of_float64():
+    values, mask = torch.full((3, 5), 0.1, dtype=torch.float64), torch.arange(5) < torch.tensor([5, 2, 3])[:, None]
+    assert float(token_mean(values, mask).mean()) == pytest.approx(0.1, rel=1e-15)

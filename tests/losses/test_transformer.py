@@ -173,6 +173,12 @@ def test_texts_of_one_length_may_share_a_mask():
         torch.testing.assert_close(loss(values, values.flip(0), shared), loss(values, values.flip(0), each))
 
 
+def test_masked_words_of_one_length_may_share_a_mask():
+    s, labels, h = random(2, 3, 4), torch.tensor([[1, -1, -1], [-1, 2, -1]]), random(2, 3, 5)
+    shared, each = (masked_lm_distillation(s, 2 * s, labels, h, 2 * h, m) for m in (REAL[0], REAL[:1].expand(2, 3)))
+    torch.testing.assert_close(shared, each)
+
+
 def test_labels_on_filling_and_useless_weights_are_refused():
     s, h = random(2, 3, 4), random(2, 3, 5)
     labels = torch.full((2, 3), -1)
@@ -188,6 +194,10 @@ def test_layer_maps_are_those_of_the_paper():
     assert layer_map(4, 12) == [3, 6, 9, 12]
     assert layer_map(4, 12, "top") == [9, 10, 11, 12]
     assert layer_map(4, 12, "bottom") == [1, 2, 3, 4]
-    for arguments, message in (((5, 12), "multiple of 5"), ((7, 6), "in 1..6"), ((2, 4, "middle"), "kind must be")):
+    for arguments, message in (
+        ((5, 12), "multiple of student_layers 5"),
+        ((7, 6), "in 1..6"),
+        ((2, 4, "middle"), "kind must be"),
+    ):
         with pytest.raises(ValueError, match=message):
             layer_map(*arguments)

@@ -91,19 +91,19 @@ def test_a_cache_of_the_wrong_shape_is_refused(shape):
         CachedTeacher(torch.zeros(shape), torch.arange(10))
 
 
-def test_a_live_teacher_stays_in_eval_mode_when_its_model_is_switched_to_training(model):
+def test_a_live_teacher_answers_in_eval_mode_and_leaves_its_model_as_it_is(model):
     teacher, x = LiveTeacher(model), torch.rand(6, 6, 6)
     expected = teacher.soft_targets(x, None).logits
     model.train()
     assert torch.equal(teacher.soft_targets(x, None).logits, expected)
-    assert not model.training
+    assert model.training and all(p.requires_grad for p in model.parameters())
 
 
 def test_a_live_teacher_shows_its_features_and_gives_no_gradient_to_its_weights_or_its_input(model):
     x = torch.rand(6, 6, 6, requires_grad=True)
     logits, features = LiveTeacher(model).soft_targets(x, None)
-    assert torch.equal(features[0], model(x).features[0])
-    assert not any(t.requires_grad for t in (logits, *features, *model.parameters()))
+    assert torch.equal(features[0], model.eval()(x).features[0])
+    assert not any(t.requires_grad for t in (logits, *features))
 
 
 class Naming:
@@ -228,7 +228,7 @@ def test_logits_of_an_api_stay_finite_for_a_teacher_that_is_infinitely_sure():
     ("arguments", "message"),
     [
         ({"reveals": "logits"}, "reveals must be 'label', 'samples' or 'top_k', got 'logits'"),
-        ({"count": 0}, "count must be 1 or more, got 0"),
+        ({"count": 0}, "count must be a whole number, 1 or more, got 0"),
     ],
 )
 def test_an_impossible_api_is_refused(logits, arguments, message):

@@ -10,6 +10,7 @@ from torch import Tensor
 from kdbook.data.vocabularies import Vocabulary
 from kdbook.losses.sequence import token_kd, token_mean, universal_logit_distillation
 from kdbook.nets.gpt import GPT
+from kdbook.training.objectives.asking import same_set
 from kdbook.training.objectives.sentences import Rule, labels
 from kdbook.training.sequences import log_probs
 
@@ -22,12 +23,14 @@ class Aligned:
     x : Tensor (M, N_t), the teacher's tokens
     logits : Tensor (M, N_t - 1, V_t), what the teacher says after each of them but the last
     said : Tensor (M, bytes + 2), log-probability of the text up to each byte, NaN where no token of the teacher ends
+    origin : str, that of the split whose index counts the texts; default: the first batch's
     """
 
     ends: Tensor
     x: Tensor
     logits: Tensor
     said: Tensor
+    origin: str = ""
 
     @classmethod
     def of(cls, ours: Vocabulary, theirs: Vocabulary, texts: Sequence[str], model: GPT, device) -> "Aligned":
@@ -49,6 +52,7 @@ def across_vocabularies(way: Callable, aligned: Aligned, weight: float) -> Rule:
     """
 
     def rule(s, t, targets, mask, batch):
+        same_set(aligned, batch)
         return labels()(s, t, targets, mask, batch) + weight * way(s, targets, mask, aligned, batch)
 
     return rule

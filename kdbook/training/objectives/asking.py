@@ -2,10 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from kdbook.nets.vision import Outputs
+from kdbook.training.settings import check_settings, require
+from kdbook.training.teachers import SoftTargets, teaching
 
 
 class Batch(NamedTuple):
@@ -15,7 +19,9 @@ class Batch(NamedTuple):
     y : Tensor (B,), labels
     index : Tensor (B,), sample index in the complete set
     view : Tensor (B,) or int, shift applied
-    check : bool, whether losses should look for NaN and out-of-range labels (the first batch only)
+    check : bool, whether losses should look for NaN and out-of-range labels (the first batch, and those that hold the
+        smallest and the largest label)
+    origin : str, name and checksum of the set that `index` counts
     """
 
     x: Tensor
@@ -23,6 +29,7 @@ class Batch(NamedTuple):
     index: Tensor
     view: Tensor | int
     check: bool = False
+    origin: str = ""
 
     @property
     def by_row(self) -> dict[str, Any]:
@@ -33,14 +40,76 @@ class Batch(NamedTuple):
 Loss = tuple[Tensor, dict[str, Tensor]]
 
 
+class Objective:
+    """What the loop asks of an objective: checked settings, and an epoch's start and state also of its parts.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        Attributes that may have a `start_epoch` or a `state_dict` of their own: what it wraps, a term, a teacher.
+    kept : tuple of str
+        Its own attributes that change while it is trained with.
+    """
+
+    parts: ClassVar[tuple[str, ...]] = ("objective", "term", "teacher")
+    kept: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self):
+        check_settings(self)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Tell all parts that an epoch begins."""
+        for part in self._parts("start_epoch").values():
+            part.start_epoch(epoch)
+
+    def state_dict(self) -> dict:
+        """What changes in training, of itself and its parts."""
+        state = {name: part.state_dict() for name, part in self._parts("state_dict").items()}
+        return state | {name: getattr(self, name) for name in self.kept}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Restore what `state_dict` gave."""
+        for name, value in state.items():
+            setattr(self, name, value) if name in self.kept else getattr(self, name).load_state_dict(value)
+
+    def _parts(self, able: str) -> dict[str, Any]:
+        """Parts with a method, nets left out: they are frozen teachers."""
+        named = {name: getattr(self, name, None) for name in self.parts}
+        return {name: p for name, p in named.items() if hasattr(p, able) and not isinstance(p, nn.Module)}
+
+
 def asked(models: nn.Module, x: Tensor) -> Tensor:
     """Logits of one net (B, C); of a cohort, or of an `nn.ModuleList` of nets side by side, (S, B, C)."""
-    return torch.stack([m(x).logits for m in models]) if isinstance(models, nn.ModuleList) else models(x).logits
+    if isinstance(models, nn.ModuleList):
+        return torch.stack([Outputs.of(m(x)).logits for m in models])
+    return Outputs.of(models(x)).logits
 
 
-def told_by(teacher, batch: Batch) -> Tensor:
-    """Logits of anything with `soft_targets(x, index, view)`."""
-    return teacher.soft_targets(batch.x, batch.index, batch.view).logits
+def same_set(keeper: Any, batch: Batch) -> None:
+    """Refuse a batch of another set than that for which something is kept by index, also deep inside a teacher.
+
+    What was made without a set belongs to that of the first batch.
+    """
+    mine = getattr(keeper, "origin", None)
+    if mine == "":
+        keeper.origin = batch.origin
+    good = mine in (None, "", batch.origin) or not batch.origin
+    wanted = f"asked about {mine!r}, for which it was made (from the split that is trained on, or with its `origin`)"
+    require(good, type(keeper).__name__, wanted, repr(batch.origin))
+    for inner in (getattr(keeper, "teacher", None), *getattr(keeper, "teachers", ())):
+        if inner is not None:
+            same_set(inner, batch)
+
+
+def answer_of(teacher: Any, batch: Batch) -> SoftTargets:
+    """What anything with `soft_targets(x, index, view)` says of a batch, refused where it is kept for another set."""
+    same_set(teaching(teacher), batch)
+    return teacher.soft_targets(batch.x, batch.index, batch.view)
+
+
+def told_by(teacher: Any, batch: Batch) -> Tensor:
+    """The logits of `answer_of`."""
+    return answer_of(teacher, batch).logits
 
 
 def each(students: nn.ModuleList, recipes: Iterable, loss: Callable[[nn.Module, Any], Tensor]) -> Loss:
@@ -48,7 +117,7 @@ def each(students: nn.ModuleList, recipes: Iterable, loss: Callable[[nn.Module, 
     return torch.stack([loss(*pair) for pair in zip(students, recipes, strict=True)]), {}
 
 
-class Answers(ABC):
+class Answers(Objective, ABC):
     """An objective of the students' logits alone."""
 
     def __call__(self, models: nn.Module, batch: Batch) -> Loss:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from kdbook.losses import kd_loss
 from kdbook.losses.relation import ContrastiveMemory, contrastive_distillation
 from kdbook.nets.vision import Outputs
-from kdbook.training.objectives.asking import Batch, Loss
+from kdbook.training.objectives.asking import Batch, Loss, Objective, answer_of, same_set
 
 
 class Regressed(nn.Module):
@@ -33,7 +33,7 @@ class Regressed(nn.Module):
 
     def forward(self, x: Tensor) -> Outputs:
         """x as for the student; its logits, and its features with those of the regressed layers replaced."""
-        logits, features = self.student(x)
+        logits, features = Outputs.of(self.student(x))
         features = list(features)
         for layer, regressor in self.regressors.items():
             features[int(layer)] = regressor(features[int(layer)])
@@ -41,7 +41,7 @@ class Regressed(nn.Module):
 
 
 @dataclass
-class Transfer:
+class Transfer(Objective):
     """alpha T^2 KL + (1 - alpha) CE + beta term: a feature or relation term beside labels, soft targets or both.
 
     Parameters
@@ -60,7 +60,7 @@ class Transfer:
     Raises
     ------
     ValueError
-        On the first batch, when the teacher shows no features.
+        On the first batch, when the teacher or the student shows no features.
     """
 
     teacher: Any
@@ -71,25 +71,16 @@ class Transfer:
     alone: bool = False
 
     def __call__(self, model, batch: Batch) -> Loss:
-        target = self.teacher.soft_targets(batch.x, batch.index, batch.view)
-        if target.features is None:
-            kind = type(self.teacher).__name__
-            raise ValueError(f"a feature or relation term needs the teacher's hidden layers, and {kind} shows none")
-        out = model(batch.x)
+        target, out = answer_of(self.teacher, batch), Outputs.of(model(batch.x))
+        for whose, net, features in (("teacher", self.teacher, target.features), ("student", model, out.features)):
+            if not features:
+                kind = type(net).__name__
+                raise ValueError(f"a feature or relation term needs the {whose}'s hidden layers, and {kind} shows none")
         term = self.term(model, out.features, target.features, batch)
         if self.alone:
             return term, {}
         settings = {"temperature": self.temperature, "alpha": self.alpha, **batch.by_row}
         return kd_loss(out.logits, target.logits, batch.y, **settings) + self.beta * term, {"term": term}
-
-    def state_dict(self) -> dict:
-        """The term's state, such as a memory; empty for a term without."""
-        return self.term.state_dict() if hasattr(self.term, "state_dict") else {}
-
-    def load_state_dict(self, state: dict) -> None:
-        """Restore what `state_dict` gave."""
-        if state:
-            self.term.load_state_dict(state)
 
 
 @dataclass(frozen=True)
@@ -124,7 +115,7 @@ class Flow:
         return self.loss(*maps, **batch.by_row)
 
 
-class Contrastive:
+class Contrastive(Objective):
     """CRD as a term: the student's embedding against a memory of the teacher's, and the reverse for the teacher's head.
 
     Both are the last hidden layer, the teacher's through `Regressed.teacher_head`.
@@ -139,22 +130,17 @@ class Contrastive:
         Where the memories are.
     """
 
+    parts = ("student", "teacher")
+
     def __init__(self, samples: int, width: int, negatives: int, device: torch.device | str = "cpu"):
+        self.origin = ""
         self.student, self.teacher = (ContrastiveMemory.random(samples, width, negatives, device) for _ in range(2))
 
     def __call__(self, model, student: list[Tensor], teacher: list[Tensor], batch: Batch) -> Tensor:
+        same_set(self, batch)
         g_s, g_t = student[-1], model.teacher_head(teacher[-1])
         rows = contrastive_distillation(g_s, g_t, batch.index, self.teacher, **batch.by_row)
         rows = rows + contrastive_distillation(g_t, g_s, batch.index, self.student, **batch.by_row)
         self.student.update(batch.index, g_s)
         self.teacher.update(batch.index, g_t)
         return rows
-
-    def state_dict(self) -> dict:
-        """Both memories."""
-        return {"student": self.student.state_dict(), "teacher": self.teacher.state_dict()}
-
-    def load_state_dict(self, state: dict) -> None:
-        """Restore both memories."""
-        self.student.load_state_dict(state["student"])
-        self.teacher.load_state_dict(state["teacher"])

@@ -15,11 +15,13 @@ from torch import Tensor, nn
 
 from kdbook import losses
 from kdbook.data.images import Split
+from kdbook.nets.vision import Outputs
 from kdbook.training.objectives.answers import Distillation, HardLabels
-from kdbook.training.objectives.asking import Batch, Loss, asked
+from kdbook.training.objectives.asking import Batch, Loss, Objective, asked, same_set
+from kdbook.training.settings import check_number, check_settings, require
 
 
-class TrainingMode(ABC):
+class TrainingMode(Objective, ABC):
     """What the modes share: ask all nets, let `learn(logits, batch)` say losses and targets, log what was told."""
 
     def __call__(self, nets: nn.ModuleList, batch: Batch) -> Loss:
@@ -36,7 +38,7 @@ def told(student_logits: Tensor, target: Tensor, labels: Tensor) -> dict[str, Te
     """What a student was told: entropy of the target (bits), top-1 agreement with it, cross entropy with the labels."""
     student, target = student_logits.detach(), target.detach()
     return {
-        "entropy": losses.entropy_bits(target),
+        "entropy": losses.entropy_bits(target, check=False),
         "agreement": (student.argmax(-1) == target.argmax(-1)).float(),
         "hard": F.cross_entropy(student, labels, reduction="none"),
     }
@@ -141,8 +143,13 @@ class ProgressiveSelf(TrainingMode):
         Length of the logits.
     """
 
+    kept = ("table", "a_t")
+
     def __init__(self, split: Split, *, epochs: int, final: float = 0.8, classes: int = 10):
-        self.epochs, self.final, self.a_t = epochs, final, 0.0
+        check_number("epochs", epochs, "[1, inf)", whole=True)
+        self.epochs, self.final, self.a_t, self.origin = epochs, final, 0.0, split.origin
+        check_settings(self)
+        require(int(split.y.max()) < classes, "classes", f"more than the largest label, {int(split.y.max())}", classes)
         self.table = torch.zeros(int(split.index.max()) + 1, classes, device=split.x.device)  # by sample index
         self.table[split.index] = F.one_hot(split.y, classes).float()
 
@@ -151,20 +158,15 @@ class ProgressiveSelf(TrainingMode):
 
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cross entropy with the mixed targets; then the table gets the new answers."""
+        same_set(self, batch)
         target = losses.progressive_targets(batch.y, self.table[batch.index], self.a_t, check=batch.check)
         # an epoch visits each image once, so that its row can be overwritten as soon as it is read
         self.table[batch.index] = logits[0].detach().softmax(-1)
         return -(target * logits.log_softmax(-1)).sum(-1), target
 
-    def state_dict(self) -> dict:
-        return {"table": self.table}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.table = state["table"]
-
 
 @dataclass
-class SelfExits:
+class SelfExits(Objective):
     """Be Your Own Teacher: the deepest exit of an `EarlyExits` net teaches the shallower ones (Zhang et al. 2019).
 
     Parameters
@@ -181,7 +183,7 @@ class SelfExits:
     reverse: bool = False
 
     def __call__(self, net: nn.Module, batch: Batch) -> Loss:
-        out = net(batch.x)
+        out = Outputs.of(net(batch.x))
         way = -1 if self.reverse else 1
         logits, feats = out.logits.flip(0) if self.reverse else out.logits, out.features[::way]
         settings = {"temperature": self.temperature, "alpha": self.alpha, "beta": self.beta, **batch.by_row}

@@ -7,6 +7,7 @@ is `(s, t, targets, mask, batch) -> loss a text`: logits (B, N, V) of student an
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,10 @@ from kdbook.losses import hard_loss
 from kdbook.losses.checks import kl_rows
 from kdbook.losses.sequence import generalized_jsd, sparse_kl, token_mean
 from kdbook.nets.gpt import GPT
-from kdbook.training.objectives.asking import Batch, Loss, each
+from kdbook.training.objectives.asking import Batch, Loss, Objective, asked, each, same_set
 from kdbook.training.sequences import sample
+from kdbook.training.settings import check_number
+from kdbook.training.teachers import evaluating
 
 Rule = Callable[[Tensor, Tensor | None, Tensor, Tensor, Batch], Tensor]
 
@@ -55,7 +58,10 @@ def recorded(index: Tensor, values: Tensor, *, soft: bool) -> Rule:
     index, values : Tensor (M, N - 1, K), those tokens and their log-probabilities at each place; see `places`
     """
 
+    keeper = SimpleNamespace(origin="")
+
     def rule(s, t, targets, mask, batch):
+        same_set(keeper, batch)
         likeliest, log_p = (stored[batch.index][:, : targets.shape[1]] for stored in (index, values))
         if soft:
             rows = sparse_kl(s, log_p, likeliest, missing="rest", reduction="none", check=False)
@@ -74,7 +80,7 @@ def shifted(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @dataclass
-class TeacherForced:
+class TeacherForced(Objective):
     """Students learn on given texts.
 
     Parameters
@@ -91,11 +97,11 @@ class TeacherForced:
     def __call__(self, students: nn.ModuleList, batch: Batch) -> Loss:
         shown, targets, mask = shifted(batch.x)
         theirs = answers(self.teacher, shown)
-        return each(students, self.rules, lambda s, rule: rule(s(shown).logits, theirs, targets, mask, batch))
+        return each(students, self.rules, lambda s, rule: rule(asked(s, shown), theirs, targets, mask, batch))
 
 
 @dataclass
-class OnPolicy:
+class OnPolicy(Objective):
     """GKD: each student learns its teacher's next tokens on texts of its own (Agarwal et al. 2024, algorithm 1).
 
     Parameters
@@ -121,8 +127,7 @@ class OnPolicy:
     def __post_init__(self):
         for name, values in (("lambda", self.lambdas), ("beta", self.betas)):
             for value in values:
-                if not 0 <= value <= 1:
-                    raise ValueError(f"{name} must be in [0, 1], got {value}")
+                check_number(name, value, "[0, 1]")
 
     def __call__(self, students: nn.ModuleList, batch: Batch) -> Loss:
         own = float(torch.rand(()))  # shared: students of equal lambda write in the same steps
@@ -134,13 +139,13 @@ class OnPolicy:
             if own < share:
                 shown, _, mask = shifted(sample(student, batch.x[:, :1]))
                 told = answers(self.teacher, shown)
-            return generalized_jsd(student.train()(shown).logits, told, mask, beta=beta, **batch.by_row)
+            return generalized_jsd(asked(student.train(), shown), told, mask, beta=beta, **batch.by_row)
 
         return each(students, zip(self.lambdas, self.betas, strict=True), loss)
 
 
 @dataclass
-class PolicyGradient:
+class PolicyGradient(Objective):
     """MiniLLM's gradient for one student: the reverse KL between whole texts, on its own (Gu et al. 2024, eq. 3 to 5).
 
     A token's own divergence is summed exactly; what it does to the tokens after it is weighed by their log-ratio, less
@@ -153,7 +158,7 @@ class PolicyGradient:
     def __call__(self, students: nn.ModuleList, batch: Batch) -> Loss:
         (model,) = students
         shown, targets, mask = shifted(sample(model, batch.x[:, :1]))
-        log_q = model.train()(shown).logits.log_softmax(-1)
+        log_q = asked(model.train(), shown).log_softmax(-1)
         log_p = answers(self.teacher, shown).log_softmax(-1)
         p, q = (z.gather(-1, targets[..., None])[..., 0] for z in (log_p, log_q))
         gain = (p - q.detach()).masked_fill(~mask, 0)
@@ -167,7 +172,9 @@ def places(x: Tensor, values: Tensor) -> Tensor:
     return (values[..., 0] <= 0) & (x[:, 1:] > 0)
 
 
-@torch.no_grad()
 def answers(teacher: GPT | None, shown: Tensor) -> Tensor | None:
     """A teacher's logits (B, N, V) in eval mode, None without one."""
-    return None if teacher is None else teacher.eval()(shown).logits
+    if teacher is None:
+        return None
+    with evaluating(teacher):
+        return asked(teacher, shown)

@@ -18,11 +18,12 @@ from kdbook.losses.transformer import (
 )
 from kdbook.nets.bert import Bert
 from kdbook.training.masked import mask_tokens, masked_rows
-from kdbook.training.objectives.asking import Batch, Loss, each
+from kdbook.training.objectives.asking import Batch, Loss, Objective, each
+from kdbook.training.teachers import evaluating
 
 
 @dataclass
-class MaskedLM:
+class MaskedLM(Objective):
     """Masked language modelling of one model; `share` as for `mask_tokens`."""
 
     share: float = 0.15
@@ -41,7 +42,7 @@ class TripleRecipe:
 
 
 @dataclass
-class TripleDistillation:
+class TripleDistillation(Objective):
     """Students of one teacher, each with a `masked_lm_distillation` of its own.
 
     Parameters
@@ -67,8 +68,8 @@ class TripleDistillation:
         real = batch.x > 0
         at = real if self.everywhere else labels >= 0
         y, every = labels[at][None], at[at][None]  # (1, n): the n tokens whose words are asked for
-        with torch.no_grad():
-            theirs = self.teacher.eval().hidden(shown)[-1]
+        with evaluating(self.teacher):
+            theirs = self.teacher.hidden(shown)[-1]
             answers = self.teacher.words(theirs[at])[None]  # (1, n, V)
 
         def loss(student: Bert, recipe: TripleRecipe) -> Tensor:
@@ -119,7 +120,7 @@ class LayerRecipe:
 
 
 @dataclass
-class LayerDistillation:
+class LayerDistillation(Objective):
     """TinyBERT's intermediate layers (Jiao et al. 2020, eq. 7-9): `Projected` students of one teacher, on whole texts.
 
     Parameters
@@ -135,8 +136,8 @@ class LayerDistillation:
 
     def __call__(self, students: nn.ModuleList, batch: Batch) -> Loss:
         real, wanted = batch.x > 0, {layer for recipe in self.recipes for layer in recipe.layers}
-        with torch.no_grad():
-            theirs = self.teacher.eval().hidden(batch.x)
+        with evaluating(self.teacher):
+            theirs = self.teacher.hidden(batch.x)
             scores = {layer: self.teacher.scores(theirs, layer) for layer in wanted}
 
         def loss(model: Projected, recipe: LayerRecipe) -> Tensor:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from kdbook.training.objectives.asking import Batch, Loss
+from kdbook.training.objectives.asking import Batch, Loss, Objective
+from kdbook.training.settings import check_number
 
 
-class OwnRates:
+class OwnRates(Objective):
     """An objective that gives each student of a cohort its own learning rate.
 
     Parameters
@@ -21,6 +22,10 @@ class OwnRates:
     """
 
     def __init__(self, objective: Callable, rates: list[float]):
+        if not len(rates):
+            raise ValueError("rates must hold one learning rate a student, got none")
+        for rate in rates:
+            check_number("rates", rate, "(0, inf)")
         self.objective = objective
         self.factor = torch.tensor([[rate / rates[0]] for rate in rates])  # (S, 1)
 
@@ -30,9 +35,10 @@ class OwnRates:
 
 
 @dataclass
-class Seen:
+class Seen(Objective):
     """An objective that notes which samples it was given."""
 
+    kept = ("index",)
     objective: Callable
     index: set[int] = field(default_factory=set)
 
@@ -42,7 +48,7 @@ class Seen:
 
 
 @dataclass
-class Mixup:
+class Mixup(Objective):
     """Another objective on mixtures of two images each: nobody has a label for them, but a teacher has an answer.
 
     The weight of an image is uniform in [0, 1] (Zhang et al. 2018, with their alpha = 1). The objective inside must use
