@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import operator
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -114,12 +113,12 @@ def whole(what: str, number: int) -> int:
     ValueError
         For anything else, naming it `what`.
     """
-    try:
-        if not isinstance(number, bool) and operator.index(number) >= 0:
-            return operator.index(number)
-    except TypeError:
-        pass
-    raise ValueError(f"{what} must be a whole number, 0 or more, got {number!r}")
+    from kdbook.training.settings import (
+        check_number,
+    )  # torch takes seconds to import, and a list of questions needs none
+
+    check_number(what, number, "[0, inf)", whole=True)
+    return int(number)
 
 
 def seeds_of(seeds: int | None, default: int) -> range:
