@@ -596,7 +596,7 @@ BAD = {
     ),
     "tensor temperature": (
         lambda: kd_loss(S, T, temperature=torch.tensor([1.0, -2.0, 3.0, 4.0]), check=False),
-        "temperature must be positive and finite, got -2 in a tensor",
+        "temperature must be positive and finite, got -2.0 in a tensor",
     ),
     "temperature of the wrong shape": (
         lambda: kd_loss(S, T, temperature=torch.ones(3)),
@@ -629,7 +629,7 @@ BAD = {
     "reduction": (lambda: hard_loss(S, Y, reduction="sum"), "reduction must be 'mean' or 'none', got 'sum'"),
     "other classes": (
         lambda: kd_loss(S, T[:, :3], temperature=1.0),
-        "teacher_logits must have the classes of student_logits, 5, got 3",
+        "teacher_logits must broadcast to (4, 5), the shape of student_logits, got shape (4, 3)",
     ),
     "other rows": (
         lambda: logit_matching(S, T[:3]),
