@@ -276,7 +276,7 @@ def mapped_pair(check: bool, net: Callable | None, remedy: str, mask: Tensor | N
     if student.shape != teacher.shape:
         shapes = f"{tuple(teacher.shape)}, got {tuple(student.shape)}"
         raise ValueError(f"{ours} must have the shape of {theirs}, {shapes}; give {remedy}")
-    return pair_input(check, mask, **{ours: student, theirs: teacher})
+    return pair_input(check, mask, FEATURES, **{ours: student, theirs: teacher})
 
 
 def stack_input(name: str, tensors: Sequence[Tensor] | Tensor, check: bool) -> Tensor:
