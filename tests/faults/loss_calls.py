@@ -6,9 +6,9 @@ import types
 import torch
 from torch import nn
 
-from kdbook.losses import feature, relation, response, sequence, transformer
+from kdbook.losses import feature, modes, relation, response, sequence, transformer
 
-MODULES = (response, feature, relation, sequence, transformer)
+MODULES = (response, modes, feature, relation, sequence, transformer)
 PUBLIC = {
     name: found
     for module in MODULES
