@@ -49,4 +49,4 @@ def test_an_error_of_the_readers_own_is_told_and_does_not_stop_the_notebook(name
 def test_a_number_far_off_is_told_its_direction_and_a_word_that_a_number_is_needed(name):
     assert CHECKS[name](1e9).message == "Too large."
     assert CHECKS[name](-1e9).message == "Too small."
-    assert CHECKS[name]("two").message == "A number is needed, this is a str."
+    assert CHECKS[name]("two").message == "A number is needed, this is a str: 'two'."
