@@ -1,8 +1,7 @@
 """Argument checks that the losses share, and the few formulas of one row that several of them are made of.
 
 Checks of numbers, shapes and types read no tensor data and always run. Checks of tensor data (`check_finite`,
-`check_range`, `check_not_negative`) and of
-sizes make a GPU wait, so the losses call them only under `check=True`.
+`check_range`, `check_not_negative`, `check_size`) make a GPU wait, so the losses ask for them only under `check=True`.
 A temperature, alpha or beta that is a tensor is data too, but is always read: keep it on the CPU, where the
 reading stalls nothing, and it is copied to the logits' device after the check.
 Every public function of the losses passes `entry`, directly or through `row_loss`.
@@ -270,7 +269,7 @@ def mapped_pair(check: bool, net: Callable | None, remedy: str, mask: Tensor | N
         try:
             student = net(filled(student, mask))
         except RuntimeError as error:
-            got = f"{tuple(student.shape)} of {student.dtype}, at which torch says: {error}"
+            got = f"{tuple(student.shape)} of {student.dtype}, of which torch says: {error}"
             raise ValueError(f"{ours} must fit {remedy}, got {got}") from error
         check_type(f"what comes out of {remedy}", student, Tensor)
     if student.shape != teacher.shape:
