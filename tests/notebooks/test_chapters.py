@@ -1,6 +1,7 @@
 """The committed chapters: a pair of equal text, executed whole, self-checking, and fit for a static page."""
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -31,6 +32,19 @@ def code_cells(script):
 
 def test_there_are_chapters():
     assert [p.stem for p in SCRIPTS][:4] == ["00_overview", "01_dark_knowledge", "02_temperature", "03_math"]
+
+
+@chapters
+def test_every_name_that_a_chapter_imports_from_the_package_is_there(script):
+    names = [
+        (node.module, alias.name)
+        for node in ast.walk(ast.parse(script.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("kdbook")
+        for alias in node.names
+    ]
+    assert names
+    for module, name in names:
+        assert hasattr(importlib.import_module(module), name) or importlib.import_module(f"{module}.{name}")
 
 
 def test_every_notebook_in_the_folder_or_below_has_its_script():
