@@ -6,6 +6,7 @@ Floors, lowest first: data, losses, nets; training; lab; show; book; teach; the 
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -28,3 +29,15 @@ def on_demand(package: str, homes: dict[str, str]) -> Callable[[str], object]:
         return getattr(import_module(f"{package}.{home[name]}"), name)
 
     return offered
+
+
+def require(good: bool, name: str, wanted: str, got: Any) -> None:
+    """Raise ValueError unless `good`, in one sentence of what something must be and what it is."""
+    if not good:
+        raise ValueError(f"{name} must be {wanted}, got {got}")
+
+
+def kind_of(value: Any) -> str:
+    """Type of a value; of a tensor or an array also the type of its numbers, and its shape."""
+    numbers = f" {value.dtype} {tuple(value.shape)}" if hasattr(value, "dtype") else ""
+    return type(value).__name__ + numbers

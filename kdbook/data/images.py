@@ -1,6 +1,7 @@
 """Image sets, one `Split` a part, on the device, and the 25 shifts of up to two pixels as views."""
 
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kdbook import kind_of, require
 from kdbook.data.cifar import CIFAR_MD5, cifar_arrays
 from kdbook.data.files import RECIPES, SHA256, idx_array
 
@@ -22,13 +24,14 @@ VALIDATION = 10_000  # the last training images; hyper-parameters are chosen on 
 REACH = 2  # pixels; Hinton et al. 2015, section 3: jittered by up to two pixels in any direction
 VIEWS = (2 * REACH + 1) ** 2
 CENTRE_VIEW = VIEWS // 2  # view v shifts down by v // 5 - 2 and right by v % 5 - 2 pixels
-# What a split must hold, and how to make it so
+# What a split must hold, as `kind_of` tells it, and how to make it so
 WANTED = {
     "x": "uint8 levels 0 to 255, (N, H, W) or (N, 3, H, W) (from [0, 1]: (255 * x).round().to(torch.uint8); colours "
     "come first: .permute(0, 3, 1, 2)), or int64 token numbers of a split of texts",
     "y": "class numbers (N,), int64 (by .long(); from one-hot by .argmax(1))",
     "index": "sample numbers (N,), int64 (as torch.arange(N))",
 }
+LEVELS, TOKENS, NUMBERS = r".* torch.uint8 \(\d+(, 3)?, \d+, \d+\)", ".* torch.int64 .*", r".* torch.int64 \(\d+,\)"
 _SLAB = 8192  # rows gathered at once: fewer, larger copies than one a batch
 
 
@@ -66,21 +69,14 @@ class Split:
     origin: str = ""
 
     def __post_init__(self):
+        images = type(self).batches is Split.batches  # texts have batches of their own
+        kinds = {"x": LEVELS if images else f"{LEVELS}|{TOKENS}", "y": NUMBERS, "index": NUMBERS}
         for name, wanted in WANTED.items():
-            t = getattr(self, name)
-            tensor = isinstance(t, Tensor)
-            own = type(self).batches is not Split.batches  # of token numbers, not of levels
-            number = tensor and t.dtype == torch.int64 and (own if name == "x" else t.ndim == 1)
-            image = tensor and t.dtype == torch.uint8 and (t.ndim == 3 or (t.ndim == 4 and t.shape[1] == 3))
-            if not (number or (name == "x" and image)):
-                got = f"{t.dtype} {tuple(t.shape)}" if tensor else type(t).__name__
-                raise ValueError(f"{name} must be {wanted}, got {got}")
-        if not len(self.x) == len(self.y) == len(self.index):
-            raise ValueError(
-                f"x, y and index must have one row a sample, got {len(self.x)}, {len(self.y)} and {len(self.index)}"
-            )
-        if self.views not in (1, VIEWS):
-            raise ValueError(f"views must be 1 or {VIEWS}, got {self.views!r}")
+            kind = kind_of(getattr(self, name))
+            require(re.fullmatch(kinds[name], kind), name, wanted, kind)
+        got = f"{len(self.x)}, {len(self.y)} and {len(self.index)}"
+        require(len(self.x) == len(self.y) == len(self.index), "x, y and index", "of one row a sample", got)
+        require(self.views in (1, VIEWS), "views", f"1 or {VIEWS}", repr(self.views))
         check_index(self.index)
         if not self.origin:
             seen = [digest(v) for name, v in vars(self).items() if isinstance(v, Tensor) and name != "y"]
@@ -176,8 +172,8 @@ class Split:
         if isinstance(rows, slice):
             rows = torch.arange(len(self), device=self.x.device)[rows]
         view = torch.as_tensor(view, device=self.x.device)
-        if int(view.min()) < 0 or int(view.max()) >= VIEWS:
-            raise ValueError(f"view must be in 0..{VIEWS - 1}, got {int(view.min())}..{int(view.max())}")
+        lowest, highest = int(view.min()), int(view.max())
+        require(0 <= lowest <= highest < VIEWS, "view", f"in 0..{VIEWS - 1}", f"{lowest}..{highest}")
         side = 2 * REACH + 1
         n, *colours, h, w = self.x.shape
         padded, across = self._padded, self._padded.stride()
@@ -224,10 +220,9 @@ def load_images(name: str = "mnist", part: str = "train", device: torch.device |
     MissingCifarError
         When there is no copy of a CIFAR here.
     """
-    if name not in (*IMAGE_SETS, *CIFAR_MD5):
-        raise ValueError(f"name must be one of {', '.join((*IMAGE_SETS, *CIFAR_MD5))}, got {name!r}")
-    if part not in ("train", "fit", "validation", "test"):
-        raise ValueError(f"part must be one of train, fit, validation, test, got {part!r}")
+    names, parts = (*IMAGE_SETS, *CIFAR_MD5), ("train", "fit", "validation", "test")
+    require(name in names, "name", f"one of {', '.join(names)}", repr(name))
+    require(part in parts, "part", f"one of {', '.join(parts)}", repr(part))
     if name in CIFAR_MD5:
         x, y = map(torch.from_numpy, cifar_arrays(name, train=part != "test"))
     else:

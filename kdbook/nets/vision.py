@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kdbook import kind_of, require
+
 
 class Outputs(NamedTuple):
     """What a network says, and what it thought on the way.
@@ -34,7 +36,7 @@ class Outputs(NamedTuple):
         read = told.get if isinstance(told, Mapping) else partial(getattr, told)
         logits, features = read("logits", None), read("features", None)
         if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.ndim < 2:
-            got = f"{logits.dtype} {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(answer).__name__
+            got = kind_of(answer if logits is None else logits)
             wanted = "logits (..., B, C), floating point: a Tensor, or an object or mapping with `logits`"
             raise TypeError(f"a net must answer with {wanted}, got {got}: let its forward return one of these")
         return cls(logits, features if features is not None else [])
@@ -78,13 +80,10 @@ class MLP(nn.Module):
         max_norm: float | None = None,
     ):
         super().__init__()
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise ValueError(f"sizes needs two or more positive layer sizes, got {list(sizes)}")
-        for name, p in (("input_dropout", input_dropout), ("hidden_dropout", hidden_dropout)):
-            if not 0 <= p < 1:
-                raise ValueError(f"{name} must be in [0, 1), got {p}")
-        if max_norm is not None and not max_norm > 0:
-            raise ValueError(f"max_norm must be positive or None, got {max_norm}")
+        require(len(sizes) >= 2 and min(sizes) >= 1, "sizes", "two or more positive layer sizes", list(sizes))
+        require(0 <= input_dropout < 1, "input_dropout", "in [0, 1)", input_dropout)
+        require(0 <= hidden_dropout < 1, "hidden_dropout", "in [0, 1)", hidden_dropout)
+        require(max_norm is None or max_norm > 0, "max_norm", "positive or None", max_norm)
         self.sizes = tuple(sizes)
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.input_dropout, self.hidden_dropout, self.max_norm = input_dropout, hidden_dropout, max_norm
@@ -277,10 +276,9 @@ class ResNet(Staged):
 
 def _stages(block: Callable, channels: Sequence[int], blocks: int) -> list[nn.Sequential]:
     """A stage from each number of channels to the next, of `blocks` blocks (before, after, stride)."""
-    if len(channels) < 2 or min(channels) < 1:
-        raise ValueError(f"widths needs one or more positive numbers of channels, got {list(channels[1:])}")
-    if blocks < 1:
-        raise ValueError(f"a stage must have 1 or more blocks, got {blocks}")
+    good = len(channels) >= 2 and min(channels) >= 1
+    require(good, "widths", "one or more positive numbers of channels", list(channels[1:]))
+    require(blocks >= 1, "blocks", "1 or more a stage", blocks)
     return [
         nn.Sequential(block(before, width, 2), *(block(width, width, 1) for _ in range(blocks - 1)))
         for before, width in pairwise(channels)

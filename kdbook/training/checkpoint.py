@@ -21,12 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kdbook import kind_of, require
 from kdbook.data.files import write_atomically
 from kdbook.data.images import digest
-from kdbook.training.settings import require
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, torch.device, torch.dtype)
-CALLED = ("func", "args", "keywords", "__func__", "__self__", "__code__", "__defaults__", "__kwdefaults__")  # functions
+CODE = ("co_names", "co_code", "co_consts")
+CALLED = ("func", "args", "keywords", "__func__", "__self__", "__code__", "__defaults__", "__kwdefaults__", *CODE)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Checkpoint:
         """Write the state of all parts; a full disk or a folder that cannot be written is a warning, no more."""
         content = io.BytesIO()
         state = {name: part.state_dict() for name, part in stateful.items()}
-        torch.save({"state": state, "whose": dict(whose), "run": list(self.run), "epochs": epochs}, content)
+        torch.save({"state": state, "whose": whose, "epochs": epochs}, content)
         content = content.getvalue()
         try:
             write_atomically(Path(self.path), hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
@@ -76,8 +77,8 @@ class Checkpoint:
             reason = "it is damaged" if isinstance(error, ValueError) else type(error).__name__
             warnings.warn(f"checkpoint {self.path} cannot be read ({reason}); training starts afresh", stacklevel=3)
             return []
-        was, now = {"run": saved["run"], **saved["whose"]}, {"run": list(self.run), **whose}
-        other = [f"{n} was {was.get(n)} and is {now.get(n)}" for n in was | now if was.get(n) != now.get(n)]
+        was = saved["whose"]
+        other = [f"{n} was {was.get(n)} and is {whose.get(n)}" for n in was | whose if was.get(n) != whose.get(n)]
         told = f"checkpoint {self.path} belongs to another run: {'; '.join(other[:5])}"
         if other and self.mismatch == "refuse":
             raise ValueError(f"{told}. Name another file, or delete this one to train from the beginning")
@@ -95,14 +96,13 @@ def fingerprint(models: nn.Module, objective: Callable, optimizer, schedule, **p
     Of the models it holds settings, names and shapes, since their weights are what is trained; of all else the content
     as well. State is left out: it is what a checkpoint holds.
     """
-    told, seen = [*described("models", models, {}, lambda t: f"{t.dtype} {tuple(t.shape)}")], {}
-    told += described("objective", objective, seen)
+    seen = {}
+    told = [*described("models", models, {}, weights=False), *described("objective", objective, seen)]
     hidden = [type(part).__name__ for part in seen.values() if not isinstance(part, nn.Module) and state_of(part)]
     good = not hidden or hasattr(objective, "state_dict")
     require(good, "an objective with a checkpoint", "one with a state_dict that forwards what it wraps", hidden)
-    groups = [{key: value for key, value in g.items() if key != "params"} for g in optimizer.param_groups]
-    seen[id(optimizer)] = optimizer  # a schedule holds it
-    parts |= {"optimizer": [type(optimizer).__name__, *groups], "schedule": schedule}
+    parts["schedule"] = [type(schedule).__name__, schedule.state_dict()]
+    parts["optimizer"] = [type(optimizer).__name__, *optimizer.state_dict()["param_groups"]]
     return dict(told + [pair for name, part in parts.items() for pair in described(name, part, seen)])
 
 
@@ -111,43 +111,39 @@ def state_of(part: Any) -> dict:
     return part.state_dict() if hasattr(part, "load_state_dict") and not isinstance(part, type) else {}
 
 
-def described(name: str, value: Any, seen: dict, look: Callable = digest) -> Iterator[tuple[str, str]]:
+def described(name: str, value: Any, seen: dict, weights: bool = True) -> Iterator[tuple[str, str]]:
     """Name and short description of a value and of all that it is made of; `seen` are objects met before, by id."""
     if isinstance(value, Tensor | np.ndarray):
-        yield name, look(torch.as_tensor(value))
+        yield name, digest(torch.as_tensor(value)) if weights else kind_of(value)
     elif isinstance(value, PLAIN):
-        text = repr(value.item() if isinstance(value, np.generic) else value)
+        text = repr(value)
         yield name, text if len(text) <= 80 else f"{text[:60]}… ({zlib.crc32(text.encode()):08x})"
-    elif isinstance(value, Mapping | list | tuple) or id(value) not in seen:
+    elif id(value) not in seen or isinstance(value, Mapping | list | tuple):
         seen[id(value)] = value
-        kind, inside = taken_apart(value)
-        yield name, kind
-        for part, inner in inside.items():
-            yield from described(f"{name}.{part}", inner, seen, look)
+        # no module: a script's is another when imported
+        yield name, getattr(value, "__qualname__", type(value).__qualname__)
+        for part, inner in made_of(value).items():
+            yield from described(f"{name}.{part}", inner, seen, weights)
 
 
-def taken_apart(value: Any) -> tuple[str, Mapping]:
-    """The kind of a value that is not plain, and its parts by name."""
-    kind = getattr(value, "__qualname__", type(value).__qualname__)  # no module: a script's is another when imported
+def made_of(value: Any) -> Mapping:
+    """The parts, by name, of a value that is not plain; none of a class, of a module or of what is built in."""
     if isinstance(value, Mapping):
-        return kind, value
+        return value
     if isinstance(value, list | tuple | set | frozenset):
-        return kind, dict(enumerate(value if isinstance(value, list | tuple) else sorted(value, key=repr)))
-    if isinstance(value, types.CodeType):
-        return f"{value.co_names} {zlib.crc32(value.co_code):08x}", dict(enumerate(value.co_consts))
-    if isinstance(value, type | types.BuiltinFunctionType):
-        return kind, {}
-    beside = {}
-    if isinstance(value, types.FunctionType):  # what a notebook defines beside it: values and functions, not modules
-        used = inspect.getclosurevars(value)
-        here = {n: v for n, v in used.globals.items() if getattr(v, "__module__", None) == value.__module__}
-        beside = {n: v for n, v in used.globals.items() if isinstance(v, (*PLAIN, Tensor))} | here | used.nonlocals
-    parts = {name: getattr(value, name) for name in CALLED if hasattr(value, name)} | beside
+        return dict(enumerate(value if isinstance(value, list | tuple) else sorted(value, key=repr)))
     attributes = getattr(value, "__dict__", {})
     if isinstance(value, nn.Module):
-        inside = value._parameters | value._buffers | value._modules
-        return kind, {n: v for n, v in attributes.items() if n[0] != "_" and n != "training"} | inside
+        settings = {name: v for name, v in attributes.items() if name[0] != "_" and name != "training"}
+        return settings | value._parameters | value._buffers | value._modules
+    if isinstance(value, type | types.ModuleType | types.BuiltinFunctionType):
+        return {}
+    parts = {name: getattr(value, name) for name in CALLED if hasattr(value, name)}
+    if isinstance(value, types.FunctionType):  # what a notebook defines beside it, and other numbers that it uses
+        used = inspect.getclosurevars(value)
+        here = {n: v for n, v in used.globals.items() if getattr(v, "__module__", None) == value.__module__}
+        parts |= {n: v for n, v in used.globals.items() if isinstance(v, (*PLAIN, Tensor))} | here | used.nonlocals
     # neither state, nor what is derived from the rest, nor the set that a table was first asked about
-    left_out = {"origin"} | {n for n in state_of(value) if not hasattr(getattr(value, n, None), "state_dict")}
-    left_out |= {n for n, made in vars(type(value)).items() if isinstance(made, cached_property)}
-    return kind, parts | {n: v for n, v in attributes.items() if n not in left_out}
+    state = {name for name in state_of(value) if not hasattr(getattr(value, name, None), "state_dict")}
+    derived = {name for name in attributes if isinstance(getattr(type(value), name, None), cached_property)}
+    return parts | {name: v for name, v in attributes.items() if name not in {"origin", *state, *derived}}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from kdbook import require
 from kdbook.nets.vision import MLP, Outputs
 
 
@@ -23,14 +24,11 @@ class StackedMLP(nn.Module):
 
     def __init__(self, models: Sequence[MLP]):
         super().__init__()
-        if not models:
-            raise ValueError("models must hold at least one MLP, got an empty sequence")
-        shapes = {m.sizes for m in models}
-        if len(shapes) > 1:
-            raise ValueError(f"models of one cohort must have equal sizes, got {sorted(shapes)}")
-        for m in models:
-            if m.input_dropout or m.hidden_dropout or m.max_norm is not None:
-                raise ValueError("a cohort's models must have neither dropout nor max_norm: train them one by one")
+        require(len(models) > 0, "models", "at least one MLP", "an empty sequence")
+        sizes = sorted({m.sizes for m in models})
+        require(len(sizes) == 1, "models of a cohort", "of equal sizes", sizes)
+        alike = all(m.input_dropout == m.hidden_dropout == 0 and m.max_norm is None for m in models)
+        require(alike, "models of a cohort", "with neither dropout nor max_norm: train them one by one", "some with")
         self.sizes = models[0].sizes
         layers = list(zip(*(m.layers for m in models), strict=True))
         weights = [torch.stack([layer.weight.detach().t() for layer in same]) for same in layers]

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from kdbook import kind_of, require
 from kdbook.data.images import CENTRE_VIEW, Split
 from kdbook.training.checkpoint import Checkpoint, fingerprint
 from kdbook.training.objectives import Batch
-from kdbook.training.settings import check_number, require
+from kdbook.training.settings import check_number
 
 CHECKPOINT_SECONDS = 5.0  # a kill loses at most this much, and one epoch
 
@@ -117,10 +118,9 @@ def fit(
 
     Explained in notebooks/01_dark_knowledge.
     """
-    check_number("epochs", epochs, "[1, inf)", whole=True)
-    check_number("batch_size", batch_size, "[1, inf)", whole=True)
-    check_number("seed", seed, "[0, inf)", whole=True)
-    epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)  # numpy's would overflow, and not be readable
+    epochs = check_number("epochs", epochs, "[1, inf)", whole=True)
+    batch_size = check_number("batch_size", batch_size, "[1, inf)", whole=True)
+    seed = check_number("seed", seed, "[0, inf)", whole=True)
     check_parts(models, objective, split, optimizer, schedule, device)
     if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(checkpoint)
@@ -136,7 +136,7 @@ def fit(
     history = History()
     if checkpoint:
         run = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-        whose = fingerprint(models, objective, optimizer, schedule, split=split, **run)
+        whose = {"run": list(checkpoint.run)} | fingerprint(models, objective, optimizer, schedule, split=split, **run)
         done = checkpoint.resume(stateful, whose, device)
         history = History(done, resumed=len(done))
     constrained = [m for m in models.modules() if hasattr(m, "constrain_")]
@@ -203,10 +203,9 @@ def check_parts(models, objective, split, optimizer, schedule, device) -> None:
 
 def checked_loss(told, count: int) -> tuple[Tensor, Mapping[str, Tensor]]:
     """An objective's answer to a batch of `count`: its loss of rows and the parts; ValueError when it is neither."""
-    kinds = [type(part).__name__ for part in told] if isinstance(told, tuple) else type(told).__name__
-    good = isinstance(told, tuple) and len(told) == 2 and isinstance(told[0], Tensor) and isinstance(told[1], Mapping)
-    require(good, "what the objective returns", "(rows, parts), a Tensor and a dict", kinds)
-    rows, parts = told
+    rows, parts = told if isinstance(told, tuple) and len(told) == 2 else (told, None)
+    good = isinstance(rows, Tensor) and isinstance(parts, Mapping)
+    require(good, "what the objective returns", "(rows, parts), a Tensor and a dict", (kind_of(rows), kind_of(parts)))
     good = rows.ndim in (1, 2) and rows.shape[-1] in (1, count)
     require(good, "the objective's rows", f"({count},) or (S, {count}), as by reduction='none'", tuple(rows.shape))
     require(rows.requires_grad, "the objective's rows", "of a student that is asked with gradients", "none")

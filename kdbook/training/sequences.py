@@ -5,21 +5,17 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from kdbook import require
 from kdbook.nets.gpt import GPT
 
 
 def check_prompts(model: GPT, prompts: Tensor, end: int | None) -> None:
     """Raise ValueError for prompts without a token or with filling, or an end token that the vocabulary lacks."""
-    if prompts.ndim != 2 or not prompts.numel():
-        raise ValueError(
-            f"prompts must have one token or more, (B, N), got shape {tuple(prompts.shape)}; begin with <bos>"
-        )
-    if bool((prompts == 0).any()):
-        raise ValueError("prompts must not hold filling: group texts of one length")
-    if end is None or not 0 < end < model.vocabulary:
-        raise ValueError(
-            f"end must be a token of the vocabulary (1..{model.vocabulary - 1}) that ends texts, got {end}"
-        )
+    good = prompts.ndim == 2 and prompts.numel() > 0
+    require(good, "prompts", "one token or more, (B, N); begin with <bos>", tuple(prompts.shape))
+    require(bool((prompts > 0).all()), "prompts", "without filling: group texts of one length", "token 0")
+    last = model.vocabulary - 1
+    require(end is not None and 0 < end <= last, "end", f"a token of the vocabulary (1..{last}) that ends texts", end)
 
 
 @torch.no_grad()
@@ -56,8 +52,7 @@ def sample(
         For prompts that are empty or hold filling, a vocabulary without the end token, or a negative temperature.
     """
     check_prompts(model, prompts, end)
-    if not temperature >= 0:
-        raise ValueError(f"temperature must be 0 or more, got {temperature}")
+    require(temperature >= 0, "temperature", "0 or more", temperature)
     model.eval()
     x, new, cache = prompts, prompts, None
     ended = torch.zeros(len(x), dtype=torch.bool, device=x.device)
@@ -87,8 +82,7 @@ def beam(model: GPT, prompts: Tensor, *, beams: int = 4, end: int | None = 2) ->
         See `sample`; for fewer than one beam.
     """
     check_prompts(model, prompts, end)
-    if beams < 1:
-        raise ValueError(f"beams must be 1 or more, got {beams}")
+    require(beams >= 1, "beams", "1 or more", beams)
     look = {"num_beams": beams, "do_sample": False, "eos_token_id": end, "pad_token_id": 0, "length_penalty": 0.0}
     mask = torch.ones_like(prompts)
     found = model.eval().net.generate(prompts, attention_mask=mask, max_length=model.length, **look)

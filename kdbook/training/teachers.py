@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from kdbook import kind_of, require
 from kdbook.data.images import CENTRE_VIEW, VIEWS, Split, check_index
-from kdbook.losses.checks import check_floating
 from kdbook.nets.vision import Outputs
-from kdbook.training.settings import check_number, require
+from kdbook.training.settings import check_number
 
 
 class SoftTargets(NamedTuple):
@@ -69,11 +69,10 @@ class Lookup:
     """
 
     def __init__(self, logits: Tensor, index: Tensor, origin: str = ""):
-        for name, given in (("logits", logits), ("index", index)):
-            require(isinstance(given, Tensor), name, "a Tensor", type(given).__name__)
-        check_floating("logits", logits)
-        good = logits.ndim >= 2 and index.shape == logits.shape[-2:-1]
-        require(good, "logits", f"(..., N, C), a column for each of index {tuple(index.shape)}", tuple(logits.shape))
+        good = isinstance(logits, Tensor) and logits.is_floating_point() and logits.ndim >= 2
+        good = good and isinstance(index, Tensor) and index.shape == logits.shape[-2:-1]
+        got = f"{kind_of(index)} and {kind_of(logits)}"
+        require(good, "index and logits", "Tensors (N,) and (..., N, C), floating point", got)
         check_index(index)
         self.logits, self.origin = logits, origin
         # what was not cached, the last entry included, has a column that is not there: a GPU ends in an assertion
@@ -185,8 +184,7 @@ class Looking:
     look: str = "same"
 
     def __post_init__(self):
-        if self.look not in ("same", "other", "fixed"):
-            raise ValueError(f"look must be 'same', 'other' or 'fixed', got {self.look!r}")
+        require(self.look in ("same", "other", "fixed"), "look", "'same', 'other' or 'fixed'", repr(self.look))
         teaching(self.teacher)
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
@@ -209,10 +207,8 @@ class EnsembleTeacher:
     """
 
     def __init__(self, teachers: Sequence, mean: str = "arithmetic"):
-        if mean not in ("arithmetic", "geometric"):
-            raise ValueError(f"mean must be 'arithmetic' or 'geometric', got {mean!r}")
-        if not teachers:
-            raise ValueError("teachers must hold at least one teacher, got an empty sequence")
+        require(mean in ("arithmetic", "geometric"), "mean", "'arithmetic' or 'geometric'", repr(mean))
+        require(len(teachers) > 0, "teachers", "at least one teacher", "an empty sequence")
         self.teachers, self.mean = [teaching(t) for t in teachers], mean
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
@@ -239,8 +235,7 @@ class ApiTeacher:
     """
 
     def __init__(self, teacher, reveals: str = "label", count: int = 1, floor: float = 1e-4):
-        if reveals not in ("label", "samples", "top_k"):
-            raise ValueError(f"reveals must be 'label', 'samples' or 'top_k', got {reveals!r}")
+        require(reveals in ("label", "samples", "top_k"), "reveals", "'label', 'samples' or 'top_k'", repr(reveals))
         check_number("count", count, "[1, inf)", whole=True)
         check_number("floor", floor, "[0, 1]")
         self.teacher, self.reveals, self.count, self.floor = teaching(teacher), reveals, count, floor

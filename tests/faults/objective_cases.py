@@ -1,6 +1,6 @@
 """Every kind of objective that the library has, each with nets and data on which it can be trained in a second.
 
-Run as a program it trains one: `python objective_cases.py NAME CHECKPOINT TARGET`.
+Run as a program it trains some, one after the other: `python objective_cases.py FOLDER NAME ...`.
 """
 
 import inspect
@@ -25,7 +25,7 @@ from kdbook.nets.vision import MLP, ConvNet, EarlyExits
 from kdbook.training import CachedTeacher, LiveTeacher, fit, loop, sgd, stack
 from kdbook.training import objectives as o
 
-EPOCHS = 3
+EPOCHS, LONG = 3, 40  # LONG: to be killed at random moments
 SETTINGS = {"epochs": EPOCHS, "batch_size": 8, "optimizer": sgd(0.05), "seed": 5, "progress": False}
 
 
@@ -195,8 +195,10 @@ def trained(name: str, checkpoint=None, progress=False):
 
 if __name__ == "__main__":
     loop.CHECKPOINT_SECONDS = 0.0
-    name, checkpoint, target = sys.argv[1:]
-    EPOCHS, SETTINGS["epochs"] = 40, 40
-    SETTINGS["progress"] = partial(print, flush=True)
-    history, state = trained(name, checkpoint, SETTINGS["progress"])
-    torch.save({"state": state, "loss": history.loss.tolist()}, target)
+    folder, *names = sys.argv[1:]
+    EPOCHS = SETTINGS["epochs"] = LONG
+    ends = {}
+    for name in names:
+        history, state = trained(name, f"{folder}/{name}.pt", partial(print, flush=True))
+        ends[name] = {"state": state, "loss": history.loss.tolist()}
+    torch.save(ends, f"{folder}/end.pt")

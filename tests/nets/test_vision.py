@@ -159,7 +159,7 @@ def test_without_max_norm_weights_may_grow():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"sizes": [784]}, r"sizes needs two or more positive layer sizes, got \[784\]"),
+        ({"sizes": [784]}, r"sizes must be two or more positive layer sizes, got \[784\]"),
         ({"sizes": [784, 0, 10]}, r"got \[784, 0, 10\]"),
         ({"sizes": [4, 2], "input_dropout": 1.0}, r"input_dropout must be in \[0, 1\), got 1.0"),
         ({"sizes": [4, 2], "hidden_dropout": -0.1}, r"hidden_dropout must be in \[0, 1\), got -0.1"),
@@ -224,7 +224,7 @@ def test_a_residual_network_of_zeros_passes_on_what_its_shortcuts_say():
 
 @pytest.mark.parametrize("make", [lambda: ConvNet(()), lambda: ConvNet((4, 0)), lambda: ResNet((4,), blocks=0)])
 def test_networks_in_stages_refuse_empty_widths_and_no_blocks(make):
-    with pytest.raises(ValueError, match="widths needs|1 or more blocks, got 0"):
+    with pytest.raises(ValueError, match="widths must be|blocks must be 1 or more a stage, got 0"):
         make()
 
 

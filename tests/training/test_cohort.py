@@ -80,7 +80,7 @@ def test_a_stack_and_its_students_share_no_memory(quadrants):
     ("models", "message"),
     [
         ([], "at least one MLP"),
-        ([MLP([4, 3, 2]), MLP([4, 5, 2])], r"must have equal sizes, got \[\(4, 3, 2\), \(4, 5, 2\)\]"),
+        ([MLP([4, 3, 2]), MLP([4, 5, 2])], r"must be of equal sizes, got \[\(4, 3, 2\), \(4, 5, 2\)\]"),
         ([MLP([4, 2], input_dropout=0.1)], "neither dropout nor max_norm: train them one by one"),
         ([MLP([4, 3, 2]), MLP([4, 3, 2], hidden_dropout=0.5)], "neither dropout nor max_norm"),
         ([MLP([4, 3, 2], max_norm=3.5)], "neither dropout nor max_norm"),

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import hard_loss, kd_loss, logit_matching, soft_cross_entropy, soft_targets
-from kdbook.training.objectives.asking import Answers, Batch, told_by
+from kdbook.training.objectives.asking import Answers, Batch, answer_of
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Distillation(Answers):
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """`kd_loss`."""
         look = {"temperature": self.temperature, "alpha": self.weight(batch), **batch.by_row}
-        return kd_loss(logits, told_by(self.teacher, batch), batch.y, **look)
+        return kd_loss(logits, answer_of(self.teacher, batch).logits, batch.y, **look)
 
     def weight(self, batch: Batch) -> float | Tensor:
         """Alpha of a batch."""
@@ -60,7 +60,7 @@ class Distillation(Answers):
 
     def target(self, batch: Batch, classes: int) -> Tensor:
         """The probabilities (B, C) that students are told."""
-        return soft_targets(told_by(self.teacher, batch), self.temperature, check=False)
+        return soft_targets(answer_of(self.teacher, batch).logits, self.temperature, check=False)
 
 
 @dataclass
@@ -88,7 +88,7 @@ class WithoutFactor(Distillation):
 
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """KL and cross entropy, mixed."""
-        soft = kd_loss(logits, told_by(self.teacher, batch), temperature=self.temperature, **batch.by_row)
+        soft = kd_loss(logits, answer_of(self.teacher, batch).logits, temperature=self.temperature, **batch.by_row)
         hard = hard_loss(logits, batch.y, **batch.by_row)
         return self.alpha * (soft / self.temperature**2) + (1 - self.alpha) * hard
 
@@ -102,7 +102,7 @@ class LogitRegression(Answers):
 
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """`logit_matching`."""
-        return logit_matching(logits, told_by(self.teacher, batch), centre=self.centre, **batch.by_row)
+        return logit_matching(logits, answer_of(self.teacher, batch).logits, centre=self.centre, **batch.by_row)
 
 
 @dataclass
@@ -125,7 +125,7 @@ class RegularisedSpecialist(Answers):
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """Cross entropy with labels or with soft targets."""
         labels = self.classes[batch.y.clamp_max(len(self.classes) - 1)]
-        soft = soft_cross_entropy(logits, told_by(self.teacher, batch), temperature=1.0, **batch.by_row)
+        soft = soft_cross_entropy(logits, answer_of(self.teacher, batch).logits, temperature=1.0, **batch.by_row)
         return torch.where(batch.y < len(self.classes), hard_loss(logits, labels, **batch.by_row), soft)
 
 
@@ -150,7 +150,7 @@ class TreatedTargets(Answers):
 
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """`kd_loss` with the treated answers, without labels."""
-        answers = {name: told_by(teacher, batch) for name, teacher in self.teachers.items()}
+        answers = {name: answer_of(teacher, batch).logits for name, teacher in self.teachers.items()}
         label = torch.full_like(answers["teacher"], -1e4).scatter_(-1, batch.y[:, None], 1e4)
         confidence = answers["teacher"].softmax(-1).amax(-1)
         weight, targets = torch.ones(logits.shape[:-1], device=label.device), []  # (S, B)

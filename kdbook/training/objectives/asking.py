@@ -7,8 +7,9 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from kdbook import require
 from kdbook.nets.vision import Outputs
-from kdbook.training.settings import check_settings, require
+from kdbook.training.settings import check_settings
 from kdbook.training.teachers import SoftTargets, teaching
 
 
@@ -45,13 +46,10 @@ class Objective:
 
     Attributes
     ----------
-    parts : tuple of str
-        Attributes that may have a `start_epoch` or a `state_dict` of their own: what it wraps, a term, a teacher.
     kept : tuple of str
         Its own attributes that change while it is trained with.
     """
 
-    parts: ClassVar[tuple[str, ...]] = ("objective", "term", "teacher")
     kept: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
@@ -73,9 +71,8 @@ class Objective:
             setattr(self, name, value) if name in self.kept else getattr(self, name).load_state_dict(value)
 
     def _parts(self, able: str) -> dict[str, Any]:
-        """Parts with a method, nets left out: they are frozen teachers."""
-        named = {name: getattr(self, name, None) for name in self.parts}
-        return {name: p for name, p in named.items() if hasattr(p, able) and not isinstance(p, nn.Module)}
+        """Attributes that have a method: what it wraps, a term, a memory; nets left out: they are frozen teachers."""
+        return {name: p for name, p in vars(self).items() if hasattr(p, able) and not isinstance(p, nn.Module)}
 
 
 def asked(models: nn.Module, x: Tensor) -> Tensor:
@@ -105,11 +102,6 @@ def answer_of(teacher: Any, batch: Batch) -> SoftTargets:
     """What anything with `soft_targets(x, index, view)` says of a batch, refused where it is kept for another set."""
     same_set(teaching(teacher), batch)
     return teacher.soft_targets(batch.x, batch.index, batch.view)
-
-
-def told_by(teacher: Any, batch: Batch) -> Tensor:
-    """The logits of `answer_of`."""
-    return answer_of(teacher, batch).logits
 
 
 def each(students: nn.ModuleList, recipes: Iterable, loss: Callable[[nn.Module, Any], Tensor]) -> Loss:

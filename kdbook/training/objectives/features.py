@@ -130,8 +130,6 @@ class Contrastive(Objective):
         Where the memories are.
     """
 
-    parts = ("student", "teacher")
-
     def __init__(self, samples: int, width: int, negatives: int, device: torch.device | str = "cpu"):
         self.origin = ""
         self.student, self.teacher = (ContrastiveMemory.random(samples, width, negatives, device) for _ in range(2))

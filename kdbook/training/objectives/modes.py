@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdbook import losses
+from kdbook import losses, require
 from kdbook.data.images import Split
 from kdbook.nets.vision import Outputs
 from kdbook.training.objectives.answers import Distillation, HardLabels
 from kdbook.training.objectives.asking import Batch, Loss, Objective, asked, same_set
-from kdbook.training.settings import check_number, check_settings, require
+from kdbook.training.settings import check_number, check_settings
 
 
 class TrainingMode(Objective, ABC):

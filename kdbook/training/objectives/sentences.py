@@ -7,11 +7,11 @@ is `(s, t, targets, mask, batch) -> loss a text`: logits (B, N, V) of student an
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
+from kdbook import require
 from kdbook.losses import hard_loss
 from kdbook.losses.checks import kl_rows
 from kdbook.losses.sequence import generalized_jsd, sparse_kl, token_mean
@@ -58,10 +58,8 @@ def recorded(index: Tensor, values: Tensor, *, soft: bool) -> Rule:
     index, values : Tensor (M, N - 1, K), those tokens and their log-probabilities at each place; see `places`
     """
 
-    keeper = SimpleNamespace(origin="")
-
     def rule(s, t, targets, mask, batch):
-        same_set(keeper, batch)
+        same_set(rule, batch)
         likeliest, log_p = (stored[batch.index][:, : targets.shape[1]] for stored in (index, values))
         if soft:
             rows = sparse_kl(s, log_p, likeliest, missing="rest", reduction="none", check=False)
@@ -69,13 +67,13 @@ def recorded(index: Tensor, values: Tensor, *, soft: bool) -> Rule:
             rows = hard_loss(s, targets, **batch.by_row)
         return token_mean(rows, places(batch.x, log_p))
 
+    rule.origin = ""
     return rule
 
 
 def shifted(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What is shown, what is to be predicted, and where it is no filling: x (B, N) -> three of (B, N - 1)."""
-    if x.shape[1] < 2:
-        raise ValueError(f"texts must have two tokens or more, got {x.shape[1]}: there is nothing to predict")
+    require(x.shape[1] >= 2, "texts", "of two tokens or more", x.shape[1])
     return x[:, :-1], x[:, 1:], x[:, 1:] > 0
 
 

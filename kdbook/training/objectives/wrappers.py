@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from kdbook import require
 from kdbook.training.objectives.asking import Batch, Loss, Objective
 from kdbook.training.settings import check_number
 
@@ -22,8 +23,7 @@ class OwnRates(Objective):
     """
 
     def __init__(self, objective: Callable, rates: list[float]):
-        if not len(rates):
-            raise ValueError("rates must hold one learning rate a student, got none")
+        require(len(rates) > 0, "rates", "one learning rate a student", "none")
         for rate in rates:
             check_number("rates", rate, "(0, inf)")
         self.objective = objective
