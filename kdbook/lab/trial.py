@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import operator
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any
 
@@ -58,8 +58,7 @@ class Trial:
         """Twelve hexadecimal digits of the identity: settings, needs, data checksum and version."""
         from kdbook.data.images import checksum
 
-        identity = self.as_dict() | {"needs": [need.id for need in self.needs], "data": checksum(self.data)}
-        del identity["cohort"]
+        identity = self.identity() | {"needs": [need.id for need in self.needs], "data": checksum(self.data)}
         return hashlib.sha256(json.dumps(identity, sort_keys=True, default=plain).encode()).hexdigest()[:12]
 
     @property
@@ -67,12 +66,13 @@ class Trial:
         """Readable and unique: ``hinton_mnist/distilled-0-1f2e3d4c5b6a``."""
         return f"{self.experiment}/{self.arm}-{self.seed}-{self.id}"
 
-    def as_dict(self) -> dict:
-        """Its fields by name; the settings are a dictionary, since a read-only view cannot be sent or written."""
-        return {field.name: getattr(self, field.name) for field in fields(self)} | {"settings": dict(self.settings)}
+    def identity(self) -> dict:
+        """Its fields by name, but for the cohort; the settings are a dictionary, which can be sent and written."""
+        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "cohort"}
+        return told | {"settings": dict(self.settings)}
 
     def __reduce__(self):
-        return partial(Trial, **self.as_dict()), ()
+        return partial(Trial, **self.identity(), cohort=self.cohort), ()
 
     def __eq__(self, other) -> bool:
         return isinstance(other, Trial) and self.id == other.id
@@ -114,12 +114,9 @@ def whole(what: str, number: int) -> int:
     ValueError
         For anything else, naming it `what`.
     """
-    try:
-        if not isinstance(number, bool) and operator.index(number) >= 0:
-            return operator.index(number)
-    except TypeError:
-        pass
-    raise ValueError(f"{what} must be a whole number, 0 or more, got {number!r}")
+    if isinstance(number, bool) or not isinstance(number, Integral) or number < 0:
+        raise ValueError(f"{what} must be a whole number, 0 or more, got {number!r}")
+    return int(number)
 
 
 def seeds_of(seeds: int | None, default: int) -> range:
