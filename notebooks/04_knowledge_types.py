@@ -70,7 +70,7 @@ for name, out in (("teacher", t), ("student", s)):
 # a layer is active, $Q = \overline{f^2}/\lVert\overline{f^2}\rVert$.
 #
 # **Relations.** Neither widths nor layers need to agree, since only *comparisons between examples* are compared. RKD (Park et
-# al. 2019) takes all distances within a batch, in units of their mean:
+# al. 2019) takes all distances within a batch, in units of their mean over all $i \neq j$:
 #
 # $$ d_{ij} = \lVert f_i - f_j \rVert \,/\, \mu, \qquad L_\text{RKD-D} = \overline{\mathrm{smooth}L_1(d^s_{ij}, d^t_{ij})} $$
 
@@ -90,7 +90,7 @@ at = (attention(s.features[1]) - attention(t.features[1])).square().mean()
 
 def relative_distances(f):
     d = torch.cdist(f, f)  # (B, B)
-    return d / d[d > 0].mean()
+    return d / d[~torch.eye(len(d), dtype=torch.bool)].mean()
 
 
 rkd = F.smooth_l1_loss(relative_distances(s.features[-1]), relative_distances(t.features[-1]))
@@ -457,7 +457,7 @@ check_relational_distance(my_relational_distance)
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
 def in_mean_distances(f):
     d = torch.cdist(f, f)
-    return d / d[d > 0].mean()
+    return d / d[~torch.eye(len(d), dtype=torch.bool)].mean()
 
 
 check_relational_distance(lambda f_s, f_t: F.smooth_l1_loss(in_mean_distances(f_s), in_mean_distances(f_t)))

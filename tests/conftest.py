@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,18 @@ def full_disk(monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", half_written)
     monkeypatch.setattr("os.fsync", full_at_flush)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what was tried to break, and what survived and was lost: a line a file of `tests/faults`."""
+    survived, lost = Counter(), Counter()
+    for kind, counts in (("passed", survived), ("failed", lost), ("error", lost)):
+        for report in terminalreporter.stats.get(kind, ()):
+            file = Path(report.nodeid.partition("::")[0])
+            if file.parent.name == "faults" and (report.when == "call" or kind == "error"):
+                counts[file.stem.removeprefix("test_").replace("_", " ")] += 1
+    if tried := survived + lost:
+        terminalreporter.write_sep("=", "tries to break it")
+        terminalreporter.write_line(f"{'':32}{'tries':>7}{'survived':>10}{'lost':>6}")
+        for name in sorted(tried):
+            terminalreporter.write_line(f"{name:32}{tried[name]:>7}{survived[name]:>10}{lost[name]:>6}")

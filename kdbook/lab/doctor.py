@@ -6,10 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from jupyter_client.kernelspec import KernelSpecManager
 
-from kdbook.data.files import SHA256, DamagedFileError, check_writable, home, verified_bytes
+from kdbook.data.files import REPOSITORY, SHA256, DamagedFileError, check_writable, folder_of, home, verified_bytes
 from kdbook.lab.devices import pick_device
-from kdbook.lab.notebooks import no_sockets
-from kdbook.lab.results import output_folder
 
 PACKAGES = (
     "torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab", "papermill", "jupytext", "ipywidgets",
@@ -47,6 +45,8 @@ def _package(name: str, what: str, missing: str, remedy: str = ""):
 
 
 def _kernel():
+    from kdbook.lab.notebooks import no_sockets  # papermill takes long to import, and is perhaps what is missing
+
     found = "python3" in KernelSpecManager().find_kernel_specs()
     return "Jupyter kernel", "python3" if found else "missing", no_sockets() if found else "run `make setup`"
 
@@ -63,7 +63,7 @@ def _data():
 def _disk():
     try:
         check_writable(home())
-        check_writable(output_folder())
+        check_writable(folder_of("KDBOOK_OUT", REPOSITORY / "build"))
     except (ValueError, PermissionError) as error:
         return "folders", "cannot be used", str(error)
     there = next(folder for folder in [home(), *home().parents] if folder.exists())

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
-from numbers import Integral
 from types import MappingProxyType
 from typing import Any
 
@@ -114,8 +113,10 @@ def whole(what: str, number: int) -> int:
     ValueError
         For anything else, naming it `what`.
     """
-    if isinstance(number, bool) or not isinstance(number, Integral) or number < 0:
-        raise ValueError(f"{what} must be a whole number, 0 or more, got {number!r}")
+    # torch takes seconds to import, and a list of questions needs none
+    from kdbook.training.settings import check_number
+
+    check_number(what, number, "[0, inf)", whole=True)
     return int(number)
 
 

@@ -2,7 +2,7 @@
 They hold no modules, no optimisers and no teacher: where soft targets come from and how a student moves is
 kdbook.training. Response losses are importable from here, the others from their own file."""
 
-from kdbook.losses.modes import born_again_loss, deep_to_shallow_loss, mutual_loss, progressive_targets
+from kdbook.losses.mutual import born_again_loss, deep_to_shallow_loss, mutual_loss, progressive_targets
 from kdbook.losses.response import (
     dkd_loss,
     entropy_bits,

@@ -1,8 +1,8 @@
 """Argument checks that the losses share, and the few formulas of one row that several of them are made of.
 
 Checks of numbers, shapes and types read no tensor data and always run. Checks of tensor data (`check_finite`,
-`check_range`, `check_not_negative`,
-`check_probabilities`) make a GPU wait, so the losses call them only under `check=True`.
+`check_range`, `check_not_negative`) and of
+sizes make a GPU wait, so the losses call them only under `check=True`.
 A temperature, alpha or beta that is a tensor is data too, but is always read: keep it on the CPU, where the
 reading stalls nothing, and it is copied to the logits' device after the check.
 Every public function of the losses passes `entry`, directly or through `row_loss`.
@@ -27,6 +27,7 @@ from torch import Tensor
 Setting = float | Tensor
 Pair = tuple[Tensor, Tensor]
 CLASSES, TOKENS, FEATURES, MAPS = "..., C", "..., N, V", "B, feature axes ...", "B, channels, H, W"  # axes
+REDUCTIONS = ("mean", "none")
 LARGEST = 1e18  # Adam keeps a gradient's square, which is still a float32 up to here
 
 
@@ -51,7 +52,7 @@ def entry(function: Callable) -> Callable:
             check_type(name, value, hints.get(name, object))
         device = check_device({name: value for name, value in given.items() if hints.get(name) is not Setting})
         is_on = torch.is_autocast_enabled(device)
-        given |= {name: _as_called(name, net, device, is_on) for name, net in given.items() if callable(net)}
+        given |= {name: torch.autocast(device, enabled=is_on)(net) for name, net in given.items() if callable(net)}
         with torch.autocast(device, enabled=False) if is_on else contextlib.nullcontext():
             found = function(**given)
         if isinstance(found, Tensor) and given.get("check", "check" in hints):
@@ -66,12 +67,12 @@ def row_loss(rows_of: Callable) -> Callable:
 
     @functools.wraps(rows_of)
     def loss(*arguments, reduction: str = "mean", **settings) -> Tensor:
-        check_reduction(reduction)
+        check_choice("reduction", reduction, REDUCTIONS)
         rows = rows_of(*arguments, **settings)
         return rows.mean() if reduction == "mean" else rows
 
     *others, check = inspect.signature(rows_of).parameters.values()
-    reduction = inspect.Parameter("reduction", inspect.Parameter.KEYWORD_ONLY, default="mean", annotation="str")
+    reduction = check.replace(name="reduction", default="mean", annotation="str")
     loss.__annotations__ = rows_of.__annotations__ | {"reduction": "str"}
     loss.__signature__ = inspect.signature(rows_of).replace(parameters=[*others, reduction, check])
     return entry(loss)
@@ -93,14 +94,14 @@ def check_type(name: str, value: object, hint: typing.Any) -> None:
         is_good = all(isinstance(one, Tensor) for one in value)
     if not is_good:
         got, wanted = f"{type(value).__name__} {reprlib.repr(value)}", inspect.formatannotation(hint)
-        remedy = "give its .logits" if hasattr(value, "logits") else "torch.as_tensor takes numbers and arrays"
-        raise ValueError(f"{name} must be {wanted}, got {got}" + f"; {remedy}" * ("Tensor" in wanted))
+        remedy = "; torch.as_tensor takes numbers and arrays, a model's answer has .logits" * ("Tensor" in wanted)
+        raise ValueError(f"{name} must be {wanted}, got {got}{remedy}")
 
 
-def check_reduction(reduction: str) -> None:
-    """Raise ValueError unless the reduction is one that the losses know."""
-    if reduction not in ("mean", "none"):
-        raise ValueError(f"reduction must be 'mean' or 'none', got {reduction!r}")
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise ValueError unless an argument is one of these words."""
+    if value not in choices:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}")
 
 
 def check_device(given: dict[str, object]) -> str:
@@ -114,24 +115,9 @@ def check_device(given: dict[str, object]) -> str:
     return devices.pop().type if devices else "cpu"
 
 
-def _as_called(name: str, net: Callable, device: str, is_on: bool) -> Callable:
-    """A net among the arguments, run under its caller's autocast; what it cannot take is told by its name."""
-
-    def run(x: Tensor) -> Tensor:
-        try:
-            with torch.autocast(device, enabled=is_on):
-                found = net(x)
-        except RuntimeError as error:
-            raise ValueError(f"{name} must take {tuple(x.shape)} of {x.dtype}, got {error}") from error
-        check_type(f"what {name} returns", found, Tensor)
-        return found
-
-    return run
-
-
 def check_size(name: str, found: Tensor, given: dict[str, object]) -> None:
     """Raise ValueError if a result is NaN or of no use. Reads data: only under `check=True`."""
-    largest = found.detach().abs().max().item() if found.numel() else 0.0
+    largest = found.detach().abs().max().item()
     if not largest < LARGEST:
         sizes = {n: v.detach().abs().max().item() for n, v in given.items() if isinstance(v, Tensor)}
         raise ValueError(f"{name} must stay below {LARGEST:g}, got {largest:g}; look at the largest of {sizes}")
@@ -183,40 +169,41 @@ def check_not_negative(name: str, values: Tensor) -> None:
         raise ValueError(f"{name} must not be negative, got {values.min().item():.6g}")
 
 
-def check_probabilities(name: str, probs: Tensor) -> None:
-    """Raise ValueError unless rows are non-negative and sum to 1. Reads data: only under `check=True`."""
-    check_not_negative(name, probs)
-    sums = float32_up(probs).sum(-1)
-    # A row of thousands of classes stored in bfloat16 misses 1 by up to its rounding, 2^-8.
-    off = (sums - 1).abs() > (1e-2 if probs.dtype.itemsize < 4 else 1e-3)
-    if off.any():
-        raise ValueError(f"{name} must sum to 1 over classes, got {sums[off][0].item():.4g}; apply softmax first")
+def probabilities_input(name: str, probs: Tensor, check: bool) -> Tensor:
+    """Checked probabilities in at least float32: non-negative rows that sum to 1."""
+    check_floating(name, probs)
+    values = float32_up(probs)
+    if check:
+        check_not_negative(name, probs)
+        sums = values.sum(-1)
+        # A row of thousands of classes stored in bfloat16 misses 1 by up to its rounding, 2^-8.
+        off = (sums - 1).abs() > (1e-2 if probs.dtype.itemsize < 4 else 1e-3)
+        if off.any():
+            raise ValueError(f"{name} must sum to 1 over classes, got {sums[off][0].item():.4g}; apply softmax first")
+    return values
 
 
 def positive(name: str, value: Setting, logits: Tensor) -> Setting:
     """The setting checked to be positive and finite, aligned to the rows of `logits` (see `align`)."""
-    return _checked(name, value, logits, lambda v: (v > 0) & (v < math.inf), "positive and finite")
+    return _checked(name, value, logits, lambda v: 0 < v < math.inf, "positive and finite")
 
 
 def fraction(name: str, value: Setting, logits: Tensor) -> Setting:
     """The setting checked to lie in [0, 1], aligned to the rows of `logits` (see `align`)."""
-    return _checked(name, value, logits, lambda v: (v >= 0) & (v <= 1), "in [0, 1]")
+    return _checked(name, value, logits, lambda v: 0 <= v <= 1, "in [0, 1]")
 
 
 def non_negative(name: str, value: Setting, logits: Tensor) -> Setting:
     """The setting checked to be at least 0 and finite, aligned to the rows of `logits` (see `align`)."""
-    return _checked(name, value, logits, lambda v: (v >= 0) & (v < math.inf), "at least 0 and finite")
+    return _checked(name, value, logits, lambda v: 0 <= v < math.inf, "at least 0 and finite")
 
 
 def _checked(name: str, value: Setting, logits: Tensor, is_good: Callable, rule: str) -> Setting:
-    good = is_good(value)
-    if not isinstance(value, Tensor):
-        if not good:
-            raise ValueError(f"{name} must be {rule}, got {value}")
-        return value
-    if not good.all():
-        raise ValueError(f"{name} must be {rule}, got {value[~good][0].item():.6g} in a tensor")
-    return align(name, value, logits)
+    is_tensor = isinstance(value, Tensor)
+    for number in value.flatten().tolist() if is_tensor else [value]:
+        if not is_good(number):
+            raise ValueError(f"{name} must be {rule}, got {number}" + " in a tensor" * is_tensor)
+    return align(name, value, logits) if is_tensor else value
 
 
 def align(name: str, value: Tensor, logits: Tensor) -> Tensor:
@@ -229,10 +216,8 @@ def align(name: str, value: Tensor, logits: Tensor) -> Tensor:
     """
     lead = logits.shape[:-1]
     if value.ndim > len(lead) or any(have not in (1, want) for have, want in zip(value.shape, lead, strict=False)):
-        raise ValueError(
-            f"{name} must be a number or broadcast over the leading axes {tuple(lead)} of the logits from the left, "
-            f"got shape {tuple(value.shape)}"
-        )
+        wanted = f"a number or broadcast over the leading axes {tuple(lead)} of the logits from the left"
+        raise ValueError(f"{name} must be {wanted}, got shape {tuple(value.shape)}")
     dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
     # A few bytes from the CPU to a GPU are staged at once: the copy need not wait for the queue to drain.
     value = value.detach().to(device=logits.device, dtype=dtype, non_blocking=logits.is_cuda)
@@ -266,32 +251,43 @@ def logits_pair(check: bool, mask: Tensor | None = None, **pair: Tensor) -> Pair
     """A checked pair over the same classes, the teacher's logits broadcast over the student's leading axes."""
     (ours, student), (theirs, teacher) = pair.items()
     check_floating(ours, student)
-    check_floating(theirs, teacher)
-    if teacher.shape[-1] != student.shape[-1]:
-        raise ValueError(f"{theirs} must have the classes of {ours}, {student.shape[-1]}, got {teacher.shape[-1]}")
     check_broadcast(theirs, teacher.shape, student.shape, of=f"the shape of {ours}", least=2)
     return pair_input(check, mask, **pair)
 
 
-def feature_pair(check: bool, mask: Tensor | None = None, axes: str = FEATURES, **pair: Tensor) -> Pair:
+def feature_pair(check: bool, axes: str = FEATURES, **pair: Tensor) -> Pair:
     """A checked pair of features of one batch, each with feature axes, which may differ."""
-    student, teacher = pair_input(check, mask, axes, **pair)
+    student, teacher = pair_input(check, axes=axes, **pair)
     if len(student) != len(teacher):
         raise ValueError(f"{' and '.join(pair)} must hold the same examples, got {len(student)} and {len(teacher)}")
     return student, teacher
 
 
+def mapped_pair(check: bool, net: Callable | None, remedy: str, mask: Tensor | None = None, **pair: Tensor) -> Pair:
+    """A checked pair of features of one shape, which the student's may get from a net; `remedy` is what maps them."""
+    (ours, student), (theirs, teacher) = pair.items()
+    if net is not None:
+        try:
+            student = net(filled(student, mask))
+        except RuntimeError as error:
+            got = f"{tuple(student.shape)} of {student.dtype}, at which torch says: {error}"
+            raise ValueError(f"{ours} must fit {remedy}, got {got}") from error
+        check_type(f"what comes out of {remedy}", student, Tensor)
+    if student.shape != teacher.shape:
+        shapes = f"{tuple(teacher.shape)}, got {tuple(student.shape)}"
+        raise ValueError(f"{ours} must have the shape of {theirs}, {shapes}; give {remedy}")
+    return pair_input(check, mask, FEATURES, **{ours: student, theirs: teacher})
+
+
 def stack_input(name: str, tensors: Sequence[Tensor] | Tensor, check: bool) -> Tensor:
     """Checked logits or features of two or more nets or heads, stacked on a new first axis."""
-    count = tensors.shape[:1].numel() if isinstance(tensors, Tensor) else len(tensors)
-    if count < 2:
-        raise ValueError(f"{name} must hold at least two tensors, got {count}")
-    if not isinstance(tensors, Tensor):
-        shapes = [tuple(one.shape) for one in tensors]
-        if len(set(shapes)) > 1:
-            raise ValueError(f"{name} must hold tensors of one shape, got {shapes}")
-        tensors = torch.stack(tuple(tensors))
-    return values_input(name, tensors, check)
+    tensors = torch.atleast_1d(tensors) if isinstance(tensors, Tensor) else tensors
+    shapes = [tuple(one.shape) for one in tensors]
+    if len(shapes) < 2:
+        raise ValueError(f"{name} must hold at least two tensors, got {len(shapes)}")
+    if len(set(shapes)) > 1:
+        raise ValueError(f"{name} must hold tensors of one shape, got {shapes}")
+    return values_input(name, torch.stack(tuple(tensors)), check)
 
 
 def whole_input(name: str, numbers: Tensor, shape: Sequence[int], size: int, check: bool, *, of: str) -> Tensor:
@@ -318,6 +314,13 @@ def check_mask(name: str, mask: Tensor, tokens: Sequence[int], check: bool, *, l
     if check and not bool(mask.any(-1).all()):
         row = (~mask.any(-1)).nonzero()[0].tolist()
         raise ValueError(f"{name} must count a token in every text, got only filling in row {row}; drop empty texts")
+
+
+def masked_input(name: str, values: Tensor, mask_name: str, mask: Tensor, check: bool, least: int = 1) -> Tensor:
+    """Checked numbers of tokens (..., N, V) beside their checked mask, 0 where it does not count."""
+    check_floating(name, values, TOKENS)
+    check_mask(mask_name, mask, values.shape[:-1], check, least=least)
+    return values_input(name, values, check, mask[..., None])
 
 
 def is_number(value: Setting, number: float) -> bool:

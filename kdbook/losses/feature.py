@@ -15,8 +15,6 @@ from torch import Tensor
 from kdbook.losses import checks
 from kdbook.losses.checks import entry, row_loss
 
-FORMS = ("code", "paper")
-
 
 @row_loss
 def hint_loss(
@@ -43,14 +41,8 @@ def hint_loss(
 
     Explained in notebooks/04_knowledge_types.
     """
-    checks.check_floating("f_s", f_s)
-    student = f_s if regressor is None else regressor(f_s)
-    student, teacher = checks.feature_pair(check, f_s=student, f_t=f_t)
-    if student.shape != teacher.shape:
-        raise ValueError(
-            f"f_s must have the shape of f_t, {tuple(teacher.shape)}, after the regressor, got "
-            f"{tuple(student.shape)}; give a regressor that maps one to the other"
-        )
+    checks.check_floating("f_s", f_s, checks.FEATURES)
+    student, teacher = checks.mapped_pair(check, regressor, "a regressor to the shape of f_t", f_s=f_s, f_t=f_t)
     return (student - teacher).square().flatten(1).mean(1)
 
 
@@ -82,8 +74,7 @@ def attention_transfer(f_s: Tensor, f_t: Tensor, *, form: str = "code", check: b
 
     Explained in notebooks/04_knowledge_types.
     """
-    if form not in FORMS:
-        raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
+    checks.check_choice("form", form, ("code", "paper"))
     student, teacher = checks.feature_pair(check, axes=checks.MAPS, f_s=f_s, f_t=f_t)
     gap = torch.sub(*(attention_map(f) for f in checks.same_resolution(student, teacher)))  # (B, H W)
     return gap.square().mean(1) if form == "code" else torch.linalg.vector_norm(gap, dim=1)

@@ -197,10 +197,8 @@ def flow_of_solution(f_in_s: Tensor, f_out_s: Tensor, f_in_t: Tensor, f_out_t: T
     last_s, last_t = checks.feature_pair(check, axes=checks.MAPS, f_out_s=f_out_s, f_out_t=f_out_t)
     student, teacher = _flow(first_s, last_s), _flow(first_t, last_t)  # (B, channels in, channels out)
     if student.shape != teacher.shape:
-        raise ValueError(
-            f"f_in_s and f_out_s must have the channels of f_in_t and f_out_t, {tuple(teacher.shape[1:])}, got "
-            f"{tuple(student.shape[1:])}; use a student that differs in depth only, or project"
-        )
+        channels = f"{tuple(teacher.shape[1:])}, got {tuple(student.shape[1:])}; project, or vary the depth only"
+        raise ValueError(f"f_in_s and f_out_s must have the channels of f_in_t and f_out_t, {channels}")
     return (student - teacher).square().mean((1, 2))
 
 

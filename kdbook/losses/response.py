@@ -49,10 +49,8 @@ def entropy_bits(probabilities: Tensor, *, check: bool = True) -> Tensor:
     Of logits at a temperature it is `entropy_bits(soft_targets(logits, temperature))`. `check` reads whether
     rows are probabilities, and raises ValueError if they are not.
     """
-    checks.check_floating("probabilities", probabilities)
-    if check:
-        checks.check_probabilities("probabilities", probabilities)
-    return torch.special.entr(checks.float32_up(probabilities)).sum(-1) / math.log(2)
+    probabilities = checks.probabilities_input("probabilities", probabilities, check)
+    return torch.special.entr(probabilities).sum(-1) / math.log(2)
 
 
 @row_loss

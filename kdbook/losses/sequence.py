@@ -163,13 +163,9 @@ def universal_logit_distillation(
 
     Explained in notebooks/09_llm_era.
     """
-    checks.check_floating("s", s, checks.TOKENS)
-    checks.check_floating("t", t, checks.TOKENS)
     checks.check_broadcast("t", t.shape[:-2], s.shape[:-2], of="the texts of s")
-    checks.check_mask("mask_s", mask_s, s.shape[:-1], check, least=2)
-    checks.check_mask("mask_t", mask_t, t.shape[:-1], check, least=2)
-    student = checks.values_input("s", s, check, mask_s[..., None])
-    teacher = checks.values_input("t", t.detach(), check, mask_t[..., None]).to(student.dtype)
+    student = checks.masked_input("s", s, "mask_s", mask_s, check, least=2)
+    teacher = checks.masked_input("t", t.detach(), "mask_t", mask_t, check, least=2).to(student.dtype)
     tokens, size = (min(student.shape[-2], teacher.shape[-2]), max(student.shape[-1], teacher.shape[-1]))
     shown = [_sorted_probs(z, m, tokens, size) for z, m in ((student, mask_s), (teacher, mask_t))]
     shorter = torch.minimum(mask_s.sum(-1), mask_t.sum(-1))[..., None]
@@ -223,8 +219,7 @@ def sparse_kl(
     Explained in notebooks/09_llm_era.
     """
     student = checks.values_input("s", s, check)
-    if missing not in ("rest", "zero"):
-        raise ValueError(f"missing must be 'rest' or 'zero', got {missing!r}")
+    checks.check_choice("missing", missing, ("rest", "zero"))
     temperature = checks.positive("temperature", temperature, student)
     if missing == "rest" and temperature != 1:
         raise ValueError(f"temperature must be 1 for missing='rest', got {temperature}")

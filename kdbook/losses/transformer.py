@@ -207,9 +207,7 @@ def masked_lm_distillation(
     w_soft, w_mlm, w_cos = weights
     if (w_soft and t is None) or (w_cos and (hidden_s is None or hidden_t is None)):
         raise ValueError(f"t, hidden_s and hidden_t must be given where a weight is not 0, got None with {weights}")
-    checks.check_floating("s", s, checks.TOKENS)
-    checks.check_mask("mask", mask, s.shape[:-1], check)
-    student = checks.values_input("s", s, check, mask[..., None])
+    student = checks.masked_input("s", s, "mask", mask, check)
     look = {"num_tokens": num_tokens, "reduction": "none", "check": check}
     rows = torch.zeros(len(student), device=student.device, dtype=student.dtype)
     if w_soft:
@@ -245,20 +243,18 @@ def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -
 
     Explained in notebooks/08_language_models.
     """
+    checks.check_choice("kind", kind, ("uniform", "top", "bottom"))
     if not 1 <= student_layers <= teacher_layers:
         raise ValueError(f"student_layers must be in 1..{teacher_layers}, got {student_layers}")
     own = range(1, student_layers + 1)
     if kind == "uniform":
         if teacher_layers % student_layers:
-            raise ValueError(
-                f"teacher_layers must be a multiple of student_layers {student_layers}, got {teacher_layers}"
-            )
+            wanted = f"a multiple of student_layers {student_layers}"
+            raise ValueError(f"teacher_layers must be {wanted}, got {teacher_layers}")
         return [m * teacher_layers // student_layers for m in own]
     if kind == "top":
         return [m + teacher_layers - student_layers for m in own]
-    if kind == "bottom":
-        return list(own)
-    raise ValueError(f"kind must be 'uniform', 'top' or 'bottom', got {kind!r}")
+    return list(own)
 
 
 def _pairs(mask: Tensor) -> Tensor:
@@ -270,14 +266,7 @@ def _pair(axes: str, remedy: str, mask: Tensor, check: bool, proj: Callable | No
     """Checked features of one shape, whose last axis but one is the tokens of the mask; 0 where these do not count."""
     for name, values in pair.items():
         checks.check_floating(name, values, axes)
-    ours, theirs = pair.values()
+    ours, _ = pair.values()
     checks.check_mask("mask", mask, (len(ours), ours.shape[-2]), check)
     counted = mask[..., None] if ours.ndim == 3 else _pairs(mask).unsqueeze(-3)
-    if proj is not None:
-        ours = proj(checks.filled(ours, counted))
-    if ours.shape != theirs.shape:
-        raise ValueError(
-            f"{' and '.join(pair)} must be ({axes}), got {tuple(ours.shape)} for the student and {tuple(theirs.shape)} "
-            f"for the teacher; give {remedy}"
-        )
-    return checks.feature_pair(check, counted, **dict(zip(pair, (ours, theirs), strict=True)))
+    return checks.mapped_pair(check, proj, remedy, counted, **pair)

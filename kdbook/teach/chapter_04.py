@@ -37,9 +37,9 @@ check_attention_map = Exercise(
 
 
 def distances(f):
-    """Distances (B, B) in units of the mean positive one."""
+    """Distances (B, B) in units of their mean over all i != j, of which twins are a pair, too."""
     d = torch.cdist(f, f)
-    return d / d[d > 0].mean()
+    return d / d[~torch.eye(len(d), dtype=torch.bool)].mean()
 
 
 check_relational_distance = Exercise(
@@ -48,7 +48,7 @@ check_relational_distance = Exercise(
     tries=(
         (
             (STUDENT, TEACHER),
-            "Distances within each net, divided by their mean positive one, compared by smooth L1, mean over pairs.",
+            "Distances within each net, divided by their mean over i != j, compared by smooth L1, mean over pairs.",
         ),
     ),
     mistakes={
@@ -59,7 +59,7 @@ check_relational_distance = Exercise(
             distances(s), distances(t)
         ),
         "Plain L1: near 0, smooth L1 is half the square.": lambda s, t: F.l1_loss(distances(s), distances(t)),
-        "Your mean distance counts the zeros of examples to themselves; take the positive ones only.": (
+        "Your mean distance counts the zeros of examples to themselves; how many pairs are of two?": (
             lambda s, t: F.smooth_l1_loss(*(d / d.mean() for d in (torch.cdist(s, s), torch.cdist(t, t))))
         ),
         "Averaged over the other examples only; here all B^2 pairs count.": (

@@ -1,17 +1,20 @@
 """One right call of every public function of the losses, found in the modules themselves: a new one without fails."""
 
+import importlib
 import inspect
+import pkgutil
 import types
 
 import torch
 from torch import nn
 
-from kdbook.losses import feature, relation, response, sequence, transformer
+import kdbook.losses
+from kdbook.losses.relation import ContrastiveMemory
 
-MODULES = (response, feature, relation, sequence, transformer)
+FILES = [file.name for file in pkgutil.iter_modules(kdbook.losses.__path__) if file.name != "checks"]
 PUBLIC = {
     name: found
-    for module in MODULES
+    for module in (importlib.import_module(f"kdbook.losses.{name}") for name in FILES)
     for name, found in vars(module).items()
     if isinstance(found, types.FunctionType) and found.__module__ == module.__name__ and not name.startswith("_")
 }
@@ -103,10 +106,10 @@ def line(wide: int, narrow: int, dtype: torch.dtype) -> nn.Linear:
     return nn.Linear(wide, narrow).to(torch.float64 if dtype == torch.float64 else torch.float32)
 
 
-def memory() -> relation.ContrastiveMemory:
+def memory() -> ContrastiveMemory:
     """A memory of twenty rows, whose next draw is always the same."""
     torch.manual_seed(0)
-    return relation.ContrastiveMemory.random(20, 4, 3)
+    return ContrastiveMemory.random(20, 4, 3)
 
 
 def learned(given: dict) -> list[torch.Tensor]:

@@ -84,6 +84,7 @@ def test_damage_of_an_embedded_file_is_named(name, tmp_path):
     tried("embedded", path, other.read_bytes(), lambda: verified_bytes(name, tmp_path), bytes.__eq__, flips)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SHA256 if name.startswith(("mnist", "fashion-mnist"))])
 def test_damage_of_a_cached_image_file_is_named_and_the_file_made_again(name, tmp_path, monkeypatch):
     monkeypatch.setenv("KDBOOK_HOME", str(tmp_path))

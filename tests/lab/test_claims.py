@@ -1,12 +1,12 @@
 import dataclasses
-import json
 
 import pandas as pd
 import pytest
 import yaml
 
-from kdbook.lab import arms, claims, load
+from kdbook.lab import Results, arms, claims, load
 from kdbook.lab.claims import evaluate, number, outcome, print_table, rows, values, write_markdown
+from kdbook.lab.results import save_results
 from kdbook.lab.statements import load_claims
 
 EARLY = {
@@ -300,8 +300,7 @@ def measured(tmp_path, monkeypatch):
     monkeypatch.setattr(claims, "load_claims", lambda: shipped)
     monkeypatch.setattr(claims, "load", lambda name: table())
     (tmp_path / "results").mkdir()
-    table().query("seed < 2").assign(test_errors=300).to_csv(tmp_path / "results" / "hinton_mnist.csv", index=False)
-    (tmp_path / "results" / "hinton_mnist.json").write_text(json.dumps({}))
+    save_results(Results(table().query("seed < 2").assign(test_errors=300)), "hinton_mnist", tmp_path / "results")
     return tmp_path
 
 

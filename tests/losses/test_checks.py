@@ -49,10 +49,10 @@ def test_check_finite_finds_infinities_that_cancel_in_a_sum():
         checks.check_finite("x", torch.tensor([float("inf"), -float("inf")]))
 
 
-def test_check_probabilities_allows_for_the_rounding_of_half_types():
+def test_probabilities_input_allows_for_the_rounding_of_half_types():
     probs = torch.randn(8, 1000, generator=torch.Generator().manual_seed(0)).softmax(-1)
     for dtype in (torch.float32, torch.float16, torch.bfloat16):
-        checks.check_probabilities("last_probs", probs.to(dtype))
+        checks.probabilities_input("last_probs", probs.to(dtype), check=True)
 
 
 def test_labels_of_any_integer_type_become_int64():

@@ -150,7 +150,7 @@ def test_a_text_of_filling_alone_is_named_and_without_the_check_counts_nothing()
 
 def test_widths_heads_masks_and_layers_that_do_not_fit_are_named():
     h, scores = random(2, 3, 4), random(2, 2, 3, 3)
-    with pytest.raises(ValueError, match=r"\(2, 3, 4\) for the student and \(2, 3, 6\).*projection"):
+    with pytest.raises(ValueError, match=r"shape of hidden_t, \(2, 3, 6\), got \(2, 3, 4\).*projection"):
         hidden_state_loss(h, random(2, 3, 6), REAL)
     with pytest.raises(ValueError, match="as many heads"):
         attention_score_loss(scores, random(2, 4, 3, 3), REAL)

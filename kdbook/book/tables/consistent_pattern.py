@@ -208,7 +208,9 @@ def _teacher(c: Comparison, table: pd.DataFrame, ours: pd.DataFrame, read) -> tu
 
 
 def interval(values) -> tuple[float, float]:
-    """The 95 % t interval of a mean; of one value alone it has no bounds."""
+    """The 95 % t interval of a mean; of one value alone it has no bounds, and where one is unknown they are as well."""
+    if not np.isfinite(values).all():
+        return math.nan, math.nan
     return t_interval(values)[1:] if len(values) > 1 else (-math.inf, math.inf)
 
 

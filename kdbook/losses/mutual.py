@@ -36,7 +36,7 @@ def mutual_loss(
 
     Explained in notebooks/05_training_modes.
     """
-    checks.check_reduction(reduction)
+    checks.check_choice("reduction", reduction, checks.REDUCTIONS)
     nets = checks.stack_input("logits_list", logits_list, check)  # (M, ..., C)
     labels = labels_input(labels, nets[0], check)
     log_q = nets.log_softmax(-1)
@@ -109,13 +109,11 @@ def progressive_targets(labels: Tensor, last_probs: Tensor, a_t: Setting, *, che
 
     Explained in notebooks/05_training_modes.
     """
-    checks.check_floating("last_probs", last_probs)
-    if check:
-        checks.check_probabilities("last_probs", last_probs)
+    last_probs = checks.probabilities_input("last_probs", last_probs.detach(), check)
     labels = labels_input(labels, last_probs, check)
     a_t = checks.fraction("a_t", a_t, last_probs)
     weight = a_t.unsqueeze(-1) if isinstance(a_t, Tensor) else a_t
-    return (1 - weight) * F.one_hot(labels, last_probs.shape[-1]) + weight * checks.float32_up(last_probs.detach())
+    return (1 - weight) * F.one_hot(labels, last_probs.shape[-1]) + weight * last_probs
 
 
 @row_loss
@@ -166,10 +164,8 @@ def deep_to_shallow_loss(
         *shallow, target = branch_feats
         feats = checks.stack_input("branch_feats", [*shallow, target.detach()], check)
         if feats.shape[: rows.ndim + 1] != heads.shape[:-1] or feats.ndim == rows.ndim + 1:
-            raise ValueError(
-                f"branch_feats must be one a head, {tuple(heads.shape[:-1])}, with feature axes behind, got "
-                f"{tuple(feats.shape)}"
-            )
+            wanted = f"one a head, {tuple(heads.shape[:-1])}, with feature axes behind"
+            raise ValueError(f"branch_feats must be {wanted}, got {tuple(feats.shape)}")
         for feat in feats[:-1]:
             rows = rows + beta * (feat - feats[-1]).square().flatten(rows.ndim).mean(-1)
     return rows
