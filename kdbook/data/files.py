@@ -7,7 +7,7 @@ import os
 import sys
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +114,16 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    """SHA-256 of files by their names: what is written beside them, so that damage is seen."""
+    return {name: sha256(content) for name, content in files.items()}
+
+
+def damaged(files: Mapping[str, bytes], promised: Mapping[str, str]) -> list[str]:
+    """Names of the files that are not what `digests` said of them, or that only one of both knows."""
+    return sorted({name for name, _ in digests(files).items() ^ promised.items()})
+
+
 def cached(name: str, make: Callable[[], bytes], digest: str = "") -> bytes:
     """A file below ``data`` in `home()`, made when it is not there; a damaged or swapped one is named and made again.
 
@@ -158,18 +168,14 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
     """
     suffix = SUFFIXES.get(name.partition("/")[0], ".gz")
     path = folder / f"{name}{suffix}"
-    wrong = ""
     try:
         content = PACKED[suffix](path.read_bytes())
-        if (found := sha256(content)) != SHA256[name]:
-            wrong = f"has SHA-256 {found[:12]}…, expected {SHA256[name][:12]}…"
-    except FileNotFoundError:
-        wrong = "is missing"
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        if (found := sha256(content)) == SHA256[name]:
+            return content
+        wrong = f"has SHA-256 {found[:12]}…, expected {SHA256[name][:12]}…"
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:  # not there, or not what was compressed
         wrong = f"cannot be decompressed ({error})"
-    if wrong:
-        raise DamagedFileError(f"{path} {wrong}: restore it with `git checkout -- kdbook/data/files`")
-    return content
+    raise DamagedFileError(f"{path} {wrong}: restore it with `git checkout -- kdbook/data/files`")
 
 
 def idx_array(name: str) -> np.ndarray:

@@ -18,9 +18,9 @@ import math
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -60,8 +60,7 @@ def _published() -> dict[tuple[str, str], float]:
     return {(claim, check.label): check.published for claim, check in found if check.published is not None}
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """Mean over `n` seeds with its 95 % t interval; for a single seed all three are equal."""
 
     mean: float
@@ -73,8 +72,7 @@ class Estimate:
         return f"{number(self.mean)} [{number(self.low)}, {number(self.high)}]" if self.n > 1 else number(self.mean)
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """A check with its full estimate (`ours`), the quick one (`yours`), and the outcome."""
 
     check: Check
@@ -83,8 +81,7 @@ class Measured:
     outcome: str
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A claim with its measured checks and its verdict."""
 
     claim: Claim

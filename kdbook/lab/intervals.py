@@ -6,6 +6,24 @@ import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes a second to import
 
 
+def row_of_numbers(what: str, given: object, least: int = 1) -> np.ndarray:
+    """Numbers as an array (n,).
+
+    Raises
+    ------
+    ValueError
+        Naming it `what`, for anything but a sequence of numbers with `least` of them.
+    """
+    try:
+        found = np.asarray(given, dtype=float)
+    except (TypeError, ValueError):  # texts, or rows of different lengths
+        found = np.empty(0)
+    if found.ndim != 1 or len(found) < least:
+        count = {1: "one or more", 2: "two or more"}[least]
+        raise ValueError(f"{what} must be {count} numbers, got {given!r:.80}: such as [9, 3.5]")
+    return found
+
+
 def t_interval(values, confidence: float = 0.95) -> tuple[float, float, float]:
     """Mean of independent runs and the t interval of that mean.
 
@@ -26,12 +44,9 @@ def t_interval(values, confidence: float = 0.95) -> tuple[float, float, float]:
     ValueError
         For no values, one that is not a finite number, or another confidence than between 0 and 1.
     """
-    try:
-        found = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        found = np.array([np.nan])
-    if found.ndim != 1 or not found.size or not np.isfinite(found).all():
-        raise ValueError(f"values must be one or more finite numbers (n,), got {values!r:.80}: leave out gaps first")
+    found = row_of_numbers("values", values)
+    if not np.isfinite(found).all():
+        raise ValueError(f"values must be finite, got {values!r:.80}: leave out gaps first")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, such as 0.95, got {confidence!r}")
     mean = float(found.mean())

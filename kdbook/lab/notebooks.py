@@ -12,6 +12,7 @@ import nbformat
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import DeadKernelError
+from nbconvert.preprocessors.coalescestreams import CoalesceStreamsPreprocessor
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
@@ -103,7 +104,10 @@ def cleaned(notebook):
         cell.metadata.pop("execution", None)
         cell.id = f"cell-{number}"
         if cell.cell_type == "code":
-            cell.outputs = [output for output in map(_settled, _joined(cell.outputs)) if output is not None]
+            CoalesceStreamsPreprocessor().preprocess_cell(cell, {}, number)  # progress comes a piece at a time
+            for stream in (output for output in cell.outputs if output.output_type == "stream"):
+                stream.text = re.sub(r"[^\S\n]+$", "", stream.text, flags=re.MULTILINE)
+            cell.outputs = [output for output in cell.outputs if output.get("text", "shown").strip()]
     _without_live_widgets(notebook)
     return notebook
 
@@ -116,23 +120,3 @@ def _without_live_widgets(notebook) -> None:
     while waiting:
         state = saved.pop(waiting.pop(), {})
         waiting += re.findall(r"IPY_MODEL_(\w+)", json.dumps(state))
-
-
-def _joined(outputs: list) -> list:
-    """Neighbouring pieces of one stream as one: a kernel sends a progress line a piece at a time."""
-    joined = []
-    for output in outputs:
-        if output.output_type == "stream" and joined and joined[-1].get("name") == output.name:
-            joined[-1].text += output.text
-        else:
-            joined.append(output)
-    return joined
-
-
-def _settled(output):
-    """A stream as it looks once its carriage returns have been obeyed; None when nothing is left."""
-    if output.output_type != "stream":
-        return output
-    lines = [re.sub(r".*\r(?=.)", "", line).replace("\r", "").rstrip() for line in output.text.split("\n")]
-    output.text = "\n".join(lines)
-    return output if output.text.strip() else None

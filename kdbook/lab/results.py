@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kdbook.data.files import REFERENCE, REPOSITORY, DamagedFileError, folder_of, sha256, write_atomically
+from kdbook.data import files
+from kdbook.data.files import REFERENCE, REPOSITORY, DamagedFileError, folder_of, write_atomically
 from kdbook.lab.store import packed, unpacked
 
 
@@ -73,15 +74,14 @@ def save_results(results: Results, name: str, folder: Path) -> None:
 
 def write_info(path: Path, info: dict) -> None:
     """Write where a table comes from, with the SHA-256 of that and of the table's files beside it."""
-    whole = info | {"sha256": digests(path, info)}
+    whole = info | {"sha256": files.digests(_files(path, info))}
     write_atomically(path, (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode())
 
 
-def digests(path: Path, info: dict) -> dict[str, str]:
-    """SHA-256 by suffix: of what the ``.json`` says besides, of the ``.csv`` and, if there is one, of the ``.npz``."""
+def _files(path: Path, info: dict) -> dict[str, bytes]:
+    """A table by suffix: what its ``.json`` says besides digests, its ``.csv`` and, if there is one, its ``.npz``."""
     beside = [file for file in (path.with_suffix(".csv"), path.with_suffix(".npz")) if file.exists()]
-    found = {file.suffix[1:]: sha256(file.read_bytes()) for file in beside}
-    return found | {"json": sha256(json.dumps(info, sort_keys=True).encode())}
+    return {file.suffix[1:]: file.read_bytes() for file in beside} | {"json": json.dumps(info, sort_keys=True).encode()}
 
 
 def read_info(path: Path) -> dict:
@@ -94,13 +94,13 @@ def read_info(path: Path) -> dict:
     """
     try:
         info = json.loads(path.read_bytes())
-        told = info.pop("sha256").items() ^ digests(path, info).items()
+        promised = info.pop("sha256")
+        wrong = files.damaged(_files(path, info), promised)
     except (OSError, ValueError, KeyError, AttributeError, TypeError):  # no JSON, or without digests
-        told = {("json", "")}
-    if told:
-        suffix, _ = min(told)
+        wrong = ["json"]
+    if wrong:
         raise DamagedFileError(
-            f"{path.with_suffix(f'.{suffix}')} is not what was written with {path.name} (SHA-256): restore it with "
+            f"{path.with_suffix(f'.{wrong[0]}')} is not what was written with {path.name} (SHA-256): restore it with "
             f"`git checkout -- {path.parent}`, or run `python -m kdbook run {path.stem}` with the same profile again"
         )
     return info

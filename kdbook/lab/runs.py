@@ -1,6 +1,6 @@
 """`run` trains what the store lacks; `load` reads the committed results and never trains."""
 
-import ast
+import re
 import time
 from pathlib import Path
 
@@ -133,14 +133,10 @@ def describe_run(profile: str, device: str = "auto", minutes: dict[str, float] |
 
 def _unknown_parameters() -> set[str]:
     """Names with a value from papermill's own cell and from none before it: of a typo it warns, and goes on."""
-
-    def given(cell: str) -> set[str]:
-        return {n.id for n in ast.walk(ast.parse(cell)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-
-    shell = IPython.get_ipython()
-    cells = shell.user_ns.get("In", []) if shell else []
-    at = next((n for n, cell in enumerate(cells) if cell.startswith("# Parameters\n")), None)
-    return set() if at is None else given(cells[at]) - set().union(*map(given, cells[:at]))
+    cells = getattr(IPython.get_ipython(), "user_ns", {}).get("In", [])
+    given = [set(re.findall(r"^(\w+)\b.*=", cell, re.MULTILINE)) for cell in cells]
+    papermills = [n for n, cell in enumerate(cells) if cell.startswith("# Parameters\n")]
+    return set().union(*(given[n] - set().union(*given[:n]) for n in papermills))
 
 
 def prepare(profile: str, device: str = "auto", *, store: Store | None = None, quiet: bool = False) -> int:

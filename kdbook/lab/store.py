@@ -12,8 +12,8 @@ import shutil
 import sys
 import uuid
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import filelock
 import numpy as np
@@ -21,15 +21,14 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from kdbook.data.files import DamagedFileError, check_writable, home, sha256, sync
+from kdbook.data.files import DamagedFileError, check_writable, damaged, digests, home, sync
 from kdbook.lab.trial import Trial, plain
 
 CHECKPOINT = "checkpoint.pt"
 PATIENCE = 2.0  # seconds after which a process that waits for another one says so
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """A finished trial: its measurements, where they come from, and its pictures."""
 
     measured: dict
@@ -74,25 +73,30 @@ class Store:
             print(told, file=sys.stderr)
             return held.acquire()
 
-    def read(self, trial: Trial) -> Stored | None:
-        """A finished trial, or None; a damaged one is named and moved aside, so that it is redone."""
-        try:
-            return self._stored(trial)
-        except DamagedFileError:
-            with self.lock(trial):  # another process may have been replacing it at this moment
-                try:
-                    return self._stored(trial)
-                except DamagedFileError as error:
-                    aside = self.root / f"{trial.name}.damaged"
-                    print(f"{error} (it is moved to {aside})", file=sys.stderr)
-                    shutil.rmtree(aside, ignore_errors=True)
-                    os.replace(self.folder(trial), aside)
-                    return None
+    def read(self, trial: Trial, *, alone: bool = False) -> Stored | None:
+        """A finished trial, or None; a damaged one is named and moved aside, so that it is redone.
 
-    def _stored(self, trial: Trial) -> Stored | None:
+        Parameters
+        ----------
+        trial : Trial
+            Which.
+        alone : bool
+            Whether its lock is held. Without it another process may be replacing what looks damaged: then it is read
+            again alone.
+        """
         if not self.folder(trial).exists():
             return None
-        files = self.files(trial)
+        try:
+            files = self.files(trial)
+        except DamagedFileError as error:
+            if not alone:
+                with self.lock(trial):
+                    return self.read(trial, alone=True)
+            aside = self.root / f"{trial.name}.damaged"
+            print(f"{error} (it is moved to {aside})", file=sys.stderr)
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(self.folder(trial), aside)
+            return None
         result = json.loads(files["result.json"])
         pictures = unpacked(files["pictures.npz"]) if "pictures.npz" in files else {}
         return Stored(result["measured"], result["provenance"], pictures)
@@ -122,9 +126,7 @@ class Store:
             files["tensors.safetensors"] = safetensors.torch.save({k: v.contiguous().cpu() for k, v in tensors.items()})
         if pictures:
             files["pictures.npz"] = packed(pictures)
-        digests = {name: sha256(content) for name, content in files.items()}
-        files["manifest.json"] = json.dumps(digests, indent=1).encode()
-        self.place(trial, files)
+        self.place(trial, files | {"manifest.json": json.dumps(digests(files), indent=1).encode()})
 
     def files(self, trial: Trial) -> dict[str, bytes]:
         """The files of a finished trial, checked, so that another store can `place` them.
@@ -137,9 +139,9 @@ class Store:
         folder = self.folder(trial)
         try:
             manifest = (folder / "manifest.json").read_bytes()
-            digests = json.loads(manifest)
-            files = {name: (folder / name).read_bytes() for name in digests}
-            if wrong := [name for name, content in files.items() if sha256(content) != digests[name]]:
+            promised = json.loads(manifest)
+            files = {name: (folder / name).read_bytes() for name in promised}
+            if wrong := damaged(files, promised):
                 raise ValueError(f"{wrong[0]} does not match its checksum")
             told, wanted = json.loads(files["result.json"])["trial"], described(trial)
             if wrong := [key for key in wanted if told.get(key) != wanted[key]]:
@@ -182,8 +184,6 @@ class Store:
             Seconds since the epoch: what another process stored later stays, since it is as new as a rerun's.
         """
         folder = self.folder(trial)
-        if not folder.parent.exists():
-            return
         with self.lock(trial):
             if not folder.exists() or folder.stat().st_mtime < stored_before:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -192,8 +192,7 @@ class Store:
 
 def described(trial: Trial) -> dict:
     """A trial as a stored folder says it: what it is, and not with whom it was trained."""
-    told = trial.as_dict() | {"needs": [need.name for need in trial.needs]}
-    del told["cohort"]
+    told = trial.identity() | {"needs": [need.name for need in trial.needs]}
     return json.loads(json.dumps(told, default=plain))
 
 

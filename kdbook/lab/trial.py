@@ -57,8 +57,7 @@ class Trial:
         """Twelve hexadecimal digits of the identity: settings, needs, data checksum and version."""
         from kdbook.data.images import checksum
 
-        identity = self.as_dict() | {"needs": [need.id for need in self.needs], "data": checksum(self.data)}
-        del identity["cohort"]
+        identity = self.identity() | {"needs": [need.id for need in self.needs], "data": checksum(self.data)}
         return hashlib.sha256(json.dumps(identity, sort_keys=True, default=plain).encode()).hexdigest()[:12]
 
     @property
@@ -66,12 +65,13 @@ class Trial:
         """Readable and unique: ``hinton_mnist/distilled-0-1f2e3d4c5b6a``."""
         return f"{self.experiment}/{self.arm}-{self.seed}-{self.id}"
 
-    def as_dict(self) -> dict:
-        """Its fields by name; the settings are a dictionary, since a read-only view cannot be sent or written."""
-        return {field.name: getattr(self, field.name) for field in fields(self)} | {"settings": dict(self.settings)}
+    def identity(self) -> dict:
+        """Its fields by name, but for the cohort; the settings are a dictionary, which can be sent and written."""
+        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "cohort"}
+        return told | {"settings": dict(self.settings)}
 
     def __reduce__(self):
-        return partial(Trial, **self.as_dict()), ()
+        return partial(Trial, **self.identity(), cohort=self.cohort), ()
 
     def __eq__(self, other) -> bool:
         return isinstance(other, Trial) and self.id == other.id
@@ -113,9 +113,8 @@ def whole(what: str, number: int) -> int:
     ValueError
         For anything else, naming it `what`.
     """
-    from kdbook.training.settings import (
-        check_number,
-    )  # torch takes seconds to import, and a list of questions needs none
+    # torch takes seconds to import, and a list of questions needs none
+    from kdbook.training.settings import check_number
 
     check_number(what, number, "[0, inf)", whole=True)
     return int(number)

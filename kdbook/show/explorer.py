@@ -10,9 +10,9 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
@@ -20,16 +20,16 @@ import PIL.Image
 import torch
 from IPython.display import HTML, display
 
+from kdbook.lab.intervals import row_of_numbers
 from kdbook.losses import entropy_bits, soft_targets
-from kdbook.show.figures import data_url
+from kdbook.show.figures import img
 from kdbook.show.style import SOFT, TEACHER
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 TEMPLATE = Path(__file__).with_name("temperature.html")
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A softened answer to one input.
 
     p : array (C,), probabilities
@@ -65,12 +65,7 @@ def answer(logits: Sequence[float], temperature: float) -> Answer:
 
     Explained in notebooks/02_temperature.
     """
-    try:
-        z = torch.tensor(np.asarray(logits, dtype=float))
-    except (TypeError, ValueError):
-        z = torch.empty(0)
-    if z.ndim != 1 or len(z) < 2:
-        raise ValueError(f"logits must be two or more numbers, got {logits!r:.60}: such as [9, 3.5]")
+    z = torch.tensor(row_of_numbers("logits", logits, least=2))
     targets = soft_targets(z, temperature)
     p, bits, top = targets.numpy(), float(entropy_bits(targets)), int(z.argmax())
     return Answer(p, bits, bits / math.log2(len(p)), top, float(p[top]), float(np.delete(p, top).sum()))
@@ -195,8 +190,7 @@ def temperature_explorer(images: np.ndarray, logits: np.ndarray, labels: np.ndar
 def _image(pixels: np.ndarray, alt: str) -> str:
     drawn = io.BytesIO()
     PIL.Image.fromarray(255 - pixels).save(drawn, "png")
-    style = "width:112px;image-rendering:pixelated;margin:0 1em"
-    return f'<img src="{data_url(drawn.getvalue())}" alt="{escape(alt, quote=True)}" style="{style}">'
+    return img(drawn.getvalue(), alt, "width:112px;image-rendering:pixelated;margin:0 1em")
 
 
 def show_live(widget: widgets.Widget, *, instead: str) -> None:

@@ -7,8 +7,9 @@ import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,8 +31,7 @@ WIDEST = 800  # pixels of a picture in a notebook, which stays under a megabyte
 _REGISTRY: dict[str, "Registered"] = {}
 
 
-@dataclass(frozen=True)
-class Registered:
+class Registered(NamedTuple):
     """A figure of the book: what draws it, for which question and chapter, and what it shows in words."""
 
     name: str
@@ -181,9 +181,10 @@ def _few_colours(image: PIL.Image.Image) -> bytes:
     return small.getvalue()
 
 
-def data_url(picture: bytes) -> str:
-    """PNG bytes as a data URL."""
-    return "data:image/png;base64," + base64.b64encode(picture).decode()
+def img(picture: bytes, alt: str, style: str) -> str:
+    """PNG bytes as an HTML element that holds them, with alt text and CSS."""
+    source = "data:image/png;base64," + base64.b64encode(picture).decode()
+    return f'<img src="{source}" alt="{escape(alt, quote=True)}" style="{style}">'
 
 
 def save(drawn: Figure, name: str, *, alt: str, folder: Path = COMMITTED) -> None:

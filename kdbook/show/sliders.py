@@ -5,13 +5,12 @@ such as the code host's. Where readers type numbers of their own, a kernel is ne
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from html import escape
 
 import ipywidgets as widgets
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from kdbook.show.figures import closed_png, data_url, show_strip
+from kdbook.show.figures import closed_png, img, show_strip
 from kdbook.show.style import style
 
 
@@ -52,10 +51,7 @@ def picture_slider(
         pictures = [closed_png(draw(value)) for value in values]
     texts = [alt(value) for value in values]
     names = [f"{value:g}" if isinstance(value, float | int) else str(value) for value in values]
-    pages = [
-        f'<img src="{data_url(picture)}" alt="{escape(text, quote=True)}" style="max-width:100%">'
-        for picture, text in zip(pictures, texts, strict=True)
-    ]
+    pages = [img(picture, text, "max-width:100%") for picture, text in zip(pictures, texts, strict=True)]
     slider, stack = linked(widgets.SelectionSlider, label, names, pages, start)
     control = slider
     if play:
