@@ -28,7 +28,7 @@ import pandas as pd
 from kdbook.data.files import write_atomically
 from kdbook.lab.intervals import t_interval
 from kdbook.lab.results import REPOSITORY, read_results
-from kdbook.lab.runs import load
+from kdbook.lab.runs import load, outdated
 from kdbook.lab.statements import Check, Claim, load_claims
 
 MARKDOWN = REPOSITORY / "results" / "CLAIMS.md"
@@ -250,6 +250,8 @@ def write_markdown(path: Path = MARKDOWN) -> Path:
     counts = Counter(row.verdict for row in every)
     parts = [INTRODUCTION, _cells("verdict", "claims"), _cells("---", "---:")]
     parts += [_cells(v, str(counts[v])) for v in (REPRODUCED, CORRECTED, FAILED, UNTESTABLE, PENDING) if counts[v]]
+    told = ", ".join(f"`{name}` (results of VERSION {version})" for name, version in outdated().items())
+    parts += [f"\nTo be run again, since a fault in what they measure was mended: {told}."] if told else []
     for chapter, found in groupby(every, key=lambda row: row.claim.chapter):
         found = list(found)
         parts += [f"\n## Chapter {chapter}\n", _cells("claim", "statement", "summary", "verdict"), _cells(*["---"] * 4)]

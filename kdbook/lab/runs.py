@@ -15,7 +15,7 @@ from kdbook.lab.cards import cards_of, check_use
 from kdbook.lab.devices import pick_device
 from kdbook.lab.engines import local
 from kdbook.lab.ray_engine import ray_cluster
-from kdbook.lab.results import REFERENCE, Results, output_folder, read_results, save_results
+from kdbook.lab.results import REFERENCE, Results, output_folder, read_info, read_results, save_results
 from kdbook.lab.store import Store
 from kdbook.lab.trial import check_profile, in_order
 
@@ -186,3 +186,9 @@ def load(name: str, folder: Path = REFERENCE) -> Results:
     """
     arms.question(name)
     return read_results(name, Path(folder))
+
+
+def outdated(folder: Path = REFERENCE) -> dict[str, int]:
+    """Questions whose results in a folder are of an older VERSION than theirs, with that of the results."""
+    found = {path.stem: read_info(path)["VERSION"] for path in sorted(Path(folder).glob("*.json"))}
+    return {name: version for name, version in found.items() if version < arms.question(name).VERSION}

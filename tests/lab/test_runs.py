@@ -221,6 +221,14 @@ def test_a_parameter_that_the_notebook_does_not_have_is_refused(cells, unknown, 
             runs.describe_run("quick", "cpu")
 
 
+def test_results_of_an_older_version_are_named_as_such(toy, own_folders, monkeypatch):
+    run_toy()
+    folder = own_folders / "out" / "results"
+    assert runs.outdated(folder) == {}
+    monkeypatch.setattr(toy, "VERSION", toy.VERSION + 1)
+    assert runs.outdated(folder) == {"toy": toy.VERSION - 1}
+
+
 def test_what_another_rerun_forgot_meanwhile_is_trained_again(toy, monkeypatch):
     run_toy()
     local, forgot = runs.ENGINES["local"], []
