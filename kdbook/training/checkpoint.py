@@ -116,7 +116,7 @@ def described(name: str, value: Any, seen: dict, weights: bool = True) -> Iterat
     if isinstance(value, Tensor | np.ndarray):
         yield name, digest(torch.as_tensor(value)) if weights else kind_of(value)
     elif isinstance(value, PLAIN):
-        text = repr(value)
+        text = repr(value.item() if isinstance(value, np.generic) else value)
         yield name, text if len(text) <= 80 else f"{text[:60]}… ({zlib.crc32(text.encode()):08x})"
     elif id(value) not in seen or isinstance(value, Mapping | list | tuple):
         seen[id(value)] = value
