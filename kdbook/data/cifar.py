@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kdbook import require
 from kdbook.data.files import home
 
 # MD5 of the archives, as torchvision checks them (a name for a version here, not a protection)
@@ -42,8 +43,7 @@ def cifar_arrays(
     MissingCifarError
         When there is no whole copy, and none could be fetched.
     """
-    if name not in CIFAR_MD5:
-        raise ValueError(f"name must be one of {', '.join(CIFAR_MD5)}, got {name!r}")
+    require(name in CIFAR_MD5, "name", f"one of {', '.join(CIFAR_MD5)}", repr(name))
     from torchvision import datasets  # takes a second to import, and few chapters need it
 
     kind = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]

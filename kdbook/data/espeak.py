@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kdbook import require
+
 # enumerations of espeak-ng's speak_lib.h
 _SYNCHRONOUS, _PHONEME_EVENTS, _IPA, _UTF8 = 2, 1, 2, 1
 _END_OF_LIST, _WORD, _PHONEME = 0, 1, 7
@@ -135,11 +137,9 @@ def say(text: str, voice: str = "en-us", *, rate: int = 175, pitch: int = 50) ->
     MissingEspeakError
         When eSpeak NG is not installed or does not start.
     """
-    if not text.strip():
-        raise ValueError("text is empty: give it at least one word")
+    require(text.strip(), "text", "at least one word", repr(text))
     for name, value, low, high in (("rate", rate, 80, 450), ("pitch", pitch, 0, 99)):
-        if not low <= value <= high:
-            raise ValueError(f"{name} must be in {low}..{high}, got {value}")
+        require(low <= value <= high, name, f"in {low}..{high}", value)
     variant = voice.partition("+")[2]
     if "+" in voice and variant not in variants():  # the library would silently take the plain voice
         raise ValueError(f"unknown variant {variant!r} of voice {voice!r}; there are {', '.join(variants())}")
@@ -159,8 +159,8 @@ def say(text: str, voice: str = "en-us", *, rate: int = 175, pitch: int = 50) ->
 
     with _library() as (library, sample_rate):
         library.espeak_SetSynthCallback(collect)
-        if library.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise ValueError(f"unknown voice {voice!r}; English ones are en, en-us, en-gb-scotland, en-gb-x-rp, en-029")
+        found = library.espeak_SetVoiceByName(voice.encode())
+        require(found == 0, "voice", "known, as en, en-us, en-gb-scotland, en-gb-x-rp and en-029 are", repr(voice))
         library.espeak_SetParameter(_RATE, rate, 0)
         library.espeak_SetParameter(_PITCH, pitch, 0)
         spoken = text.encode() + b"\0"

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kdbook import require
 from kdbook.data.files import verified_bytes
 from kdbook.data.images import Split
 
@@ -128,8 +129,7 @@ def read_glosses() -> Glosses:
 
 def check_part(part: str) -> None:
     """Raise ValueError for an unknown part, naming those there are."""
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
+    require(part in PARTS, "part", f"one of {', '.join(PARTS)}", repr(part))
 
 
 def padded(rows: Sequence[Sequence[int]]) -> Tensor:

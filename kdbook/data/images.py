@@ -112,8 +112,8 @@ class Split:
 
     def _labelled(self, classes: Sequence[int]) -> Tensor:
         present = set(self.y.unique().tolist())
-        if missing := set(classes) - present:
-            raise ValueError(f"classes {sorted(missing)} have no sample here; present are {sorted(present)}")
+        missing = sorted(set(classes) - present)
+        require(not missing, "classes", f"of those with a sample here, {sorted(present)}", missing)
         return torch.isin(self.y, torch.tensor(list(classes), device=self.y.device))
 
     def to(self, device: torch.device | str) -> "Split":
@@ -247,7 +247,6 @@ def checksum(name: str) -> str:
         parts = [CIFAR_MD5[name]]
     else:
         parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
-    if not parts:
-        there = ", ".join([*IMAGE_SETS, *CIFAR_MD5, "wordnet", *RECIPES])
-        raise ValueError(f"no data set named {name!r}; there are {there}")
+    there = ", ".join([*IMAGE_SETS, *CIFAR_MD5, "wordnet", *RECIPES])
+    require(len(parts) > 0, "name", f"one of {there}", repr(name))
     return hashlib.sha256("".join(parts).encode()).hexdigest()

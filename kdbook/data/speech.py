@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kdbook import require
 from kdbook.data.espeak import Phone, say
 from kdbook.data.files import RECIPES, cached
 from kdbook.data.images import Split
@@ -123,8 +124,7 @@ def speak(part: str, number: int) -> Spoken:
     """
     from scipy.signal import resample_poly  # most of a second to import
 
-    if part not in TIMBRES:
-        raise ValueError(f"part must be one of {', '.join(TIMBRES)}, got {part!r}")
+    require(part in TIMBRES, "part", f"one of {', '.join(TIMBRES)}", repr(part))
     draw = np.random.default_rng([list(TIMBRES).index(part), number])
     words = tuple(draw.choice(DIGITS, size=draw.integers(3, 7)).tolist())
     voice = f"{draw.choice(ACCENTS)}+{draw.choice(TIMBRES[part])}"
@@ -170,8 +170,7 @@ def log_mel(samples: np.ndarray) -> Tensor:
     ValueError
         For fewer samples than a window has.
     """
-    if len(samples) < WINDOW:
-        raise ValueError(f"{len(samples)} samples are too few: one window has {WINDOW} (25 ms)")
+    require(len(samples) >= WINDOW, "samples", f"{WINDOW} or more, one window (25 ms)", len(samples))
     windows = torch.as_tensor(samples, dtype=torch.float32).unfold(0, WINDOW, STEP) * torch.hann_window(WINDOW)
     power = torch.fft.rfft(windows, 512).abs().square()  # (T, 257); zeros fill each window up to 512 points
     return (power @ mel_filters() / WINDOW + 1e-7).log()
@@ -185,8 +184,8 @@ def states_of(phones: tuple[Phone, ...], frames: int) -> np.ndarray:
     ValueError
         For a phoneme that the digits do not have.
     """
-    if unknown := {p.symbol for p in phones} - set(PHONEMES):
-        raise ValueError(f"phonemes {sorted(unknown)} are not among those of the digits: {' '.join(PHONEMES)}")
+    unknown = {p.symbol for p in phones} - set(PHONEMES)
+    require(not unknown, "phonemes", f"among those of the digits ({' '.join(PHONEMES)})", sorted(unknown))
     centre = np.arange(frames) * STEP + WINDOW // 2
     states = np.full(frames, SILENCE)
     for phone in phones:
@@ -215,8 +214,7 @@ def load_digits(part: str, utterances: int, device: torch.device | str = "cpu") 
     MissingEspeakError
         When eSpeak NG is not installed and the cache lacks these utterances.
     """
-    if utterances < 1:
-        raise ValueError(f"utterances must be 1 or more, got {utterances}")
+    require(utterances >= 1, "utterances", "1 or more", utterances)
     kept = cached(f"spoken-digits-{RECIPES['spoken-digits']}/{part}-{utterances}.npz", lambda: _made(part, utterances))
     with np.load(io.BytesIO(kept)) as archive:
         mels, states, lengths, said = (archive[name] for name in ("mel", "states", "lengths", "said"))

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kdbook import require
 from kdbook.data.glosses import PARTS, Synset, ancestors, check_part, synsets
 
 LONGEST = 64  # characters of each definition of a pair: two mostly fit into the 32 tokens of our models
@@ -78,11 +79,9 @@ def load(name: str, part: str, limit: int | None = None, seed: int = 0) -> tuple
     ValueError
         For an unknown task or part, or a limit below 1.
     """
-    if name not in TASKS:
-        raise ValueError(f"task must be one of {', '.join(TASKS)}, got {name!r}")
+    require(name in TASKS, "task", f"one of {', '.join(TASKS)}", repr(name))
     check_part(part)
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be 1 or more, or None for all, got {limit}")
+    require(limit is None or limit >= 1, "limit", "1 or more, or None for all", limit)
     groups = [group for narrow in NARROW if PARTS[narrow].start in PARTS[part] for group in _groups(name, narrow)]
     order = torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))
     rows = [row for at in order.tolist() for row in groups[at]][:limit]
@@ -97,8 +96,7 @@ def macro(scores: Mapping[str, float]) -> float:
     ValueError
         When there is no score.
     """
-    if not scores:
-        raise ValueError("scores must hold at least one task, got none")
+    require(len(scores) > 0, "scores", "of at least one task", "none")
     return sum(scores.values()) / len(scores)
 
 

@@ -10,6 +10,7 @@ from itertools import accumulate
 
 from torch import Tensor
 
+from kdbook import require
 from kdbook.data.glosses import padded
 from kdbook.data.wordpiece import check_texts
 
@@ -31,8 +32,8 @@ class Vocabulary:
 
     def __post_init__(self):
         for number, name in enumerate(SPECIAL):
-            if (found := self.tokenizer.token_to_id(name)) != number:
-                raise ValueError(f"the vocabulary must have {name} as token {number}, got {found}; name it in training")
+            found = self.tokenizer.token_to_id(name)
+            require(found == number, name, f"token {number} of the vocabulary (name it in training)", found)
 
     @property
     def size(self) -> int:
@@ -58,8 +59,7 @@ class Vocabulary:
             stops = [before[stop] for _, stop in found.offsets]
             begins = [before[start] for start, _ in found.offsets]
             gap = any(begin > stop for begin, stop in zip([*begins, before[-1]], [0, *stops], strict=True))
-            if gap or 0 in found.ids:
-                raise ValueError(f"the vocabulary cannot express {text!r}")
+            require(not gap and 0 not in found.ids, "text", "what the vocabulary can express", repr(text))
             rows.append([BOS, *found.ids, EOS])
             ends.append([0, *stops, before[-1] + 1])
         return padded(rows), padded(ends)
@@ -81,8 +81,7 @@ def byte_pairs(texts: Sequence[str], size: int) -> Vocabulary:
 
     check_texts(texts)
     least = len(SPECIAL) + len({byte for text in texts for byte in text.encode()})
-    if size <= least:
-        raise ValueError(f"size must be more than {least}, special tokens and bytes, got {size}")
+    require(size > least, "size", f"more than {least}, special tokens and bytes", size)
     made = Tokenizer(models.BPE())
     made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)

@@ -12,6 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from kdbook import require
 from kdbook.data.glosses import PARTS, Texts, check_part, padded, synsets
 
 VOCABULARY = 2048
@@ -77,8 +78,7 @@ def encode(texts: Sequence[str] | Sequence[tuple[str, str]]) -> Tensor:
 
 def check_texts(texts: Sequence[str] | Sequence[tuple[str, str]]) -> None:
     """Raise ValueError for no text at all, or for an empty one, with its place."""
-    if not len(texts):
-        raise ValueError("texts must hold at least one text, got none")
+    require(len(texts) > 0, "texts", "at least one text", "none")
     for at, text in enumerate(texts):
         if not all(part.strip() for part in ([text] if isinstance(text, str) else text)):
             raise ValueError(f"text {at} is empty: leave it out")

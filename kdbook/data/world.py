@@ -16,6 +16,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from kdbook import require
 from kdbook.data.glosses import padded
 from kdbook.data.vocabularies import BOS, EOS, PAD, SPECIAL
 
@@ -71,19 +72,17 @@ class World:
         facts = dict(self.facts)
         for key, told in changed.items():
             told = {told: 1.0} if isinstance(told, str) else dict(told)
-            if key not in facts:
-                raise ValueError(f"facts are named (place, relation), got {key!r}")
-            if unknown := set(told) - set(self.values[key[1]]):
-                raise ValueError(f"{sorted(unknown)[0]!r} is no {key[1]} of this world")
-            if min(told.values()) < 0 or abs(sum(told.values()) - 1) > 1e-6:
-                raise ValueError(f"probabilities of {key} must sum to 1, got {sum(told.values()):.6g}")
+            require(key in facts, "a fact", "named (place, relation), both of this world", repr(key))
+            require(set(told) <= set(self.values[key[1]]), f"{key}", f"a {key[1]} of this world", list(told))
+            good = min(told.values()) >= 0 and abs(sum(told.values()) - 1) <= 1e-6
+            require(good, f"probabilities of {key}", "0 or more and of sum 1", told)
             facts[key] = told
         return replace(self, facts=facts)
 
     def with_frequency(self, changed: Mapping[str, float]) -> World:
         """The same world where some places are spoken of more or less often (weights, not yet normalised)."""
-        if unknown := set(changed) - set(self.frequency):
-            raise ValueError(f"{sorted(unknown)[0]!r} is no place of this world")
+        unknown = sorted(set(changed) - set(self.frequency))
+        require(not unknown, "places", "of this world", unknown)
         return replace(self, frequency={**self.frequency, **changed})
 
     @cached_property
@@ -210,8 +209,8 @@ class World:
         """
         rows = []
         for text in texts:
-            if unknown := [word for word in text.split() if word not in self.numbers]:
-                raise ValueError(f"{unknown[0]!r} is no word of this world")
+            unknown = [word for word in text.split() if word not in self.numbers]
+            require(not unknown, "words", "of this world", unknown)
             ids = [BOS, *(self.numbers[word] for word in text.split())]
             rows.append([*ids, EOS] if text.rstrip().endswith(".") else ids)
         return padded(rows)

@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kdbook import require
+
 Setting = float | Tensor
 Pair = tuple[Tensor, Tensor]
 CLASSES, TOKENS, FEATURES, MAPS = "..., C", "..., N, V", "B, feature axes ...", "B, channels, H, W"  # axes
@@ -124,8 +126,7 @@ def check_size(name: str, found: Tensor, given: dict[str, object]) -> None:
 
 def check_floating(name: str, values: Tensor, axes: str = CLASSES) -> None:
     """Raise ValueError unless `values` is a floating-point tensor of these axes (... are any) that is not empty."""
-    if not values.is_floating_point():
-        raise ValueError(f"{name} must be floating point, got {values.dtype}; convert with .float()")
+    require(values.is_floating_point(), name, "floating point (convert with .float())", values.dtype)
     given, named = values.ndim, axes.count(",") + 1 - axes.startswith("...")
     if values.numel() == 0 or given < named or ("..." not in axes and given > named):
         raise ValueError(f"{name} must have shape ({axes}) and not be empty, got {tuple(values.shape)}")
@@ -282,10 +283,8 @@ def stack_input(name: str, tensors: Sequence[Tensor] | Tensor, check: bool) -> T
     """Checked logits or features of two or more nets or heads, stacked on a new first axis."""
     tensors = torch.atleast_1d(tensors) if isinstance(tensors, Tensor) else tensors
     shapes = [tuple(one.shape) for one in tensors]
-    if len(shapes) < 2:
-        raise ValueError(f"{name} must hold at least two tensors, got {len(shapes)}")
-    if len(set(shapes)) > 1:
-        raise ValueError(f"{name} must hold tensors of one shape, got {shapes}")
+    require(len(shapes) >= 2, name, "at least two tensors", len(shapes))
+    require(len(set(shapes)) == 1, name, "tensors of one shape", shapes)
     return values_input(name, torch.stack(tuple(tensors)), check)
 
 
@@ -307,8 +306,7 @@ def labels_input(labels: Tensor, logits: Tensor, check: bool) -> Tensor:
 
 def check_mask(name: str, mask: Tensor, tokens: Sequence[int], check: bool, *, least: int = 1) -> None:
     """Raise ValueError unless a mask is boolean, fits `tokens` (..., N), and (`check`) counts one in every text."""
-    if mask.dtype != torch.bool:
-        raise ValueError(f"{name} must be bool, got {mask.dtype}; an attention mask of 1 and 0 becomes one by .bool()")
+    require(mask.dtype == torch.bool, name, "bool (.bool() makes one of an attention mask of 1 and 0)", mask.dtype)
     check_broadcast(name, mask.shape, tokens, of="the texts and their tokens", least=least)
     if check and not bool(mask.any(-1).all()):
         row = (~mask.any(-1)).nonzero()[0].tolist()

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kdbook import require
 from kdbook.losses import checks
 from kdbook.losses.checks import entry, row_loss
 
@@ -130,8 +131,7 @@ def correlation_congruence(
     """
     student, teacher = _embeddings(f_s, f_t, check)
     gamma = checks.positive("gamma", gamma, student)
-    if order < 1:
-        raise ValueError(f"order must be at least 1, got {order}")
+    require(order >= 1, "order", "at least 1", order)
     gap = _kernel(student, gamma, order) - _kernel(teacher, gamma, order)  # (B, B)
     return gap.square().mean(1)
 
@@ -242,8 +242,7 @@ class ContrastiveMemory:
     def __init__(self, embeddings: Tensor, negatives: int, momentum: float = 0.5):
         checks.check_floating("embeddings", embeddings, "N, D")
         checks.fraction("momentum", momentum, embeddings)
-        if not 1 <= negatives < len(embeddings):
-            raise ValueError(f"negatives must be in 1..{len(embeddings) - 1}, got {negatives}")
+        require(1 <= negatives < len(embeddings), "negatives", f"in 1..{len(embeddings) - 1}", negatives)
         self.embeddings, self.negatives, self.momentum, self.log_z = embeddings, negatives, momentum, None
 
     @classmethod

@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor
 
+from kdbook import require
 from kdbook.losses import checks
 from kdbook.losses.checks import Setting, divide, entry, kl_rows, row_loss
 
@@ -221,14 +222,12 @@ def sparse_kl(
     student = checks.values_input("s", s, check)
     checks.check_choice("missing", missing, ("rest", "zero"))
     temperature = checks.positive("temperature", temperature, student)
-    if missing == "rest" and temperature != 1:
-        raise ValueError(f"temperature must be 1 for missing='rest', got {temperature}")
+    require(missing == "zero" or temperature == 1, "temperature", "1 for missing='rest'", temperature)
     told = checks.values_input("top_log_probs", top_log_probs.detach(), check).to(student.dtype)
     if told.shape[:-1] != student.shape[:-1]:
         raise ValueError(f"top_log_probs must be {(*student.shape[:-1], 'K')}, as s, got {tuple(told.shape)}")
     words = student.shape[-1]
-    if told.shape[-1] > words:
-        raise ValueError(f"k must be in 1..{words}, the vocabulary, got {told.shape[-1]} top_log_probs a token")
+    require(told.shape[-1] <= words, "k", f"in 1..{words}, the vocabulary", told.shape[-1])
     top_indices = checks.whole_input("top_indices", top_indices, told.shape, words, check, of="as top_log_probs")
     if check:
         _check_top(told, top_indices, coarse=top_log_probs.dtype.itemsize < 4)
@@ -248,8 +247,8 @@ def sparse_kl(
 def _check_top(told: Tensor, indices: Tensor, *, coarse: bool) -> None:
     """Raise ValueError unless `told` and `indices` are the top k of a distribution."""
     largest = float(told.logsumexp(-1).max().exp())
-    if largest > 1 + (1e-2 if coarse else 1e-4):
-        raise ValueError(f"top_log_probs must have probabilities that sum to at most 1, got {largest:.4g}")
+    good = largest <= 1 + (1e-2 if coarse else 1e-4)
+    require(good, "top_log_probs", "of probabilities that sum to at most 1", f"{largest:.4g}")
     ranked = indices.sort(-1).values
     if bool((ranked[..., 1:] == ranked[..., :-1]).any()):
         raise ValueError("top_indices must name each token once, got one twice; take them from topk")
@@ -262,8 +261,7 @@ def token_mean(values: Tensor, mask: Tensor, num_tokens: int | None = None) -> T
     With `num_tokens` the sum is divided by that instead, and the values of several parts of a batch add up. What is
     not counted is left out of value and gradient, but `values` must have a gradient there: fill before the formula.
     """
-    if num_tokens is not None and num_tokens < 1:
-        raise ValueError(f"num_tokens must be 1 or more, got {num_tokens}")
+    require(num_tokens is None or num_tokens >= 1, "num_tokens", "1 or more", num_tokens)
     values = checks.values_input("values", values, check=False)
     checks.check_mask("mask", mask, values.shape, check=False)
     texts = mask[..., 0].numel()
@@ -274,10 +272,7 @@ def token_mean(values: Tensor, mask: Tensor, num_tokens: int | None = None) -> T
 def _pair(s: Tensor, t: Tensor, mask: Tensor, check: bool) -> tuple[Tensor, Tensor]:
     checks.check_floating("s", s, checks.TOKENS)
     checks.check_floating("t", t, checks.TOKENS)
-    if s.shape[-1] != t.shape[-1]:
-        raise ValueError(
-            f"s and t must be over one vocabulary, got {s.shape[-1]} and {t.shape[-1]} tokens; a KL over token numbers "
-            "means nothing here: use universal_logit_distillation, align by bytes, or learn from the teacher's texts"
-        )
+    remedy = "else use universal_logit_distillation, align by bytes, or learn from the teacher's texts"
+    require(s.shape[-1] == t.shape[-1], "s and t", f"over one vocabulary ({remedy})", (s.shape[-1], t.shape[-1]))
     checks.check_mask("mask", mask, s.shape[:-1], check, least=2)
     return checks.logits_pair(check, mask[..., None], s=s, t=t)

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kdbook import require
 from kdbook.losses import checks
 from kdbook.losses.checks import Pair, entry, row_loss
 from kdbook.losses.sequence import token_kd, token_mean
@@ -121,10 +122,8 @@ def transformer_layer_loss(
     Explained in notebooks/08_language_models.
     """
     for name, ours, theirs in (("scores", scores_s, scores_t), ("hidden", hidden_s, hidden_t)):
-        if len(ours) != len(theirs):
-            raise ValueError(f"{name}_s and {name}_t must hold as many layers, got {len(ours)} and {len(theirs)}")
-    if not scores_s and not hidden_s:
-        raise ValueError("scores_s and hidden_s must hold at least one layer between them, got none")
+        require(len(ours) == len(theirs), f"{name}_s and {name}_t", "of as many layers", (len(ours), len(theirs)))
+    require(len(scores_s) + len(hidden_s) > 0, "scores_s and hidden_s", "at least one layer between them", "none")
     look = {"reduction": "none", "check": check}
     pairs, tokens = {"num_tokens": num_pairs, **look}, {"num_tokens": num_tokens, **look}
     terms = [attention_score_loss(s, t, mask, **pairs) for s, t in zip(scores_s, scores_t, strict=True)]
@@ -244,13 +243,11 @@ def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -
     Explained in notebooks/08_language_models.
     """
     checks.check_choice("kind", kind, ("uniform", "top", "bottom"))
-    if not 1 <= student_layers <= teacher_layers:
-        raise ValueError(f"student_layers must be in 1..{teacher_layers}, got {student_layers}")
+    require(1 <= student_layers <= teacher_layers, "student_layers", f"in 1..{teacher_layers}", student_layers)
     own = range(1, student_layers + 1)
     if kind == "uniform":
-        if teacher_layers % student_layers:
-            wanted = f"a multiple of student_layers {student_layers}"
-            raise ValueError(f"teacher_layers must be {wanted}, got {teacher_layers}")
+        wanted = f"a multiple of student_layers {student_layers}"
+        require(teacher_layers % student_layers == 0, "teacher_layers", wanted, teacher_layers)
         return [m * teacher_layers // student_layers for m in own]
     if kind == "top":
         return [m + teacher_layers - student_layers for m in own]

@@ -53,8 +53,8 @@ def test_stress_marks_and_empty_events_are_left_out():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"text": "  "}, "text is empty"),
-        ({"text": "one", "voice": "martian"}, "unknown voice 'martian'; English ones are en, en-us"),
+        ({"text": "  "}, "text must be at least one word, got '  '"),
+        ({"text": "one", "voice": "martian"}, "voice must be known, as en, en-us, .* are, got 'martian'"),
         (
             {"text": "one", "voice": "en-us+nobody"},
             "unknown variant 'nobody' of voice 'en-us\\+nobody'; there are Alex",

@@ -150,7 +150,7 @@ def test_the_macro_score_is_the_plain_mean_of_the_tasks():
     [
         (("glue", "fit"), "task must be one of supersense, part_of_speech"),
         (("kind_of", "dev"), "part must be one of fit"),
-        (("kind_of", "fit", 0), "limit must be 1 or more"),
+        (("kind_of", "fit", 0), "limit must be 1 or more, or None for all, got 0"),
     ],
 )
 def test_what_there_is_is_named_when_something_unknown_is_asked_for(asked, message):

@@ -163,24 +163,24 @@ BAD = {
         lambda: progressive_targets(Y[:1], torch.tensor([[1.5, -0.5, 0.0, 0.0, 0.0]]), 0.5),
         "last_probs must not be negative, got -0.5",
     ),
-    "one net": (lambda: mutual_loss([S], Y), "logits_list must hold at least two tensors, got 1"),
+    "one net": (lambda: mutual_loss([S], Y), "logits_list must be at least two tensors, got 1"),
     "nets of other shapes": (
         lambda: mutual_loss([S, T[:3]], Y),
-        "logits_list must hold tensors of one shape, got [(4, 5), (3, 5)]",
+        "logits_list must be tensors of one shape, got [(4, 5), (3, 5)]",
     ),
     "one head": (
         lambda: deep_to_shallow_loss([S], Y, temperature=1.0, alpha=0.5),
-        "branch_logits must hold at least two tensors, got 1",
+        "branch_logits must be at least two tensors, got 1",
     ),
     "its own teacher": (lambda: born_again_loss(S, S), "teacher_logits must come from the generation before"),
     "missing features": (lambda: byot(S, T, Y, beta=1.0), "branch_feats must be given when beta is not 0, got None"),
     "too few features": (
         lambda: byot(S, T, Y, beta=1.0, branch_feats=[S]),
-        "branch_feats must hold at least two tensors, got 1",
+        "branch_feats must be at least two tensors, got 1",
     ),
     "features not projected": (
         lambda: byot(S, T, Y, beta=1.0, branch_feats=[S[:, :2], S]),
-        "branch_feats must hold tensors of one shape, got [(4, 2), (4, 5)]",
+        "branch_feats must be tensors of one shape, got [(4, 2), (4, 5)]",
     ),
     "features of another head": (
         lambda: byot(S, T, Y, beta=1.0, branch_feats=[S, S, S]),

@@ -515,7 +515,10 @@ BAD = {
         "labels must broadcast to (4,), the logits' shape without classes, got shape (3,)",
     ),
     "float labels": (lambda: hard_loss(S, Y.float()), "labels must be integer class numbers, got torch.float32"),
-    "integer logits": (lambda: hard_loss(S.long(), Y), "student_logits must be floating point, got torch.int64"),
+    "integer logits": (
+        lambda: hard_loss(S.long(), Y),
+        "student_logits must be floating point (convert with .float()), got torch.int64",
+    ),
     "no rows": (lambda: hard_loss(S[:0], Y[:0]), "student_logits must have shape (..., C) and not be empty"),
     "ignored label": (lambda: hard_loss(S, torch.tensor([0, 1, -100, 2])), "labels must lie in [0, 5), got -100"),
     "label too large": (
