@@ -26,7 +26,7 @@ def test_list_names_every_experiment_with_its_question(monkeypatch, capsys):
     [
         (["run", "nonsense"], "nonsense"),
         (["run", "latency", "--profile", "nonsense"], "nonsense"),
-        (["run", "latency", "--device", "nonsense"], "device 'nonsense' is not available"),
+        (["run", "latency", "--device", "nonsense"], "got 'nonsense'"),
         (["run", "latency", "--engine", "nonsense"], "engine must be one of local"),
         (["run", "latency", "--seeds", "-1"], "seeds must be a whole number, 0 or more, got -1"),
         (["nonsense"], "nonsense"),

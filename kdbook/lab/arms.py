@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from kdbook import require
 from kdbook.lab.trial import Trial, check_profile, seeds_of, whole
 
 BOOK = Path(__file__).parents[1] / "book"
@@ -91,8 +92,8 @@ def question(name: str) -> ModuleType:
         For an unknown name, listing those there are.
     """
     found = files()
-    if name not in [*found]:  # whatever it is, a list among them
-        raise ValueError(f"unknown question {name!r}; there are {', '.join(sorted(found))}")
+    good = name in [*found]  # whatever it is, a list among them
+    require(good, "question", f"one of {', '.join(sorted(found))}", repr(name))
     return importlib.import_module(found[name])
 
 
@@ -115,8 +116,7 @@ def trial(name: str, profile: str, arm: str, seed: int, **of) -> Trial:
     module = question(name)
     check_profile(profile)
     table, seed = module.arms(profile, **of), whole("seed", seed)
-    if arm not in table:
-        raise ValueError(f"unknown arm {arm!r} of {name}; there are {', '.join(table)}")
+    require(arm in table, f"arm of {name}", f"one of {', '.join(table)}", repr(arm))
     chosen = table[arm]
     if chosen.teaches:
         seed = getattr(module, "FIRST_TEACHER", 0) + seed % module.SEEDS[profile][1]

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from pydantic.dataclasses import dataclass
 
+from kdbook import require
 from kdbook.lab import arms
 from kdbook.lab.entries import ONLY_KNOWN_FIELDS, Text, read_entries
 from kdbook.lab.results import read_info, write_info
@@ -52,8 +53,8 @@ def load_cards(path: Path = PATH) -> dict[str, Card]:
     """
     found = {card.id: card for card in read_entries(path, Card)}
     for card in found.values():
-        if lacking := set(card.made_from) - found.keys():
-            raise ValueError(f"card {card.id} is made from {sorted(lacking)}, of which there is no card: add one")
+        lacking = sorted(set(card.made_from) - found.keys())
+        require(not lacking, f"made_from of card {card.id}", "cards too: add one for each", lacking)
     return found
 
 
@@ -65,8 +66,8 @@ def card(name: str) -> Card:
     ValueError
         For a name without a card, saying where to add it.
     """
-    if name not in load_cards():
-        raise ValueError(f"no card for {name!r}: say in {PATH.name} where it comes from and what its terms are")
+    wanted = f"one that has a card: say in {PATH.name} where it comes from and what its terms are"
+    require(name in load_cards(), "what is learned from", wanted, repr(name))
     return load_cards()[name]
 
 
@@ -111,8 +112,7 @@ def check_use(names: Iterable[str], use: str) -> None:
     ForbiddenUseError
         Naming every card that forbids it, its terms, and how it came in.
     """
-    if use not in USES:
-        raise ValueError(f"use must be one of {', '.join(USES)}, got {use!r}")
+    require(use in USES, "use", f"one of {', '.join(USES)}", repr(use))
     ways = with_origins(names)
     against = [
         f"{' <- '.join(way)} ({card(n).licence}: {card(n).terms})" for n, way in ways.items() if use in card(n).forbids

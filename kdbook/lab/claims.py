@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from kdbook import require
 from kdbook.data.files import write_atomically
 from kdbook.lab.intervals import t_interval
 from kdbook.lab.results import REPOSITORY, read_results
@@ -32,6 +33,7 @@ from kdbook.lab.runs import load, outdated
 from kdbook.lab.statements import Check, Claim, load_claims
 
 MARKDOWN = REPOSITORY / "results" / "CLAIMS.md"
+INTRODUCTION = Path(__file__).with_name("claims.md")
 README, SUMMARY_MARKS = REPOSITORY / "README.md", ("<!-- claims -->", "<!-- end of claims -->")
 REPRODUCED, CORRECTED, FAILED = "reproduced", "reproduced with a correction", "not reproduced"
 UNTESTABLE, PENDING = "not testable here", "no full results yet"
@@ -119,16 +121,15 @@ def values(check: Check, table: pd.DataFrame) -> pd.Series:
             ours, by_teacher = (other - ours) / (other - goal), by_teacher or goal_by_teacher
         else:
             ours = ours / other if check.compare == "ratio" else ours - other
-    if not np.isfinite(ours).all():
-        raise ValueError(f"check {check.label!r}: a value of {check.experiment}.{check.column} is not finite")
+    name = f"check {check.label!r}: every value of {check.experiment}.{check.column}"
+    require(np.isfinite(ours).all(), name, "finite", "nan or inf")
     return check.scale * (ours.groupby(rows["teacher_seed"]).mean() if by_teacher else ours)
 
 
 def _select(check: Check, table: pd.DataFrame, where: Mapping, column: str) -> pd.DataFrame:
     """The rows that `where` names, in the order of their seeds, which are the index."""
     lacking = [c for c in ("seed", *where, column) if c not in table]
-    if lacking:
-        raise ValueError(f"check {check.label!r}: the results of {check.experiment} lack the column {lacking[0]}")
+    require(not lacking, f"check {check.label!r}: columns", f"among the results of {check.experiment}", lacking)
     rows = table[np.logical_and.reduce([table[key] == value for key, value in where.items()])]
     if not len(rows) or rows["seed"].duplicated().any():
         kind = ValueError if len(rows) else NoRowsError
@@ -143,8 +144,7 @@ def _partners(check: Check, table: pd.DataFrame, rows: pd.DataFrame, where: Mapp
     by_teacher = "teacher_seed" in rows and rows["teacher_seed"].notna().all() and others["teacher_seed"].isna().all()
     keys = rows["teacher_seed"].astype(int) if by_teacher else rows["seed"]
     alone = keys[~keys.isin(others.index)].tolist()
-    if alone:
-        raise ValueError(f"check {check.label!r}: no row of {dict(where)} for the seeds {alone}")
+    require(not alone, f"check {check.label!r}: seeds", f"those of rows of {dict(where)} too", alone)
     return pd.Series(others[column].loc[keys].to_numpy(float), rows.index), by_teacher
 
 
@@ -223,32 +223,17 @@ def rows(chapter: str | None = None, quick_folder: Path | None = None) -> list[R
         For a chapter without claims.
     """
     claims = [c for c in load_claims() if chapter in (None, c.chapter)]
-    if not claims:
-        raise ValueError(f"no claims of chapter {chapter!r}: chapters are two digits, such as '01'")
+    require(len(claims) > 0, "chapter", "one with claims, in two digits such as '01'", repr(chapter))
     quick = quick_folder and functools.cache(lambda name: read_results(name, Path(quick_folder) / "results"))
     full = functools.cache(load)
     return [evaluate(claim, full, quick) for claim in claims]
-
-
-INTRODUCTION = """# Claims
-
-Each statement of the visual summary and of the papers it rests on, beside what was measured here. Written by
-`make claims` from the full results; not edited by hand.
-
-*By reading* judges the summary's wording against the papers: correct, imprecise, wrong, unsupported, or n/a where the
-summary does not say it. The *verdict* is computed. A check holds when our 95 % interval over seeds meets the published
-value within its tolerance, or lies wholly on the stated side. All checks hold: *reproduced*. A number misses its
-tolerance but has the published sign and order of magnitude, or the experiment deviates from the paper in a listed way:
-*reproduced with a correction*. Else, also where our interval cannot tell: *not reproduced*. *Shown* numbers decide
-nothing. Differences are paired by seed; n counts seeds, or teachers where students are compared with their teachers.
-"""
 
 
 def write_markdown(path: Path = MARKDOWN) -> Path:
     """Write the ledger of the full results as one readable page, chapter by chapter; returns its path."""
     every = rows()
     counts = Counter(row.verdict for row in every)
-    parts = [INTRODUCTION, _cells("verdict", "claims"), _cells("---", "---:")]
+    parts = [INTRODUCTION.read_text(encoding="utf-8"), _cells("verdict", "claims"), _cells("---", "---:")]
     parts += [_cells(v, str(counts[v])) for v in (REPRODUCED, CORRECTED, FAILED, UNTESTABLE, PENDING) if counts[v]]
     told = ", ".join(f"`{name}` (results of VERSION {version})" for name, version in outdated().items())
     parts += [f"\nTo be run again, since a fault in what they measure was mended: {told}."] if told else []
@@ -274,8 +259,7 @@ def write_summary(path: Path = README) -> Path:
     text = Path(path).read_text()
     before, mark, rest = text.partition(SUMMARY_MARKS[0])
     _, end, after = rest.partition(SUMMARY_MARKS[1])
-    if not (mark and end):
-        raise ValueError(f"{path} lacks the marks {' and '.join(SUMMARY_MARKS)}")
+    require(mark and end, f"{path}", f"a text with the marks {' and '.join(SUMMARY_MARKS)}", "one without")
     tested = [row for row in rows() if row.verdict != UNTESTABLE]
     table = [_cells("published statement", "verdict"), _cells("---", "---")]
     table += [_cells(row.claim.statement, f"[{row.verdict}](results/CLAIMS.md#{row.claim.id})") for row in tested]

@@ -2,6 +2,8 @@
 
 import torch
 
+from kdbook import require
+
 
 def pick_device(device: str = "auto") -> torch.device:
     """`auto` takes cuda, then mps, then cpu.
@@ -12,14 +14,14 @@ def pick_device(device: str = "auto") -> torch.device:
         For a device that this machine lacks.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    here = [name for name, present in there.items() if present]
     if device == "auto":
-        device = next(name for name, present in there.items() if present)
+        device = here[0]
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError):  # no device at all
         found = None
-    if found is None or not there.get(found.type):
-        raise ValueError(f"device {device!r} is not available here; there are {[n for n, p in there.items() if p]}")
+    require(found is not None and found.type in here, "device", f"one that is here, of {here}", repr(device))
     if found.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32
     return found

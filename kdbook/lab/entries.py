@@ -6,6 +6,8 @@ from typing import Annotated
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from kdbook import require
+
 Text = Annotated[str, Field(min_length=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 ONLY_KNOWN_FIELDS = ConfigDict(extra="forbid")
@@ -33,8 +35,7 @@ def read_entries(path: Path, cls: type) -> list:
         raise ValueError("\n".join(_sentence(cls, entries, problem) for problem in error.errors())) from None
     ids = [entry.id for entry in found]
     for name in ids:
-        if ids.count(name) > 1:
-            raise ValueError(f"{cls.__name__.lower()} {name}: field id is used twice")
+        require(ids.count(name) == 1, f"{cls.__name__.lower()} {name}: field id", "used once", "a second use")
     return found
 
 

@@ -5,6 +5,8 @@ import math
 import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes a second to import
 
+from kdbook import require
+
 
 def row_of_numbers(what: str, given: object, least: int = 1) -> np.ndarray:
     """Numbers as an array (n,).
@@ -47,8 +49,7 @@ def t_interval(values, confidence: float = 0.95) -> tuple[float, float, float]:
     found = row_of_numbers("values", values)
     if not np.isfinite(found).all():
         raise ValueError(f"values must be finite, got {values!r:.80}: leave out gaps first")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, such as 0.95, got {confidence!r}")
+    require(0 < confidence < 1, "confidence", "between 0 and 1, such as 0.95", repr(confidence))
     mean = float(found.mean())
     if found.size == 1:
         return mean, mean, mean

@@ -79,12 +79,9 @@ def run(
         When the table could not be written in the end.
     """
     trials = arms.trials(name, profile, seeds)
-    if engine not in ENGINES:
-        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
-    if address and engine != "ray":
-        raise ValueError(f"address {address!r} is of a Ray cluster, and engine is {engine!r}: add engine 'ray'")
-    if not isinstance(rerun, bool):
-        raise ValueError(f"rerun must be True or False, got {rerun!r}")
+    kdbook.require(engine in ENGINES, "engine", f"one of {', '.join(ENGINES)}", repr(engine))
+    kdbook.require(engine == "ray" or not address, "engine", f"'ray', as address is {address!r}", repr(engine))
+    kdbook.require(isinstance(rerun, bool), "rerun", "True or False", repr(rerun))
     store, device = store or Store(), pick_device(device)
     check_use(cards_of(trials), use)
     reference = profile == "full" and not seeds
@@ -121,8 +118,8 @@ def describe_run(profile: str, device: str = "auto", minutes: dict[str, float] |
         For an unknown profile or device, or a parameter of papermill that the notebook does not have.
     """
     check_profile(profile)
-    if unknown := _unknown_parameters():
-        raise ValueError(f"unknown parameters {sorted(unknown)}: `papermill --help-notebook` lists those of a notebook")
+    unknown = sorted(_unknown_parameters())
+    kdbook.require(not unknown, "parameters", "of those that `papermill --help-notebook` lists", unknown)
     found = pick_device(device)
     time = f", about {minutes[profile]:g} min on two cores from scratch" if minutes else ""
     print(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
+from kdbook import require
 from kdbook.lab import arms
 from kdbook.lab.entries import ONLY_KNOWN_FIELDS, Number, Text, read_entries
 
@@ -50,20 +51,21 @@ class Check:
         if experiment := info.data.get("experiment"):
             columns = arms.question(experiment).COLUMNS
             for name in [names] if isinstance(names, str) else names or ():
-                _need(name in columns, f"{name!r} is no column of {experiment}; there are {', '.join(columns)}")
+                require(name in columns, f"column of {experiment}", f"one of {', '.join(columns)}", repr(name))
         return names
 
     @model_validator(mode="after")
     def _can_decide(self) -> Self:
-        _need((self.compare == "share") == bool(self.goal), "goal belongs to compare: share, and it to goal")
+        require((self.compare == "share") == bool(self.goal), "goal", "given with compare: share alone", self.goal)
         compared = self.compare == "difference" or self.versus or self.versus_column
-        _need(compared, f"versus is missing, and compare is {self.compare}")
+        require(compared, "versus", f"given, since compare is {self.compare}", self.versus)
         if self.published is not None and not self.shown:
-            _need(self.tolerance is not None, "tolerance is missing")
-            _need(self.tolerance_reason, "tolerance_reason is missing")
-            _need(self.than is None, "than has no use beside published")
+            require(self.tolerance is not None, "tolerance", "given beside published", self.tolerance)
+            require(self.tolerance_reason, "tolerance_reason", "given beside published", repr(self.tolerance_reason))
+            require(self.than is None, "than", "left out beside published", self.than)
         elif not self.shown:
-            _need(self.relation and self.than is not None, "published is missing, or relation with than")
+            good = self.relation and self.than is not None
+            require(good, "published, or relation with than,", "given", f"{self.relation} and {self.than}")
         return self
 
     @property
@@ -96,10 +98,10 @@ class Claim:
     @model_validator(mode="after")
     def _is_tested_or_says_why_not(self) -> Self:
         if self.test == "experiment":
-            _need(not all(check.shown for check in self.checks), "checks must decide something")
+            require(not all(check.shown for check in self.checks), "checks", "such that one decides", "none that does")
         else:
-            _need(self.reason, f"reason is missing, and test is {self.test}")
-            _need(not self.checks, f"checks must be empty, since test is {self.test}")
+            require(self.reason, "reason", f"given, since test is {self.test}", repr(self.reason))
+            require(not self.checks, "checks", f"empty, since test is {self.test}", len(self.checks))
         return self
 
 
@@ -112,8 +114,3 @@ def load_claims(path: Path = PATH) -> list[Claim]:
         Naming the claim, the check and the field that is wrong.
     """
     return read_entries(path, Claim)
-
-
-def _need(condition, message: str) -> None:
-    if not condition:
-        raise ValueError(message)

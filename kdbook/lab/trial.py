@@ -9,6 +9,8 @@ from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
+from kdbook import require
+
 PROFILES = ("quick", "full")
 
 
@@ -47,8 +49,8 @@ class Trial:
 
     def __post_init__(self):
         for what, name in (("experiment", self.experiment), ("arm", self.arm)):
-            if not (isinstance(name, str) and re.fullmatch(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,150}", name)):
-                raise ValueError(f"{what} must be a name of 1 to 151 letters, which is part of a path, got {name!r}")
+            good = isinstance(name, str) and re.fullmatch(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,150}", name) is not None
+            require(good, what, "a name of 1 to 151 letters, which is part of a path", repr(name))
         object.__setattr__(self, "seed", whole("seed", self.seed))
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
 
@@ -101,8 +103,7 @@ def in_order(trials: Iterable[Trial]) -> list[Trial]:
 
 def check_profile(profile: str) -> None:
     """Raise ValueError for an unknown profile."""
-    if profile not in PROFILES:
-        raise ValueError(f"profile must be one of {', '.join(PROFILES)}, got {profile!r}")
+    require(profile in PROFILES, "profile", f"one of {', '.join(PROFILES)}", repr(profile))
 
 
 def whole(what: str, number: int) -> int:

@@ -49,7 +49,7 @@ def test_the_first_of_alpacas_restrictions_is_that_of_its_weights():
     ("names", "use", "message"),
     [
         (["mnist"], "fun", "use must be one of research, commercial, train a competing model, got 'fun'"),
-        (["gpt-9"], "research", "no card for 'gpt-9': say in cards.yaml"),
+        (["gpt-9"], "research", "one that has a card: say in cards.yaml .* got 'gpt-9'"),
     ],
 )
 def test_an_unknown_use_or_source_is_named(names, use, message):
@@ -81,8 +81,11 @@ def test_writing_cards_changes_no_other_field(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- {id: a, what: w, source: s, licence: l, terms: t, checked: c, made_from: [b]}", "made from .'b'."),
-        ("- &a {id: a, what: w, source: s, licence: l, terms: t, checked: c}\n- *a", "used twice"),
+        (
+            "- {id: a, what: w, source: s, licence: l, terms: t, checked: c, made_from: [b]}",
+            "made_from of card a must be cards too: add one for each, got .'b'.",
+        ),
+        ("- &a {id: a, what: w, source: s, licence: l, terms: t, checked: c}\n- *a", "id must be used once"),
         ("- {id: a, what: w, source: s, licence: l, terms: t, checked: c, forbids: [joy]}", "forbids: .*'joy'"),
         ("- {id: a, what: w, source: s, licence: l, terms: t, forbids: []}", "card a: field checked: Field required"),
         ("- {id: a, what: w, source: s, licence: l, terms: t, checked: c, cost: 1}", "card a: field cost: Unexpected"),

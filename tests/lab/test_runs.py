@@ -61,10 +61,10 @@ def assert_equal_weights(first, second):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("mnist",), "unknown question 'mnist'; there are ablations, "),
+        (("mnist",), "question must be one of ablations, "),
         (("tuning", "fast"), "profile must be one of quick, full, got 'fast'"),
         (("tuning", "quick", -1), "seeds must be a whole number, 0 or more, got -1"),
-        (("tuning", "quick", 1, "tpu"), r"device 'tpu' is not available here; there are \[.*'cpu'\]"),
+        (("tuning", "quick", 1, "tpu"), r"device must be one that is here, of \[.*'cpu'\], got 'tpu'"),
         (("tuning", "quick", 1, "cpu", "slurm"), "engine must be one of local.*, got 'slurm'"),
     ],
 )
@@ -78,7 +78,7 @@ def test_a_device_that_this_machine_lacks_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     for device in ("cuda", "cuda:1", "mps"):
-        with pytest.raises(ValueError, match=rf"device '{device}' is not available here; there are \['cpu'\]"):
+        with pytest.raises(ValueError, match=rf"device must be one that is here, of \['cpu'\], got '{device}'"):
             pick_device(device)
     assert pick_device("auto") == torch.device("cpu")
 
@@ -145,7 +145,7 @@ def test_loading_never_trains(toy, own_folders):
 def test_loading_what_is_not_there_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match="no results at .*: run `python -m kdbook run tuning"):
         load("tuning", tmp_path)
-    with pytest.raises(ValueError, match="unknown question 'toy'"):
+    with pytest.raises(ValueError, match="question must be one of .* got 'toy'"):
         load("toy")
 
 
@@ -217,7 +217,7 @@ def test_a_parameter_that_the_notebook_does_not_have_is_refused(cells, unknown, 
     if unknown is None:
         runs.describe_run("quick", "cpu")
     else:
-        with pytest.raises(ValueError, match=f"unknown parameters {unknown}: .*papermill --help-notebook"):
+        with pytest.raises(ValueError, match=f"parameters must be .*papermill --help-notebook.*, got {unknown}"):
             runs.describe_run("quick", "cpu")
 
 
