@@ -98,7 +98,11 @@ def test_damage_of_a_cached_image_file_is_named_and_the_file_made_again(name, tm
     assert TALLY["image cache"]["harmless"] == 0
 
 
-def test_damage_of_cached_speech_is_named_and_the_file_made_again(monkeypatch):
+def test_damage_of_cached_speech_is_named_and_the_file_made_again(monkeypatch, tmp_path):
+    monkeypatch.setenv(
+        "KDBOOK_HOME", str(tmp_path)
+    )  # not the cache that tests share, which would keep what is made here
+
     def made(part, utterances):
         buffer, draw = io.BytesIO(), np.random.default_rng(utterances)
         mel, said = draw.normal(size=(30, speech.MEL)).astype(np.float32), json.dumps([[["one", ["w"]]]])
