@@ -99,9 +99,7 @@ def test_damage_of_a_cached_image_file_is_named_and_the_file_made_again(name, tm
 
 
 def test_damage_of_cached_speech_is_named_and_the_file_made_again(monkeypatch, tmp_path):
-    monkeypatch.setenv(
-        "KDBOOK_HOME", str(tmp_path)
-    )  # not the cache that tests share, which would keep what is made here
+    monkeypatch.setenv("KDBOOK_HOME", str(tmp_path))  # what is made here must not stay in the tests' cache
 
     def made(part, utterances):
         buffer, draw = io.BytesIO(), np.random.default_rng(utterances)
