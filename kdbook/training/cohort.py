@@ -27,8 +27,8 @@ class StackedMLP(nn.Module):
         require(len(models) > 0, "models", "at least one MLP", "an empty sequence")
         sizes = sorted({m.sizes for m in models})
         require(len(sizes) == 1, "models of a cohort", "of equal sizes", sizes)
-        alike = all(m.input_dropout == m.hidden_dropout == 0 and m.max_norm is None for m in models)
-        require(alike, "models of a cohort", "with neither dropout nor max_norm: train them one by one", "some with")
+        rates = {(m.input_dropout, m.hidden_dropout, m.max_norm) for m in models}
+        require(rates == {(0, 0, None)}, "models", "with neither dropout nor max_norm: train them one by one", rates)
         self.sizes = models[0].sizes
         layers = list(zip(*(m.layers for m in models), strict=True))
         weights = [torch.stack([layer.weight.detach().t() for layer in same]) for same in layers]

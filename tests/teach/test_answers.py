@@ -55,7 +55,7 @@ def temperature(z, top):
 
 def distance(f):
     d = ((f[:, None] - f[None]) ** 2).sum(-1).sqrt()
-    return d / d[d > 0].mean()
+    return d * len(d) * (len(d) - 1) / d.sum()  # the mean over i != j, twins included
 
 
 def mutual(logits, labels, detach=True):
