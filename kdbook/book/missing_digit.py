@@ -14,14 +14,14 @@ from torch import Tensor
 from kdbook.data.images import Split, load_images
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.steps import cached_teacher, predict, train, training_split
+from kdbook.lab.steps import cached_teacher, kept_tensors, predict, round_kept, train, training_split
 from kdbook.show import HARD, PUBLISHED, SOFT, YOURS, by_arm, figure, looks, plain, published
 from kdbook.training import CachedTeacher, Distillation
 
-VERSION = 1
+VERSION = 2
 SEEDS = {"full": (5, 0), "quick": (2, 0)}  # students, teachers
 COLUMNS = columns(
-    "arm seed",
+    "arm seed teacher_seed",
     arm="which classes the transfer set lacks, or the only ones it has",
     bias="what was added to the bias of the shifted classes, chosen on the validation images",
     bias_prior="the same, chosen without labels: mean predicted share of the shifted classes equals the known prior",
@@ -53,7 +53,7 @@ HOW = ("as trained", "best on the test set")  # the two biases with published nu
 
 def arms(profile: str) -> dict[str, Arm]:
     """Six transfer sets; the teacher is hinton_mnist's."""
-    student = {"sizes": [784, 800, 800, 10], "part": "fit", "temperature": 20.0, "alpha": 1.0}
+    student = {"kept": "float16", "sizes": [784, 800, 800, 10], "part": "fit", "temperature": 20.0, "alpha": 1.0}
     # A rate of 0.1 diverges with one of the three teachers; half of it in batches of 256 left students half trained.
     student |= {"batch_size": 128, "lr": 0.05, "epochs": 8}
     if profile == "quick":
@@ -104,6 +104,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     (trial,) = trials
     whole, shifted = training_split(trial, tools), (7, 8) if trial.arm == "only_7_8" else (3,)
     model, images = taught(trial, whole, tools)
+    round_kept(model, trial)
     curves = {}
     for part in ("validation", "test"):
         split = load_images(trial.data, part, tools.device)
@@ -118,9 +119,10 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         "_oracle": best_bias(test_errors),
     }
     pictures = {"validation_errors": validation_errors, "test_errors": test_errors, "errors_on_three": on_three}
-    tools.keep(trial, pictures=pictures)
+    tools.keep(trial, tensors=kept_tensors(model, trial), pictures=pictures)
     return [
         {
+            "teacher_seed": trial.needs[0].seed,
             "bias": float(BIASES[places["_bias"]]),
             "bias_prior": float(BIASES[places["_prior"]]),
             **{f"test_errors{k}": int(test_errors[at]) for k, at in places.items()},

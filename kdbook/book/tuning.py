@@ -29,7 +29,7 @@ def arms(profile: str) -> dict[str, Arm]:
     """Every candidate, called by setting and value, teachers first; one of these teaches all students."""
     quick = {"samples": 5_000, "epochs": 1, "sizes": [784, 30, 30, 10]} if profile == "quick" else {}
     shared = hinton_mnist.arms("full")["teacher"].settings
-    teacher = {**shared, "part": "fit", "epochs": 25, "hidden_dropout": 0.3}
+    teacher = {**{k: v for k, v in shared.items() if k != "kept"}, "part": "fit", "epochs": 25, "hidden_dropout": 0.3}
     student = {"part": "fit", "sizes": [784, 800, 800, 10], "batch_size": 256, "epochs": 20, "lr": 0.1}
     student |= {"temperature": 20.0, "alpha": 0.9}
     shifted = {"alpha": 1.0, "shifts": True}

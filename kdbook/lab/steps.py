@@ -213,8 +213,24 @@ def train_and_score(trial: Trial, tools: Tools) -> tuple[nn.Module, History, dic
     """The trial's own network, trained as its settings say, its history, and what `scores` measures of it."""
     split = training_split(trial, tools)
     model, history = train(trial, split, objective_for(trial, split, tools), tools)
+    round_kept(model, trial)
     untaught = {"teacher_seed": None, "agreement": None, "mean_kl": None}
     return model, history, untaught | scores(model, trial, tools)
+
+
+def round_kept(model: nn.Module, trial: Trial) -> None:
+    """Round a net to the precision that its `kept` setting names, in place, before it is scored or teaches.
+
+    What travels is then what was measured: whoever loads the half as large file has this very net.
+    """
+    if kept := trial.settings.get("kept"):
+        model.load_state_dict({k: v.to(getattr(torch, kept)) for k, v in model.state_dict().items()})
+
+
+def kept_tensors(model: nn.Module, trial: Trial) -> dict[str, Tensor]:
+    """A net's tensors in the precision in which its trial keeps them."""
+    dtype = getattr(torch, trial.settings.get("kept", "float32"))
+    return {k: v.to(dtype) for k, v in weights(model).items()}
 
 
 class BestEpoch:
