@@ -1,13 +1,14 @@
 """Where trials run. `local`: this process, in the order that their needs ask for. (`ray_engine`: a cluster.)
 
-An engine is a function `(trials, store, device, show)` that leaves every trial in the store.
+An engine is a function `(trials, store, device, quiet, kept)` that leaves every trial in the store, and calls `kept`
+with each group of trials that is there now.
 """
 
 import datetime
 import platform
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from importlib.metadata import version
 
@@ -19,7 +20,13 @@ from kdbook.lab.tools import Progress, Tools
 from kdbook.lab.trial import Trial, in_order
 
 
-def local(trials: Iterable[Trial], store: Store, device: torch.device, quiet: bool = False) -> None:
+def local(
+    trials: list[Trial],
+    store: Store,
+    device: torch.device,
+    quiet: bool = False,
+    kept: Callable[[list[Trial]], None] = list,
+) -> None:
     """Train in this process what the store lacks, needs first; cohorts as one model."""
     groups = unfinished(trials, store)
     show = Progress([trial for group in groups for trial in group], quiet)
@@ -27,6 +34,7 @@ def local(trials: Iterable[Trial], store: Store, device: torch.device, quiet: bo
     with show.bar:
         for group in groups:
             run_group(group, store, tools)
+            kept(group)
             show.done(group)
 
 
@@ -52,10 +60,15 @@ def run_group(group: list[Trial], store: Store, tools: Tools) -> None:
         shutil.rmtree(store.checkpoint(group[0]).parent, ignore_errors=True)  # the first may have been there
 
 
-def unfinished(trials: Iterable[Trial], store: Store) -> list[list[Trial]]:
+def unfinished(trials: list[Trial], store: Store) -> list[list[Trial]]:
     """What is trained together and of which the store lacks something, needs first."""
-    missing = {t for t in in_order(trials) if store.read(t) is None}
-    return [group for group in grouped(in_order(trials)) if missing.intersection(group)]
+    reached, asked = set(), list(trials)
+    while asked:  # what is done needs nobody any more
+        groups = [group for group in grouped(asked) if any(store.read(t) is None for t in group)]
+        new = {t for group in groups for t in group} - reached
+        reached |= new
+        asked = [need for t in new for need in t.needs]
+    return [group for group in grouped(in_order(trials)) if reached.intersection(group)]
 
 
 def grouped(trials: Iterable[Trial]) -> list[list[Trial]]:

@@ -6,7 +6,7 @@ gets the files of all that the trial needs, and sends back those of the trial; o
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
@@ -24,13 +24,18 @@ RETRIES = 3  # times that a trial is run again when its worker died
 
 
 def ray_cluster(
-    trials: Iterable[Trial], store: Store, device: torch.device, quiet: bool = False, address: str | None = None
+    trials: list[Trial],
+    store: Store,
+    device: torch.device,
+    quiet: bool = False,
+    kept: Callable[[list[Trial]], None] = list,
+    address: str | None = None,
 ) -> None:
     """Train on a Ray cluster what the store lacks.
 
     Parameters
     ----------
-    trials, store, device, quiet
+    trials, store, device, quiet, kept
         As for `local`; the device is that of the workers.
     address : str, optional
         Of the cluster; default: `RAY_ADDRESS`, else a cluster of this machine alone, which ends with the run.
@@ -78,6 +83,7 @@ def ray_cluster(
                 with store.lock(trial):
                     if store.read(trial) is None:  # the rest of its cohort may have been there
                         store.place(trial, files)
+            kept(group)
             show.done(group)
     if failed:
         (name, told), more = failed[0], f" and {len(failed) - 1} more, or what needs it" * (len(failed) > 1)

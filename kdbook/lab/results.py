@@ -10,6 +10,18 @@ from kdbook.data import files
 from kdbook.data.files import REFERENCE, REPOSITORY, DamagedFileError, folder_of, write_atomically
 from kdbook.lab.store import packed, unpacked
 
+# What the rows of one trial tell of it in a table's file, besides what was measured.
+ORIGIN = {
+    "identity": "of the trial: its settings, needs, data and VERSION",
+    "precision": "in which the trial's tensors are kept",
+    "artifacts": "first digits of the SHA-256 of what the trial kept, then of what it learned from; - for none",
+    "device": "where it was trained",
+    "threads": "of the processor",
+    "versions": "of torch, numpy and Python",
+    "date": "of the measurement",
+    "seconds": "of the training",
+}
+
 
 def output_folder(profile: str = "quick") -> Path:
     """Where a run of the book leaves results and figures: `KDBOOK_OUT`, default ``build/<profile>``."""
@@ -17,7 +29,7 @@ def output_folder(profile: str = "quick") -> Path:
 
 
 class Results(pd.DataFrame):
-    """A DataFrame, one row a measurement, with `.arrays` for pictures and `.info` on its origin.
+    """A DataFrame, one row a measurement, with `.arrays` for pictures, and `.info` and `.origin` on where it is from.
 
     Selections of it are plain DataFrames.
 
@@ -27,12 +39,15 @@ class Results(pd.DataFrame):
     arrays : dict of str to array, keys ``<arm>.<seed>.<name>``
     info : dict
         Versions, device, threads, seconds, date, profile, VERSION.
+    origin : DataFrame
+        `ORIGIN` of each row's trial.
     """
 
-    _metadata = ["arrays", "info"]
+    _metadata = ["arrays", "info", "origin"]
 
-    def __init__(self, table, arrays=None, info=None):
+    def __init__(self, table, arrays=None, info=None, origin=None):
         super().__init__(table)
+        self.origin = pd.DataFrame(columns=[*ORIGIN]) if origin is None else origin
         self.arrays = dict(arrays or {})
         self.info = dict(info or {})
 
@@ -64,7 +79,8 @@ class Results(pd.DataFrame):
 def save_results(results: Results, name: str, folder: Path) -> None:
     """Write ``<name>.csv``, when there are arrays ``.npz``, and last ``.json``, which has the SHA-256 of each."""
     path = folder / f"{name}.csv"
-    write_atomically(path, results.to_csv(index=False, lineterminator="\n").encode())
+    whole = pd.concat([results, results.origin], axis=1) if len(results.origin) else results
+    write_atomically(path, whole.to_csv(index=False, lineterminator="\n").encode())
     if results.arrays:
         write_atomically(path.with_suffix(".npz"), packed(results.arrays))
     else:
@@ -121,4 +137,7 @@ def read_results(name: str, folder: Path) -> Results:
         profile = " --profile full" if folder == REFERENCE else ""
         raise FileNotFoundError(f"no results at {path}: run `python -m kdbook run {name}{profile}`")
     info, pictures = read_info(path.with_suffix(".json")), path.with_suffix(".npz")
-    return Results(pd.read_csv(path), unpacked(pictures.read_bytes()) if pictures.exists() else {}, info)
+    whole = pd.read_csv(path, dtype={"identity": str, "artifacts": str})
+    ours = [column for column in whole if column not in ORIGIN]
+    origin = whole[[*ORIGIN]] if "identity" in whole else None
+    return Results(whole[ours], unpacked(pictures.read_bytes()) if pictures.exists() else {}, info, origin)

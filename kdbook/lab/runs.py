@@ -5,15 +5,15 @@ import time
 from pathlib import Path
 
 import IPython
-import pandas as pd
 import torch
 
 import kdbook
 from kdbook.data.files import check_writable
-from kdbook.lab import arms
+from kdbook.lab import arms, growing
 from kdbook.lab.cards import cards_of, check_use
 from kdbook.lab.devices import pick_device
 from kdbook.lab.engines import local
+from kdbook.lab.growing import Growing, committed, publish, restore
 from kdbook.lab.ray_engine import ray_cluster
 from kdbook.lab.results import REFERENCE, Results, output_folder, read_info, read_results, save_results
 from kdbook.lab.store import Store
@@ -61,7 +61,7 @@ def run(
         Where trials are kept; default the user's own.
     out : Path, optional
         Folder of ``<name>.csv``; default ``build/quick/results`` (or below `KDBOOK_OUT`) for a quick run or another
-        number of seeds, ``results/full`` for the reference.
+        number of seeds. The reference grows in ``results/running``, and moves into ``results/full`` when it is whole.
     quiet : bool
         Show no progress.
 
@@ -84,19 +84,27 @@ def run(
     kdbook.require(isinstance(rerun, bool), "rerun", "True or False", repr(rerun))
     store, device = store or Store(), pick_device(device)
     check_use(cards_of(trials), use)
-    reference = profile == "full" and not seeds
-    out = Path(out or (REFERENCE if reference else output_folder(profile) / "results"))
+    reference = profile == "full" and not seeds and out is None
+    out = growing.RUNNING if reference else Path(out or output_folder(profile) / "results")
     check_writable(out)
     began = time.time()
     for trial in in_order(trials) if rerun else ():
         if trial.experiment == name:
             store.remove(trial, stored_before=began)
+    table = Growing(name, trials, store, committed(name) if reference and not rerun else None)
     for _ in range(TRIES):  # another process's `rerun` may have forgotten what this one has just trained
-        ENGINES[engine](trials, store, device, quiet, **({"address": address} if engine == "ray" else {}))
-        if all(map(store.read, trials)):
+        missing = table.missing()
+        if not missing:
             break
-    results = collect(name, trials, profile, store)
-    save_results(results, name, out)
+        restore(missing, store)
+        kept = table.kept if reference else list
+        ENGINES[engine](missing, store, device, quiet, kept, **({"address": address} if engine == "ray" else {}))
+    kdbook.require(not missing, f"trials of {name}", f"in the store {store.root}: run it again", missing[:1])
+    results = table.results(profile)
+    if reference:
+        publish(results, name)
+    else:
+        save_results(results, name, out)
     return results
 
 
@@ -149,26 +157,6 @@ def prepare(profile: str, device: str = "auto", *, store: Store | None = None, q
     shared = sorted(shared, key=lambda t: (t.seed, t.arm != "teacher", t.name))
     local(shared, store or Store(), pick_device(device), quiet)
     return len(shared)
-
-
-def collect(name: str, trials: list, profile: str, store: Store) -> Results:
-    """The table of stored trials."""
-    rows, arrays, seconds, about = [], {}, 0.0, {}
-    for trial in trials:
-        stored = store.read(trial)
-        if stored is None:
-            raise RuntimeError(f"{trial.name} is not in the store {store.root}: run it again")
-        settings = {k: v for k, v in trial.settings.items() if not isinstance(v, list | dict)}
-        measured = stored.measured.get("rows", [stored.measured])
-        rows += [{"arm": trial.arm, "seed": trial.seed, **settings, **row} for row in measured]
-        arrays |= {f"{trial.arm}.{trial.seed}.{key}": value for key, value in stored.pictures.items()}
-        seconds, about = seconds + stored.provenance["seconds"], stored.provenance
-    columns = arms.question(name).COLUMNS
-    table = pd.DataFrame(rows)
-    table = table[[*(c for c in columns if c in table), *(c for c in table if c not in columns)]]
-    info = {**about, "seconds": round(seconds, 1), "profile": profile, "trials": len(trials)}
-    info["cards"] = cards_of(trials)
-    return Results(table, arrays, {**info, "VERSION": arms.question(name).VERSION})
 
 
 def load(name: str, folder: Path = REFERENCE) -> Results:

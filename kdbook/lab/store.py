@@ -116,6 +116,11 @@ class Store:
             raise KeyError(f"{trial.name} kept no tensors: run `python -m kdbook run {trial.experiment} --rerun`")
         return safetensors.torch.load(files["tensors.safetensors"])
 
+    def artifact(self, trial: Trial) -> str:
+        """SHA-256 of the tensors of a finished trial; empty where there is none."""
+        path = self.folder(trial) / "manifest.json"
+        return json.loads(path.read_bytes()).get("tensors.safetensors", "") if path.exists() else ""
+
     def write(
         self, trial: Trial, measured: dict, provenance: dict, tensors: dict | None = None, pictures: dict | None = None
     ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kdbook.lab import arms
+from kdbook.lab import arms, growing
 
 TOY = Path(__file__).parent / "toy.py"
 
@@ -22,3 +22,11 @@ def toy(monkeypatch, tmp_path):
     module.measured = lambda: log.read_text().splitlines() if log.exists() else []
     module.script = TOY
     return module
+
+
+@pytest.fixture
+def own_results(monkeypatch, tmp_path):
+    """An empty folder in the place of the committed results."""
+    for name, folder in {"REFERENCE": "full", "RUNNING": "running", "WEIGHTS": "weights"}.items():
+        monkeypatch.setattr(growing, name, tmp_path / "results" / folder)
+    return tmp_path / "results"

@@ -113,7 +113,7 @@ def test_the_table_has_a_row_a_trial_with_documented_columns_first_and_settings_
     assert set(table.columns[3:]) == {*toy.SETTINGS, "temperature", "alpha"} - {"sizes"}
     assert table.seed.tolist() == [0, 1] and set(table.arm) == {"student"}
     assert table.array("student", "loss", 1).shape == (6,)
-    assert {"torch", "device", "threads", "date", "seconds"} < set(table.info)
+    assert {"versions", "device", "threads", "date", "seconds"} < set(table.info)
     assert (table.info["profile"], table.info["trials"], table.info["VERSION"]) == ("quick", 2, 1)
 
 
@@ -127,13 +127,13 @@ def test_a_run_writes_its_table_where_the_environment_says_or_where_it_is_told(t
         assert found.info == table.info
 
 
-def test_only_a_full_run_of_all_seeds_writes_the_reference(toy, own_folders, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "REFERENCE", tmp_path / "full")
+def test_only_a_full_run_of_all_seeds_writes_the_reference(toy, own_results):
     run_toy()
     run_toy(profile="full", seeds=1)
-    assert not (tmp_path / "full").exists()
+    assert not (own_results / "full").exists()
     run_toy(profile="full")
-    assert (tmp_path / "full" / "toy.csv").exists()
+    assert (own_results / "full" / "toy.csv").exists()
+    assert not (own_results / "running").exists()  # all was in the store
 
 
 def test_loading_never_trains(toy, own_folders):
@@ -230,7 +230,6 @@ def test_results_of_an_older_version_are_named_as_such(toy, own_folders, monkeyp
 
 
 def test_what_another_rerun_forgot_meanwhile_is_trained_again(toy, monkeypatch):
-    run_toy()
     local, forgot = runs.ENGINES["local"], []
 
     def and_forget(trials, store, *more):

@@ -1,0 +1,141 @@
+"""A table that grows trial by trial, here or on another machine: what is committed counts, and goes on from there.
+
+A reference grows in `results/running` and replaces that of `results/full` when it is whole. `results/weights` is a
+store of those nets that others need or pages show.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kdbook.data.files import REFERENCE, REPOSITORY
+from kdbook.lab import arms
+from kdbook.lab.cards import cards_of
+from kdbook.lab.engines import grouped
+from kdbook.lab.results import ORIGIN, Results, read_results, save_results
+from kdbook.lab.store import Store
+from kdbook.lab.trial import Trial
+
+RUNNING = REPOSITORY / "results" / "running"
+WEIGHTS = REPOSITORY / "results" / "weights"
+DIGITS = 12  # of a SHA-256, as a row tells it
+
+
+class Entry(NamedTuple):
+    """What one trial gives a table: its rows, its arrays by name, and where it comes from, with seconds."""
+
+    rows: list[dict]
+    arrays: dict[str, np.ndarray]
+    origin: dict
+
+
+class Growing:
+    """The rows of a question's trials that are done: those committed, then those of the store.
+
+    Parameters
+    ----------
+    name : str
+        Question.
+    trials : list of Trial
+        All that the table is to have, in its order.
+    store : Store
+    earlier : Results, optional
+        Committed rows; those of trials that are not wanted any more are left out.
+    """
+
+    def __init__(self, name: str, trials: list[Trial], store: Store, earlier: Results | None = None):
+        self.name, self.trials, self.store = name, trials, store
+        self.committed = {} if earlier is None else _entries(earlier)
+        self.entries: dict[Trial, Entry] = {}
+
+    def missing(self) -> list[Trial]:
+        """What is still to be trained, with the rest of its cohorts, one teacher and all that depends on it at a time.
+
+        A committed row counts unless the store has other tensors of that trial or of one that it needs: then its
+        teacher was trained anew, and with it all who learned from it.
+        """
+        self.entries = {t: self.entries.get(t) or self._found(t) for t in self.trials}
+        lacking = {t for t, entry in self.entries.items() if entry is None}
+        whole = [t for group in grouped(self.trials) if lacking.intersection(group) for t in group]
+        return sorted(whole, key=lambda t: min((need.seed for need in t.needs), default=t.seed))
+
+    def _found(self, trial: Trial) -> Entry | None:
+        entry = self.committed.get(trial.id)
+        if entry is not None:
+            now, then = artifacts(trial, self.store), entry.origin["artifacts"].split()
+            if all(a in (b, "-") for a, b in zip(now, then, strict=True)):
+                return entry
+        return self._stored(trial)
+
+    def _stored(self, trial: Trial) -> Entry | None:
+        stored = self.store.read(trial)
+        if stored is None:
+            return None
+        about = {key: stored.provenance[key] for key in ("device", "threads", "seconds", "date")}
+        versions = " ".join(f"{key} {stored.provenance[key]}" for key in ("torch", "numpy", "python"))
+        about |= {"identity": trial.id, "precision": trial.settings.get("kept", "float32"), "versions": versions}
+        settings = {k: v for k, v in trial.settings.items() if not isinstance(v, list | dict)}
+        rows = stored.measured.get("rows", [stored.measured])
+        rows = [{"arm": trial.arm, "seed": trial.seed, **settings, **row} for row in rows]
+        arrays = {f"{trial.arm}.{trial.seed}.{key}": value for key, value in stored.pictures.items()}
+        return Entry(rows, arrays, about | {"artifacts": " ".join(artifacts(trial, self.store))})
+
+    def results(self, profile: str) -> Results:
+        """The table of what is done."""
+        done = {t: entry for t, entry in self.entries.items() if entry is not None}
+        module = arms.question(self.name)
+        table = pd.DataFrame([row for entry in done.values() for row in entry.rows])
+        columns = [*(c for c in module.COLUMNS if c in table), *(c for c in table if c not in module.COLUMNS)]
+        origin = pd.DataFrame([entry.origin for entry in done.values() for _ in entry.rows], columns=ORIGIN)
+        last = origin.iloc[-1][["device", "threads", "versions", "date"]].to_dict()
+        seconds = round(float(sum(entry.origin["seconds"] for entry in done.values())), 1)
+        info = {**last, "seconds": seconds, "profile": profile, "trials": len(done), "wanted": len(self.trials)}
+        info |= {"cards": cards_of(self.trials), "VERSION": module.VERSION}
+        arrays = {key: array for entry in done.values() for key, array in entry.arrays.items()}
+        return Results(table[columns], arrays, info, origin)
+
+    def kept(self, group: Iterable[Trial]) -> None:
+        """Write the committed table anew with what has just been trained, so that nothing is lost to who goes on."""
+        self.entries |= {t: self._stored(t) for t in group if t in self.entries}
+        if any(self.entries.values()):
+            save_results(self.results("full"), self.name, RUNNING)
+
+
+def artifacts(trial: Trial, store: Store) -> list[str]:
+    """First digits of the SHA-256 of what a store has of the tensors of a trial, then of those that it needs, or -."""
+    return [store.artifact(t)[:DIGITS] or "-" for t in (trial, *trial.needs)]
+
+
+def committed(name: str) -> Results | None:
+    """Rows to go on from: of a table that grows, else of the whole one."""
+    there = [folder for folder in (RUNNING, REFERENCE) if (folder / f"{name}.csv").exists()]
+    return read_results(name, there[0]) if there else None
+
+
+def publish(results: Results, name: str) -> None:
+    """Put a whole table in the place of the reference, and end its growth."""
+    save_results(results, name, REFERENCE)
+    for path in RUNNING.glob(f"{name}.*"):
+        path.unlink()
+
+
+def restore(trials: Iterable[Trial], store: Store) -> None:
+    """Put nets that travel in `results/weights` into a store that lacks them."""
+    weights = Store(WEIGHTS)
+    for trial in {need for t in trials for need in (t, *t.needs)}:
+        if weights.folder(trial).exists() and not store.folder(trial).exists():
+            with store.lock(trial):
+                store.place(trial, weights.files(trial))
+
+
+def _entries(table: Results) -> dict[str, Entry]:
+    """A committed table's rows by identity; an empty cell is no value."""
+    found = {}
+    for identity, origin in table.origin.groupby("identity", sort=False):
+        rows = [{k: v for k, v in row.items() if v == v} for row in table.loc[origin.index].to_dict("records")]
+        prefix = f"{rows[0]['arm']}.{rows[0]['seed']}."
+        arrays = {key: array for key, array in table.arrays.items() if key.startswith(prefix)}
+        found[identity] = Entry(rows, arrays, origin.iloc[0].to_dict())
+    return found
