@@ -41,3 +41,6 @@ def kind_of(value: Any) -> str:
     """Type of a value; of a tensor or an array also the type of its numbers, and its shape."""
     numbers = f" {value.dtype} {tuple(value.shape)}" if hasattr(value, "dtype") else ""
     return type(value).__name__ + numbers
+
+
+__getattr__ = on_demand(__name__, {"lab.weights": "load_teacher"})

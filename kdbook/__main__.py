@@ -46,6 +46,15 @@ def run(experiment, profile, seeds, device, engine, address, rerun, use):
 
 
 @cli.command()
+@click.argument("questions", nargs=-1, type=click.Choice(arms.names()))
+def status(questions):
+    """How far the references are: trials done and wanted, hours left, VERSION, and gates passed."""
+    from kdbook.lab.status import status
+
+    click.echo(status(questions).to_string(index=False, na_rep="-", float_format="%.1f"))
+
+
+@cli.command()
 @profile_option
 @click.option("--device", default="auto", show_default=True)
 def prepare(profile, device):

@@ -14,7 +14,7 @@ from torch import Tensor
 from kdbook.data.images import Split, load_images
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.claims import published as published_number
-from kdbook.lab.steps import cached_teacher, kept_tensors, predict, round_kept, train, training_split
+from kdbook.lab.steps import cached_teacher, kept_tensors, predict, train, training_split
 from kdbook.show import HARD, PUBLISHED, SOFT, YOURS, by_arm, figure, looks, plain, published
 from kdbook.training import CachedTeacher, Distillation
 
@@ -104,7 +104,6 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     (trial,) = trials
     whole, shifted = training_split(trial, tools), (7, 8) if trial.arm == "only_7_8" else (3,)
     model, images = taught(trial, whole, tools)
-    round_kept(model, trial)
     curves = {}
     for part in ("validation", "test"):
         split = load_images(trial.data, part, tools.device)

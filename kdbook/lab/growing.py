@@ -1,7 +1,6 @@
 """A table that grows trial by trial, here or on another machine: what is committed counts, and goes on from there.
 
-A reference grows in `results/running` and replaces that of `results/full` when it is whole. `results/weights` is a
-store of those nets that others need or pages show.
+A reference grows in `results/running` and replaces that of `results/full` when it is whole.
 """
 
 from collections.abc import Iterable
@@ -19,7 +18,6 @@ from kdbook.lab.store import Store
 from kdbook.lab.trial import Trial
 
 RUNNING = REPOSITORY / "results" / "running"
-WEIGHTS = REPOSITORY / "results" / "weights"
 DIGITS = 12  # of a SHA-256, as a row tells it
 
 
@@ -108,10 +106,12 @@ def artifacts(trial: Trial, store: Store) -> list[str]:
     return [store.artifact(t)[:DIGITS] or "-" for t in (trial, *trial.needs)]
 
 
-def committed(name: str) -> Results | None:
-    """Rows to go on from: of a table that grows, else of the whole one."""
-    there = [folder for folder in (RUNNING, REFERENCE) if (folder / f"{name}.csv").exists()]
-    return read_results(name, there[0]) if there else None
+def committed(name: str, trials: list[Trial]) -> Results | None:
+    """Rows to go on from: of a table that grows, else of the whole one, which counts as a whole or not at all."""
+    if (RUNNING / f"{name}.csv").exists():
+        return read_results(name, RUNNING)
+    whole = read_results(name, REFERENCE) if (REFERENCE / f"{name}.csv").exists() else None
+    return whole if whole is not None and {t.id for t in trials} <= {*whole.origin["identity"]} else None
 
 
 def publish(results: Results, name: str) -> None:
@@ -119,15 +119,6 @@ def publish(results: Results, name: str) -> None:
     save_results(results, name, REFERENCE)
     for path in RUNNING.glob(f"{name}.*"):
         path.unlink()
-
-
-def restore(trials: Iterable[Trial], store: Store) -> None:
-    """Put nets that travel in `results/weights` into a store that lacks them."""
-    weights = Store(WEIGHTS)
-    for trial in {need for t in trials for need in (t, *t.needs)}:
-        if weights.folder(trial).exists() and not store.folder(trial).exists():
-            with store.lock(trial):
-                store.place(trial, weights.files(trial))
 
 
 def _entries(table: Results) -> dict[str, Entry]:

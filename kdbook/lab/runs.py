@@ -13,11 +13,12 @@ from kdbook.lab import arms, growing
 from kdbook.lab.cards import cards_of, check_use
 from kdbook.lab.devices import pick_device
 from kdbook.lab.engines import local
-from kdbook.lab.growing import Growing, committed, publish, restore
+from kdbook.lab.growing import Growing, committed, publish
 from kdbook.lab.ray_engine import ray_cluster
 from kdbook.lab.results import REFERENCE, Results, output_folder, read_info, read_results, save_results
 from kdbook.lab.store import Store
 from kdbook.lab.trial import check_profile, in_order
+from kdbook.lab.weights import restore
 
 ENGINES = {"local": local, "ray": ray_cluster}
 TRIES = 5
@@ -91,7 +92,7 @@ def run(
     for trial in in_order(trials) if rerun else ():
         if trial.experiment == name:
             store.remove(trial, stored_before=began)
-    table = Growing(name, trials, store, committed(name) if reference and not rerun else None)
+    table = Growing(name, trials, store, committed(name, trials) if reference and not rerun else None)
     for _ in range(TRIES):  # another process's `rerun` may have forgotten what this one has just trained
         missing = table.missing()
         if not missing:

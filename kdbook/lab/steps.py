@@ -141,6 +141,8 @@ def train(
         checkpoint=None if watch else tools.checkpoint(trial, stage),
         progress=progress,
     )
+    if settings is None:  # after a stage a net goes on learning
+        round_kept(model, trial)
     tools.seconds_before += sum(epoch["seconds"] for epoch in history.epochs[: history.resumed])
     return model, history
 
@@ -213,7 +215,6 @@ def train_and_score(trial: Trial, tools: Tools) -> tuple[nn.Module, History, dic
     """The trial's own network, trained as its settings say, its history, and what `scores` measures of it."""
     split = training_split(trial, tools)
     model, history = train(trial, split, objective_for(trial, split, tools), tools)
-    round_kept(model, trial)
     untaught = {"teacher_seed": None, "agreement": None, "mean_kl": None}
     return model, history, untaught | scores(model, trial, tools)
 

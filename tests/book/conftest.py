@@ -8,7 +8,7 @@ import torch
 
 from kdbook.lab import Store, arms
 from kdbook.lab.engines import local
-from kdbook.lab.runs import collect
+from kdbook.lab.growing import Growing
 
 # The most that any setting of these names is allowed to be, at any depth of a trial's settings.
 MOST = {"epochs": 2, "samples": 300, "batch_size": 50, "hint_epochs": 1, "passes": 2, "seconds": 0.02}
@@ -49,8 +49,9 @@ def micro(micro_store, cut):
         trials = [cut(trial, most, **changes) for trial in arms.trials(name, "quick", seeds) if only(trial)]
         local(trials, micro_store, torch.device("cpu"), quiet=True)
         measured = {trial: micro_store.read(trial).measured for trial in trials}
-        table = collect(name, trials, "quick", micro_store)
-        return table, {trial: rows.get("rows", [rows]) for trial, rows in measured.items()}
+        table = Growing(name, trials, micro_store)
+        assert not table.missing()
+        return table.results("quick"), {trial: rows.get("rows", [rows]) for trial, rows in measured.items()}
 
     return run_small
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kdbook.lab import arms, growing
+from kdbook.lab import arms, growing, weights
 
 TOY = Path(__file__).parent / "toy.py"
 
@@ -27,6 +27,7 @@ def toy(monkeypatch, tmp_path):
 @pytest.fixture
 def own_results(monkeypatch, tmp_path):
     """An empty folder in the place of the committed results."""
-    for name, folder in {"REFERENCE": "full", "RUNNING": "running", "WEIGHTS": "weights"}.items():
-        monkeypatch.setattr(growing, name, tmp_path / "results" / folder)
+    monkeypatch.setattr(growing, "REFERENCE", tmp_path / "results" / "full")
+    monkeypatch.setattr(growing, "RUNNING", tmp_path / "results" / "running")
+    monkeypatch.setattr(weights, "WEIGHTS", tmp_path / "results" / "weights")
     return tmp_path / "results"
