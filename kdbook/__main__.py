@@ -46,6 +46,16 @@ def run(experiment, profile, seeds, device, engine, address, rerun, use):
 
 
 @cli.command()
+@click.argument("arm")
+@click.option("--seed", type=int, default=None, help="Default: all that are trained.")
+def keep(arm, seed):
+    """Let trained nets of ARM, such as hinton_mnist/teacher, travel in results/weights."""
+    from kdbook.lab.weights import WEIGHTS, keep
+
+    click.echo(f"{keep(arm, seed)} nets of {arm} in {WEIGHTS}")
+
+
+@cli.command()
 @click.argument("questions", nargs=-1, type=click.Choice(arms.names()))
 def status(questions):
     """How far the references are: trials done and wanted, hours left, VERSION, and gates passed."""

@@ -23,6 +23,36 @@ def restore(trials: Iterable[Trial], store: Store) -> None:
                 store.place(trial, weights.files(trial))
 
 
+def keep(name: str, seed: int | None = None, profile: str = "full", store: Store | None = None) -> int:
+    """Let trained nets travel, once their VERSION is frozen: of one seed, or all of an arm that are in the store.
+
+    Returns
+    -------
+    int
+        Their number.
+
+    Raises
+    ------
+    FileNotFoundError
+        When none is there.
+    """
+    question, arm = _parts(name)
+    store, seeds = store or Store(), range(max(arms.question(question).SEEDS[profile])) if seed is None else [seed]
+    trials = {arms.trial(question, profile, arm, s) for s in seeds}
+    there = [trial for trial in trials if store.folder(trial).exists()]
+    if not there:
+        raise FileNotFoundError(f"no trained {name} of profile {profile} in {store.root}: run {question} first")
+    for trial in there:
+        Store(WEIGHTS).place(trial, store.files(trial))
+    return len(there)
+
+
+def _parts(name: str) -> tuple[str, str]:
+    question, _, arm = name.partition("/") if isinstance(name, str) else (name, "", "")
+    require(bool(arm), "name", "a question and an arm, such as 'hinton_mnist/teacher'", repr(name))
+    return question, arm
+
+
 def load_teacher(name: str, seed: int = 0, profile: str = "full") -> nn.Module:
     """A trained net of the book on the CPU, in eval mode, to look at, to learn from, or to go on with.
 
@@ -49,8 +79,7 @@ def load_teacher(name: str, seed: int = 0, profile: str = "full") -> nn.Module:
     DamagedFileError
         When a file is not what was written.
     """
-    question, _, arm = name.partition("/") if isinstance(name, str) else (name, "", "")
-    require(bool(arm), "name", "a question and an arm, such as 'hinton_mnist/teacher'", repr(name))
+    question, arm = _parts(name)
     trial = arms.trial(question, profile, arm, seed)
     for store in (Store(WEIGHTS), Store()):
         if store.folder(trial).exists():

@@ -111,6 +111,12 @@ def test_a_whole_table_is_read_and_nothing_trained(on, toy):
     pd.testing.assert_frame_equal(pd.DataFrame(first), pd.DataFrame(again))
 
 
+def test_a_whole_table_counts_as_a_whole_or_not_at_all(on, toy, monkeypatch, tmp_path):
+    on("here")
+    monkeypatch.setattr(toy, "SEEDS", {"quick": (3, 1), "full": (3, 1)})
+    assert growing.committed("toy", arms.trials("toy", "full")) is None
+
+
 def test_teachers_of_what_is_done_are_not_asked_for(on, toy, tmp_path):
     store = Store(tmp_path / "here")
     on("here")

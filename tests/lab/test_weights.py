@@ -11,9 +11,8 @@ def travelling(toy, own_results, tmp_path):
     """A machine on which the toy is trained, and whose teacher travels."""
     store = Store(tmp_path / "store")
     run("toy", device="cpu", quiet=True, store=store, out=tmp_path / "out")
-    teacher = arms.trials("toy")[0].needs[0]
-    Store(weights.WEIGHTS).place(teacher, store.files(teacher))
-    return store, teacher
+    assert weights.keep("toy_teacher/teacher", profile="quick", store=store) == 1
+    return store, arms.trials("toy")[0].needs[0]
 
 
 def test_a_net_that_travels_is_had_by_question_and_arm_in_eval_mode(travelling):
@@ -33,15 +32,22 @@ def test_kept_halves_come_as_float32_of_the_same_values(travelling):
 
 
 def test_a_net_that_does_not_travel_is_refused_with_those_that_do_and_how_to_train_it(travelling):
-    with pytest.raises(
-        FileNotFoundError, match=r"toy/student-1-.* travel \(toy_teacher/teacher-0-.*`python -m kdbook run toy"
-    ):
+    told = r"toy/student-1-.* travel \(toy_teacher/teacher-0-.*`python -m kdbook run toy"
+    with pytest.raises(FileNotFoundError, match=told):
         kdbook.load_teacher("toy/student", seed=1, profile="quick")
 
 
 def test_ones_own_store_serves_what_does_not_travel(travelling, own_folders):
     run("toy", device="cpu", quiet=True)
     assert not kdbook.load_teacher("toy/student", seed=1, profile="quick").training
+
+
+def test_all_trained_seeds_of_an_arm_travel_unless_one_is_named(travelling):
+    store, _ = travelling
+    assert weights.keep("toy/student", seed=1, profile="quick", store=store) == 1
+    assert weights.keep("toy/student", profile="quick", store=store) == 2
+    with pytest.raises(FileNotFoundError, match="no trained toy/student of profile full"):
+        weights.keep("toy/student", profile="full", store=store)
 
 
 @pytest.mark.parametrize("name", ["hinton_mnist", "", 3])
