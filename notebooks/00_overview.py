@@ -296,9 +296,11 @@ check_other_alpha(hard / (soft + hard))
 # ## The ledger
 #
 # *Reference* is ours: the mean of the full runs with a 95 % t interval over seeds. *Yours* is the quick run on this
-# machine: provisional, since it uses smaller nets. The verdict is computed from the full results alone. **Reproduced**:
-# our interval meets the published value within the stated tolerance. **Reproduced with a correction**: the same sign and
-# order, but outside, or under conditions that differ. Citations cannot be run; what was checked by reading is said.
+# machine: provisional, since it uses smaller nets. The verdict is computed from the full results alone. **Shown**: our whole
+# interval lies on the side that the paper names and, where it claims a number, close to that number. **Shown, other size**: the side
+# is right, the number is another. **Contradicted**: an experiment that could have shown it did not. **Cannot tell** is not a verdict
+# on the paper but on us: our interval is too wide, or the experiment too small. What only popular accounts say is a list of its own:
+# a **saying holds**, or is **corrected**. Citations cannot be run; they were checked by reading. The rules: `results/METHOD.md`.
 
 # %%
 from kdbook.show import show_ledger
