@@ -21,12 +21,17 @@ def _asked(name: str) -> str:
 
 
 @dataclass(frozen=True, config=ONLY_KNOWN_FIELDS)
-class Check:
-    """One number to measure: `column` of the rows `where`, one a seed, compared as `compare` says, times `scale`.
+class Gap:
+    """A part of the difference in the check's column between two arms, such as labels (`where`) and teacher."""
 
-    `versus` and `versus_column` name the other side of a difference or ratio (either defaults to the same); `goal` the
-    end of a share, (versus - where) / (versus - goal). `shown` checks are printed and decide nothing.
-    """
+    where: Rows
+    versus: Rows
+    share: Annotated[Number, Field(gt=0, le=1)] = 0.1
+
+
+@dataclass(frozen=True, config=ONLY_KNOWN_FIELDS)
+class Check:
+    """One number to measure, and what is claimed of it; `claims.yaml` says what each field means."""
 
     label: Text
     unit: Text
@@ -38,12 +43,18 @@ class Check:
     compare: Literal["difference", "ratio", "share"] = "difference"
     goal: Mapping | None = None
     scale: Number = 1.0
-    published: Number | None = None
-    tolerance: Annotated[Number, Field(ge=0)] | None = None
-    tolerance_reason: str = ""
+    key: bool = False
+    control: bool = False
+    of: tuple[str, ...] = ()
     relation: Literal["greater", "less"] | None = None
     than: Number | None = None
-    shown: bool = False
+    published: Number | None = None
+    errors: Annotated[Number, Field(gt=0)] | None = None
+    score_of: Number | None = None
+    tolerance: Annotated[Number, Field(ge=0)] | None = None
+    tolerance_reason: str = ""
+    smallest: Annotated[Number, Field(ge=0)] | Gap | None = None
+    smallest_reason: str = ""
 
     @field_validator("column", "versus_column", "where", "versus", "goal")
     @classmethod
@@ -59,22 +70,22 @@ class Check:
         require((self.compare == "share") == bool(self.goal), "goal", "given with compare: share alone", self.goal)
         compared = self.compare == "difference" or self.versus or self.versus_column
         require(compared, "versus", f"given, since compare is {self.compare}", self.versus)
-        if self.published is not None and not self.shown:
-            require(self.tolerance is not None, "tolerance", "given beside published", self.tolerance)
-            require(self.tolerance_reason, "tolerance_reason", "given beside published", repr(self.tolerance_reason))
-            require(self.than is None, "than", "left out beside published", self.than)
-        elif not self.shown:
-            good = self.relation and self.than is not None
-            require(good, "published, or relation with than,", "given", f"{self.relation} and {self.than}")
+        for name, needs in (("tolerance", "published"), ("errors", "published"), ("than", "relation")):
+            good = getattr(self, name) is None or getattr(self, needs) is not None
+            require(good, needs, f"given beside {name}", getattr(self, needs))
+        for name in ("tolerance", "smallest"):
+            good = (getattr(self, name) is None) == (not getattr(self, f"{name}_reason"))
+            require(good, f"{name}_reason", f"given with {name}, and only then", repr(getattr(self, f"{name}_reason")))
+        if self.key:
+            stated = self.relation or self.tolerance is not None
+            require(stated, "relation, or published with tolerance,", "given for a key check", None)
+            sized = not self.relation or self.published is not None or self.smallest is not None
+            require(sized, "smallest", "given for a key check without a published effect", None)
+        if self.control:
+            bound = self.relation and self.than is not None and not self.key
+            require(bound, "relation and than", "given for a control, which is no key check", self.relation)
+        require(self.control or not self.of, "of", "given for a control alone", self.of)
         return self
-
-    @property
-    def expected(self) -> str:
-        """What was published, as text."""
-        if self.published is None:
-            return f"{'>' if self.relation == 'greater' else '<'} {self.than:g}" if self.relation else "-"
-        bound = {"greater": "at least ", "less": "at most "}.get(self.relation, "")
-        return f"{bound}{self.published:g}" + (f" ± {self.tolerance:g}" if self.tolerance else "")
 
 
 @dataclass(frozen=True, config=ONLY_KNOWN_FIELDS)
@@ -87,9 +98,10 @@ class Claim:
     summary_verdict: Literal["correct", "imprecise", "wrong", "unsupported", "n/a"]
     why: Text
     source: Text
-    checked: Text
+    checked: Literal["full text read", "excerpt read", "repository or page read", "recalled", "none"]
     published: Text
     test: Literal["experiment", "citation", "constants", "not testable here"]
+    saying: bool = False
     links: tuple[str, ...] = ()
     reason: str = ""
     deviations: tuple[str, ...] = ()
@@ -98,10 +110,13 @@ class Claim:
     @model_validator(mode="after")
     def _is_tested_or_says_why_not(self) -> Self:
         if self.test == "experiment":
-            require(not all(check.shown for check in self.checks), "checks", "such that one decides", "none that does")
+            require(any(check.key for check in self.checks), "checks", "such that one is a key check", "none that is")
         else:
             require(self.reason, "reason", f"given, since test is {self.test}", repr(self.reason))
             require(not self.checks, "checks", f"empty, since test is {self.test}", len(self.checks))
+        labels = {check.label for check in self.checks}
+        unknown = {label for check in self.checks for label in check.of} - labels
+        require(not unknown, "of", "labels of the claim's own checks", sorted(unknown))
         return self
 
 
