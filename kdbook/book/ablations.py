@@ -7,7 +7,7 @@
 """
 
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.claims import published as published_number
+from kdbook.lab.statements import published as published_number
 from kdbook.lab.steps import (
     cached_teacher,
     errors,

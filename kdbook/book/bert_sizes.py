@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kdbook.book.shared.timings import clocked, over, timings
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.claims import published as published_number
+from kdbook.lab.statements import published as published_number
 from kdbook.lab.steps import seeded
 from kdbook.nets.vision import count_parameters
 from kdbook.show import (

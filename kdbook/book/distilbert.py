@@ -24,7 +24,7 @@ from kdbook.book.shared.texts import (
 from kdbook.data.tasks import TASKS
 from kdbook.data.wordpiece import CLS, MASK, SEP, definitions, encode, tokenizer
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.claims import published as published_number
+from kdbook.lab.statements import published as published_number
 from kdbook.lab.steps import train_stage, weights
 from kdbook.nets.bert import Bert, start_from_teacher
 from kdbook.nets.vision import count_parameters

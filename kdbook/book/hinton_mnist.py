@@ -5,7 +5,7 @@ regulariser while its teacher has three; `hard_regularized` gives the student th
 """
 
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.claims import published as published_number
+from kdbook.lab.statements import published as published_number
 from kdbook.lab.steps import errors, kept_tensors, one_view_each, predict, test_split, train_and_score
 from kdbook.show import by_arm, figure, looks, plain, published
 

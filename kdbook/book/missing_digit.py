@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kdbook.data.images import Split, load_images
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.claims import published as published_number
+from kdbook.lab.statements import published as published_number
 from kdbook.lab.steps import cached_teacher, kept_tensors, predict, train, training_split
 from kdbook.show import HARD, PUBLISHED, SOFT, YOURS, by_arm, figure, looks, plain, published
 from kdbook.training import CachedTeacher, Distillation

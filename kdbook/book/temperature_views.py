@@ -14,7 +14,7 @@ from torch import Tensor
 from kdbook.book import hinton_mnist
 from kdbook.data.images import Split, load_images
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.claims import published as published_number
+from kdbook.lab.statements import published as published_number
 from kdbook.lab.steps import predict, seeded_network, stored_network
 from kdbook.losses import entropy_bits, soft_targets
 from kdbook.show import curve, figure, level, looks, published, temperatures

@@ -1,24 +1,13 @@
-"""The claims ledger: each published statement beside what was measured here, with a verdict that this module computes.
+"""The claims ledger: each published statement beside what was measured here, with a verdict that code computes.
 
-`claims.yaml` holds the statements and how each is checked. A check takes one value a seed from an experiment's table
-(a column, or two rows or columns compared) and gives their mean with a 95 % t interval. Its outcome is
-
-- ``holds``: the interval meets the published value within its tolerance (for ``relation`` with a published value: or
-  lies beyond it); without a published value, the whole interval lies beyond ``than``;
-- ``same sign and order``: it misses the tolerance, but lies wholly on the published side of no effect (0; 1 for a
-  ratio), and its mean effect is of the same order of magnitude, within a factor of sqrt(10) of the published one;
-- ``fails``: anything else, also an interval that cannot exclude ``than``.
-
-The claim is ``reproduced`` when every check holds and no deviation from the paper is listed; ``reproduced with a
-correction`` when none fails; else ``not reproduced``. Quick results are shown and never decide.
+`claims.yaml` holds the statements and how each is checked, `draws` takes one number a draw from a question's table, and
+`verdicts` has the words. Here both meet: a published effect is carried over to our comparison, controls are computed
+from rows, and all key checks share one correction for their number. Quick results are shown and never decide.
 """
 
 import functools
 import math
-import textwrap
-from collections import Counter
-from collections.abc import Callable, Mapping
-from itertools import groupby
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,44 +15,18 @@ import numpy as np
 import pandas as pd
 
 from kdbook import require
-from kdbook.data.files import write_atomically
+from kdbook.lab.draws import NoRowsError, errors, part_of_gap, values
 from kdbook.lab.intervals import t_interval
-from kdbook.lab.results import REPOSITORY, read_results
-from kdbook.lab.runs import load, outdated
-from kdbook.lab.statements import Check, Claim, load_claims
+from kdbook.lab.results import read_results
+from kdbook.lab.runs import load
+from kdbook.lab.statements import Check, Claim, Gap, load_claims
+from kdbook.lab.verdicts import CANNOT_TELL, PENDING, Aim, adjusted, detectable, draws_needed, outcome, p_value, verdict
 
-MARKDOWN = REPOSITORY / "results" / "CLAIMS.md"
-INTRODUCTION = Path(__file__).with_name("claims.md")
-README, SUMMARY_MARKS = REPOSITORY / "README.md", ("<!-- claims -->", "<!-- end of claims -->")
-REPRODUCED, CORRECTED, FAILED = "reproduced", "reproduced with a correction", "not reproduced"
-UNTESTABLE, PENDING = "not testable here", "no full results yet"
-HOLDS, NEAR, FAILS, SHOWN = "holds", "same sign and order", "fails", "shown"
-
-
-class NoRowsError(ValueError):
-    """A table has none of the rows that a check asks for: a quick run may leave settings out."""
-
-
-def published(claim: str, check: str) -> float:
-    """A published number as the ledger has it, by the claim's id and the check's label, for a figure to show.
-
-    Raises
-    ------
-    KeyError
-        When there is no such check with a published number.
-    """
-    return _published()[claim, check]
-
-
-@functools.cache
-def _published() -> dict[tuple[str, str], float]:
-    """Of every check that has one; the ledger takes seconds to read, and a figure asks for several."""
-    found = [(claim.id, check) for claim in load_claims() for check in claim.checks]
-    return {(claim, check.label): check.published for claim, check in found if check.published is not None}
+READ, RECALLED, UNTESTABLE = "checked by reading", "recalled", "not testable here"
 
 
 class Estimate(NamedTuple):
-    """Mean over `n` seeds with its 95 % t interval; for a single seed all three are equal."""
+    """Mean over `n` draws with its 95 % t interval; for a single draw all three are equal."""
 
     mean: float
     low: float
@@ -75,12 +38,24 @@ class Estimate(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A check with its full estimate (`ours`), the quick one (`yours`), and the outcome."""
+    """A check with its full estimate (`ours`), the quick one (`yours`), and what they say.
+
+    `carried` is the published number as our comparison would have it, and `aim` what is claimed, oriented; `failed` are
+    the labels of controls that do not hold; `detectable` the minimal detectable effect, and `needed` the draws that
+    would decide; `p` and `q` are those of key checks alone.
+    """
 
     check: Check
     ours: Estimate | None
-    yours: Estimate | None
-    outcome: str
+    yours: Estimate | None = None
+    outcome: str = ""
+    carried: float | None = None
+    aim: Aim | None = None
+    failed: tuple[str, ...] = ()
+    detectable: float | None = None
+    needed: int | None = None
+    p: float | None = None
+    q: float | None = None
 
 
 class Row(NamedTuple):
@@ -89,6 +64,11 @@ class Row(NamedTuple):
     claim: Claim
     measured: tuple[Measured, ...]
     verdict: str
+
+    @property
+    def keys(self) -> list[Measured]:
+        """What decides."""
+        return [m for m in self.measured if m.check.key]
 
 
 def number(x: float) -> str:
@@ -101,110 +81,104 @@ def number(x: float) -> str:
     return f"{x:,.{digits}f}" if abs(x) >= 0.01 else f"{x:.1e}"
 
 
-def values(check: Check, table: pd.DataFrame) -> pd.Series:
-    """The check's value of each seed (of each teacher, where students are compared with their teachers).
+def aimed(check: Check, table: pd.DataFrame) -> tuple[Aim | None, float | None]:
+    """What a check claims of its oriented number, and the published number carried over, in the check's own sense."""
+    factor = errors(check, table) / check.errors if check.errors else 1.0
+    if check.relation is None:
+        if check.tolerance is None:
+            return None, check.published
+        return Aim(None, (check.published - check.tolerance, check.published + check.tolerance)), check.published
+    effect = None if check.published is None else factor * _oriented(check, check.published)
+    if isinstance(check.smallest, Gap):
+        smallest = part_of_gap(check, check.smallest, table)
+    else:
+        smallest = check.smallest if check.smallest is not None else max(effect or 0.0, 0.0) / 2
+    about = None if check.tolerance is None else (effect - factor * check.tolerance, effect + factor * check.tolerance)
+    carried = None if effect is None else _none(check) + (effect if check.relation == "greater" else -effect)
+    return Aim(smallest, about), carried
 
-    A row's partner is the row of its seed or, among teachers, that of its own teacher (`teacher_seed`). Students of one
-    teacher then share its luck and are not independent, so that they are averaged first.
 
-    Raises
-    ------
-    ValueError
-        When the table lacks a column, rows or partners, has several rows for a seed, or a value is not finite.
+def _none(check: Check) -> float:
+    """What a check's number is when there is no effect."""
+    return check.than if check.than is not None else float(check.compare == "ratio")
+
+
+def _oriented(check: Check, x):
+    """A check's number, or an array of them, as an effect that is positive where it is as claimed."""
+    return {"greater": x - _none(check), "less": _none(check) - x, None: x}[check.relation]
+
+
+def measure(check: Check, table: pd.DataFrame, failed: tuple[str, ...] = ()) -> Measured:
+    """A check's estimate, outcome, and what would decide it, from a full table.
+
+    Parameters
+    ----------
+    check : Check
+        What is claimed of which number.
+    table : DataFrame
+        Of its question.
+    failed : tuple of str
+        Labels of its controls that do not hold.
     """
-    rows = _select(check, table, check.where, check.column)
-    ours, by_teacher = rows[check.column].astype(float), False
-    if check.versus or check.versus_column:
-        other, by_teacher = _partners(check, table, rows, check.versus or check.where)
-        if check.compare == "share":
-            goal, goal_by_teacher = _partners(check, table, rows, check.goal)
-            ours, by_teacher = (other - ours) / (other - goal), by_teacher or goal_by_teacher
-        else:
-            ours = ours / other if check.compare == "ratio" else ours - other
-    name = f"check {check.label!r}: every value of {check.experiment}.{check.column}"
-    require(np.isfinite(ours).all(), name, "finite", "nan or inf")
-    return check.scale * (ours.groupby(rows["teacher_seed"]).mean() if by_teacher else ours)
+    sample = values(check, table)
+    ours = Estimate(*t_interval(sample), len(sample))
+    aim, carried = aimed(check, table)
+    if aim is None:
+        return Measured(check, ours, carried=carried)
+    effects = _oriented(check, sample.to_numpy())
+    found = CANNOT_TELL
+    if len(effects) > 1:
+        compares = bool(check.versus or check.versus_column)
+        found = outcome(t_interval(effects), aim, controlled=not failed, comparison=compares)
+    deviation = float(np.std(effects, ddof=1)) if len(effects) > 1 else math.inf
+    needed = draws_needed(deviation, aim) if found.startswith(CANNOT_TELL) and math.isfinite(deviation) else None
+    p = p_value(effects, aim, found) if check.key else None
+    least = detectable(deviation, len(effects)) if check.relation else None
+    return Measured(check, ours, None, found, carried, aim, failed, least, needed, p)
 
 
-def _select(check: Check, table: pd.DataFrame, where: Mapping, column: str) -> pd.DataFrame:
-    """The rows that `where` names, in the order of their seeds, which are the index."""
-    lacking = [c for c in ("seed", *where, column) if c not in table]
-    require(not lacking, f"check {check.label!r}: columns", f"among the results of {check.experiment}", lacking)
-    rows = table[np.logical_and.reduce([table[key] == value for key, value in where.items()])]
-    if not len(rows) or rows["seed"].duplicated().any():
-        kind = ValueError if len(rows) else NoRowsError
-        raise kind(f"check {check.label!r}: {check.experiment} has no row, or several a seed, for {dict(where)}")
-    return rows.set_index("seed", drop=False).sort_index()
-
-
-def _partners(check: Check, table: pd.DataFrame, rows: pd.DataFrame, where: Mapping) -> tuple[pd.Series, bool]:
-    """The other side's value for every row, and whether it is that of the row's teacher."""
-    column = check.versus_column or check.column
-    others = _select(check, table, where, column)
-    by_teacher = "teacher_seed" in rows and rows["teacher_seed"].notna().all() and others["teacher_seed"].isna().all()
-    keys = rows["teacher_seed"].astype(int) if by_teacher else rows["seed"]
-    alone = keys[~keys.isin(others.index)].tolist()
-    require(not alone, f"check {check.label!r}: seeds", f"those of rows of {dict(where)} too", alone)
-    return pd.Series(others[column].loc[keys].to_numpy(float), rows.index), by_teacher
-
-
-def outcome(check: Check, ours: Estimate | None) -> str:
-    """Whether a check holds; the module's docstring defines the words."""
-    if check.shown:
-        return SHOWN
-    if ours is None or ours.n < 2:
-        return PENDING
-    if check.published is None:
-        return HOLDS if (ours.low > check.than if check.relation == "greater" else ours.high < check.than) else FAILS
-    least = -math.inf if check.relation == "less" else check.published - check.tolerance
-    most = math.inf if check.relation == "greater" else check.published + check.tolerance
-    if ours.low <= most and ours.high >= least:
-        return HOLDS
-    none = 1.0 if check.compare == "ratio" else 0.0
-    effects = [x - none for x in (ours.low, ours.high, ours.mean)]
-    published = check.published - none
-    if published == 0 or any(e * published <= 0 for e in effects):
-        return FAILS
-    return NEAR if abs(math.log10(effects[-1] / published)) <= 0.5 else FAILS
-
-
-def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = None) -> Row:
-    """Measure a claim's checks and compute its verdict.
+def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = None) -> tuple[Measured, ...]:
+    """Measure a claim's checks, its controls first.
 
     Parameters
     ----------
     claim : Claim
         With its checks.
-    load_full, load_quick : function of an experiment's name
+    load_full, load_quick : function of a question's name
         Gives its table, or raises FileNotFoundError when there is none yet. Quick tables decide nothing, and may lack
         rows that the full ones have.
     """
 
-    def estimate(check: Check, load: Callable, *may_be: type[Exception]) -> Estimate | None:
+    def tried(check: Check, failed: tuple[str, ...] = ()) -> Measured:
         try:
-            sample = values(check, load(check.experiment))
-            return Estimate(*t_interval(sample), len(sample))
-        except (FileNotFoundError, *may_be):
-            return None
+            return measure(check, load_full(check.experiment), failed)
+        except FileNotFoundError:
+            return Measured(check, None, outcome=PENDING)
         except ValueError as error:
             raise ValueError(f"claim {claim.id}: {error}") from error
 
-    ours = [estimate(check, load_full) for check in claim.checks]
-    yours = [load_quick and estimate(check, load_quick, NoRowsError) for check in claim.checks]
-    outcomes = [outcome(check, mine) for check, mine in zip(claim.checks, ours, strict=True)]
-    measured = tuple(map(Measured, claim.checks, ours, yours, outcomes))
-    return Row(claim, measured, verdict(claim, outcomes))
+    def quick(check: Check) -> Estimate | None:
+        try:
+            sample = values(check, load_quick(check.experiment))
+            return Estimate(*t_interval(sample), len(sample))
+        except (FileNotFoundError, NoRowsError):
+            return None
+
+    broken = [check for check in claim.checks if check.control and not _holds(tried(check))]
+    every = []
+    for check in claim.checks:
+        failed = tuple(c.label for c in broken if (check.label in c.of if c.of else check.experiment == c.experiment))
+        found = tried(check, () if check.control else failed)
+        every.append(found._replace(yours=quick(check) if load_quick else None))
+    return tuple(every)
 
 
-def verdict(claim: Claim, outcomes: list[str]) -> str:
-    """The claim's verdict from its checks' outcomes."""
-    if claim.test != "experiment":
-        return UNTESTABLE
-    if PENDING in outcomes:
-        return PENDING
-    if FAILS in outcomes:
-        return FAILED
-    return CORRECTED if NEAR in outcomes or claim.deviations else REPRODUCED
+def _holds(control: Measured) -> bool:
+    """Whether a control's whole interval lies beyond its bound."""
+    ours, bound = control.ours, control.check.than
+    if ours is None or ours.n < 2:
+        return False
+    return ours.low > bound if control.check.relation == "greater" else ours.high < bound
 
 
 def rows(chapter: str | None = None, quick_folder: Path | None = None) -> list[Row]:
@@ -222,88 +196,23 @@ def rows(chapter: str | None = None, quick_folder: Path | None = None) -> list[R
     ValueError
         For a chapter without claims.
     """
-    claims = [c for c in load_claims() if chapter in (None, c.chapter)]
-    require(len(claims) > 0, "chapter", "one with claims, in two digits such as '01'", repr(chapter))
+    claims = load_claims()
+    good = chapter is None or any(claim.chapter == chapter for claim in claims)
+    require(good, "chapter", "one with claims, in two digits such as '01'", repr(chapter))
     quick = quick_folder and functools.cache(lambda name: read_results(name, Path(quick_folder) / "results"))
     full = functools.cache(load)
-    return [evaluate(claim, full, quick) for claim in claims]
+    every = [evaluate(claim, full, quick) for claim in claims]
+    q_values = iter(adjusted([m.p for measured in every for m in measured if m.p is not None]))
+    every = [tuple(m if m.p is None else m._replace(q=next(q_values)) for m in measured) for measured in every]
+    found = [Row(claim, measured, word(claim, measured)) for claim, measured in zip(claims, every, strict=True)]
+    return [row for row in found if chapter in (None, row.claim.chapter)]
 
 
-def write_markdown(path: Path = MARKDOWN) -> Path:
-    """Write the ledger of the full results as one readable page, chapter by chapter; returns its path."""
-    every = rows()
-    counts = Counter(row.verdict for row in every)
-    parts = [INTRODUCTION.read_text(encoding="utf-8"), _cells("verdict", "claims"), _cells("---", "---:")]
-    parts += [_cells(v, str(counts[v])) for v in (REPRODUCED, CORRECTED, FAILED, UNTESTABLE, PENDING) if counts[v]]
-    told = ", ".join(f"`{name}` (results of VERSION {version})" for name, version in outdated().items())
-    parts += [f"\nTo be run again, since a fault in what they measure was mended: {told}."] if told else []
-    for chapter, found in groupby(every, key=lambda row: row.claim.chapter):
-        found = list(found)
-        parts += [f"\n## Chapter {chapter}\n", _cells("claim", "statement", "summary", "verdict"), _cells(*["---"] * 4)]
-        for row in found:
-            link = f"[{row.claim.id}](#{row.claim.id})"
-            parts.append(_cells(link, row.claim.statement, row.claim.summary_verdict, f"**{row.verdict}**"))
-        parts += map(_section, found)
-    write_atomically(Path(path), ("\n".join(parts) + "\n").encode())
-    return Path(path)
-
-
-def write_summary(path: Path = README) -> Path:
-    """Put what was tested, with its verdicts, between the README's two marks; returns its path.
-
-    Raises
-    ------
-    ValueError
-        When the marks are not there.
-    """
-    text = Path(path).read_text()
-    before, mark, rest = text.partition(SUMMARY_MARKS[0])
-    _, end, after = rest.partition(SUMMARY_MARKS[1])
-    require(mark and end, f"{path}", f"a text with the marks {' and '.join(SUMMARY_MARKS)}", "one without")
-    tested = [row for row in rows() if row.verdict != UNTESTABLE]
-    table = [_cells("published statement", "verdict"), _cells("---", "---")]
-    table += [_cells(row.claim.statement, f"[{row.verdict}](results/CLAIMS.md#{row.claim.id})") for row in tested]
-    write_atomically(Path(path), f"{before}{mark}\n{chr(10).join(table)}\n{end}{after}".encode())
-    return Path(path)
-
-
-def _cells(*texts: str) -> str:
-    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
-
-
-def _section(row: Row) -> str:
-    """One claim in full: what was said, what is right and wrong about it, and what was measured."""
-    claim = row.claim
-    source = claim.source + "".join(f" [[{i}]]({link})" for i, link in enumerate(claim.links, 1))
-    lines = [
-        f"\n### {claim.id}\n\n{claim.statement} **{row.verdict.capitalize()}.**\n",
-        f"- Published: {claim.published}. Source: {source} (checked: {claim.checked}).",
-        f"- The summary, by reading: {claim.summary_verdict}. {claim.why}",
-    ]
-    lines += [f"- Why it is not measured: {claim.reason}"] if claim.reason else []
-    lines += [f"- Where the test differs: {text}" for text in claim.deviations]
-    if row.measured:
-        lines += ["", _cells("measured", "published", "ours [95 % interval]", "n", "check"), _cells(*["---"] * 5)]
-    for m in row.measured:
-        ours, n = (str(m.ours), str(m.ours.n)) if m.ours else ("-", "-")
-        lines.append(_cells(f"{m.check.label} ({m.check.unit})", m.check.expected, ours, n, m.outcome))
-    reasons = dict.fromkeys(m.check.tolerance_reason for m in row.measured if m.check.tolerance_reason)
-    lines += [f"\nTolerances: {'; '.join(reasons)}."] if reasons else []
-    return "\n".join(lines)
-
-
-def print_table(chapter: str | None = None, quick_folder: Path | None = None, width: int = 120) -> None:
-    """Print claim, published, reference, yours and verdict: a line a claim, a line a check, `width` characters wide."""
-    sizes = (max(20, width - 76), 17, 26, 10, 19)
-
-    def line(*texts):
-        cells = [textwrap.shorten(t, size, placeholder=" …") for t, size in zip(texts, sizes, strict=True)]
-        print(" ".join(f"{cell:<{size}}" for cell, size in zip(cells, sizes, strict=True)).rstrip())
-
-    line("claim", "published", "reference", "yours", "verdict")
-    for row in rows(chapter, quick_folder):
-        print(f"{row.claim.chapter} {row.claim.id} ".ljust(sum(sizes) + 3 - len(row.verdict), "."), row.verdict)
-        for m in row.measured:
-            yours = f"({number(m.yours.mean)})" if m.yours else "-"
-            line(f"- {m.check.label}", m.check.expected, str(m.ours or "-"), yours, m.outcome)
-    print("reference: mean of the full results [95 % interval over seeds]; (yours): your quick run, provisional")
+def word(claim: Claim, measured: tuple[Measured, ...]) -> str:
+    """The claim's verdict: of its key checks or, where nothing is measured, of how it was checked."""
+    if claim.test == "citation":
+        return RECALLED if claim.checked == "recalled" else READ
+    if claim.test != "experiment":
+        return UNTESTABLE
+    keys = [m for m in measured if m.check.key]
+    return verdict([m.outcome for m in keys], [math.nan if m.q is None else m.q for m in keys], claim.saying)

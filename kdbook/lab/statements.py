@@ -1,5 +1,6 @@
 """What is claimed: the rows of `claims.yaml` as frozen, validated dataclasses. `kdbook.lab.claims` measures them."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -129,3 +130,21 @@ def load_claims(path: Path = PATH) -> list[Claim]:
         Naming the claim, the check and the field that is wrong.
     """
     return read_entries(path, Claim)
+
+
+def published(claim: str, check: str) -> float:
+    """A published number as the ledger has it, by the claim's id and the check's label, for a figure to show.
+
+    Raises
+    ------
+    KeyError
+        When there is no such check with a published number.
+    """
+    return _published()[claim, check]
+
+
+@functools.cache
+def _published() -> dict[tuple[str, str], float]:
+    """Of every check that has one; the ledger takes seconds to read, and a figure asks for several."""
+    found = [(claim.id, check) for claim in load_claims() for check in claim.checks]
+    return {(claim, check.label): check.published for claim, check in found if check.published is not None}

@@ -1,4 +1,4 @@
-"""The ledger as a table to read on a page: a claim with its verdict, and one line for each number behind it."""
+"""The ledger as a table to read on a page: a line a claim, findings first, with the numbers behind it folded."""
 
 from html import escape
 from pathlib import Path
@@ -6,12 +6,14 @@ from pathlib import Path
 from IPython.display import HTML
 
 from kdbook.lab.claims import Row, rows
+from kdbook.lab.ledger import findings_first, told
 
 LEFT = "text-align:left;vertical-align:top"
+SHORT = ("measured", "ours [95 % interval]", "n", "carried over", "outcome")  # of a check, in the folded part
 
 
 def show_ledger(chapter: str, quick_folder: Path | None = None) -> HTML:
-    """The claims of a chapter: what was published, what was measured, and the verdict.
+    """The claims of a chapter: a verdict a line; unfolded, what was published and measured.
 
     Parameters
     ----------
@@ -26,24 +28,24 @@ def show_ledger(chapter: str, quick_folder: Path | None = None) -> HTML:
     HTML
         Leave it as the last expression of a cell.
     """
-    headings = ["measured", "published", "reference", "check"] + ["yours (provisional)"] * bool(quick_folder)
-    head = "".join(f'<th scope="col" style="{LEFT}">{heading}</th>' for heading in headings)
-    body = "".join(_lines(row, len(headings)) for row in rows(chapter, quick_folder))
-    return HTML(f"<table><thead><tr>{head}</tr></thead>{body}</table>")
+    found = findings_first(rows(chapter, quick_folder))
+    return HTML("".join(_claim(row, quick_folder is not None) for row in found))
 
 
-def _lines(row: Row, columns: int) -> str:
-    """A claim as a group of rows: its statement across all columns, then a row a number."""
+def _claim(row: Row, yours: bool) -> str:
+    """A claim as one line that unfolds to a table, a line a number."""
     claim = row.claim
-    told = f"<b>{escape(row.verdict)}</b> · {escape(claim.statement)} (summary, by reading: {claim.summary_verdict})"
-    lines = [f'<th scope="rowgroup" colspan="{columns}" style="{LEFT};font-weight:normal">{told}</th>']
+    line = f"<summary><b>{escape(row.verdict)}</b> · {escape(claim.statement)}</summary>"
+    note = f"<p>Published: {escape(claim.published)}. The summary, by reading: {claim.summary_verdict}.</p>"
     if not row.measured:
-        lines.append(f'<td colspan="{columns}" style="{LEFT}">by reading: {escape(claim.published)}</td>')
+        return f"<details>{line}{note}</details>"
+    head = "".join(_cell("th", heading) for heading in [*SHORT, *["yours (provisional)"] * yours])
+    body = ""
     for m in row.measured:
-        numbers = f"{m.check.label} ({m.check.unit})", m.check.expected, m.ours or "-", m.outcome, m.yours or "-"
-        lines.append(_cells(*numbers[:columns]))
-    return "<tbody>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</tbody>"
+        cells = [told(m)[column] for column in SHORT] + [str(m.yours or "-")] * yours
+        body += f"<tr>{''.join(_cell('td', cell) for cell in cells)}</tr>"
+    return f"<details>{line}{note}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></details>"
 
 
-def _cells(*texts: object) -> str:
-    return "".join(f'<td style="{LEFT}">{escape(str(text))}</td>' for text in texts)
+def _cell(tag: str, text: str) -> str:
+    return f'<{tag} style="{LEFT}">{escape(text)}</{tag}>'
