@@ -57,7 +57,8 @@ def outcome(interval: Interval, aim: Aim, *, controlled: bool = True, comparison
         least, most = aim.band
         inside, outside = least <= low and high <= most, high < least or low > most
         found = SHOWN if inside else OPPOSITE if outside else CANNOT_TELL
-        return found if controlled or not comparison else TOO_SMALL
+        proved = controlled or found == CANNOT_TELL or (inside and not comparison)
+        return found if proved else TOO_SMALL
     if high < 0 or high < aim.smallest:
         return (OPPOSITE if high < 0 else ABSENT) if controlled else TOO_SMALL
     if low <= 0:
@@ -85,7 +86,7 @@ def p_value(sample: Sequence[float], aim: Aim, found: str) -> float:
 def _t_test(sample: Sequence[float], null: float, alternative: str) -> float:
     """p of a one-sample t test; exact numbers, which do not vary, are certain."""
     values = np.asarray(sample, dtype=float)
-    if len(values) > 1 and np.ptp(values) > 0:
+    if len(values) > 1 and np.ptp(values) > 1e-12 * np.abs(values).max():  # less is rounding
         return float(stats.ttest_1samp(values, null, alternative=alternative).pvalue)
     beyond = {"greater": values[0] > null, "less": values[0] < null, "two-sided": values[0] != null}[alternative]
     return 0.0 if beyond else 1.0
