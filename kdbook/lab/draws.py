@@ -70,7 +70,7 @@ def _select(check: Check, table: pd.DataFrame, where: Mapping, column: str) -> p
 
 
 def _partners(check: Check, table: pd.DataFrame, ours: pd.DataFrame, where: Mapping | None) -> pd.DataFrame:
-    """The other side's `value` and `teacher` for every seed of `ours`; without `where` it is those rows' other column."""
+    """The other side's `value` and `teacher` for every seed of `ours`; without `where`, of the same rows."""
     found = where or check.where
     others = _select(check, table, found, check.versus_column or check.column)
     named = arms.question(check.experiment).arms("full").items()
