@@ -55,9 +55,10 @@ def part_of_gap(check: Check, gap: Gap, table: pd.DataFrame) -> float:
     return float(gap.share * abs(check.scale * (labels - teacher)))
 
 
-def _select(check: Check, table: pd.DataFrame, where: Mapping, column: str) -> pd.DataFrame:
+def _select(check: Check, table: pd.DataFrame, where: Mapping, column: str | tuple[str, ...]) -> pd.DataFrame:
     """By seed the `value` of the rows that `where` names, the mean over all that a list names, and their `teacher`."""
-    lacking = [c for c in ("seed", *where, column) if c not in table]
+    columns = [column] if isinstance(column, str) else [*column]
+    lacking = [c for c in ("seed", *where, *columns) if c not in table]
     require(not lacking, f"check {check.label!r}: columns", f"among the results of {check.experiment}", lacking)
     asked = {key: value if isinstance(value, list | tuple) else [value] for key, value in where.items()}
     rows = table[np.logical_and.reduce([table[key].isin(wanted) for key, wanted in asked.items()])]
@@ -65,7 +66,7 @@ def _select(check: Check, table: pd.DataFrame, where: Mapping, column: str) -> p
     if not len(rows) or (rows["seed"].value_counts() != a_seed).any():
         kind = ValueError if len(rows) else NoRowsError
         raise kind(f"check {check.label!r}: {check.experiment} has no row, or not {a_seed} a seed, for {dict(where)}")
-    told = {"seed": rows["seed"], "value": rows[column].astype(float), "teacher": rows.get("teacher_seed", np.nan)}
+    told = {"seed": rows["seed"], "value": rows[columns].astype(float).mean(axis=1), "teacher": rows.get("teacher_seed", np.nan)}
     return pd.DataFrame(told).groupby("seed").mean()
 
 

@@ -37,7 +37,7 @@ class Check:
     label: Text
     unit: Text
     experiment: Annotated[str, AfterValidator(_asked)]
-    column: Text
+    column: Text | tuple[Text, ...]
     where: Rows
     versus: Mapping | None = None
     versus_column: str | None = None
