@@ -18,6 +18,7 @@ CANNOT_TELL, TOO_SMALL, PENDING = "cannot tell", "cannot tell: set-up too small"
 SHOWN_OTHER_SIZE, PARTLY, CONTRADICTED = "shown, other size", "partly", "contradicted"
 HOLDS, SAYING_CORRECTED = "saying holds", "saying corrected"
 POWER, LEVEL, MOST = 0.8, 0.05, 10_000  # of a planned experiment; most draws that are told as such
+ROUNDING = 1e-9  # a relative difference that is none
 
 
 class Interval(NamedTuple):
@@ -54,7 +55,7 @@ def outcome(interval: Interval, aim: Aim, *, controlled: bool = True, comparison
     """
     mean, low, high = interval
     if aim.smallest is None:
-        least, most = aim.band
+        least, most = aim.band[0] - ROUNDING * abs(aim.band[0]), aim.band[1] + ROUNDING * abs(aim.band[1])
         inside, outside = least <= low and high <= most, high < least or low > most
         found = SHOWN if inside else OPPOSITE if outside else CANNOT_TELL
         proved = controlled or found == CANNOT_TELL or (inside and not comparison)
@@ -86,10 +87,11 @@ def p_value(sample: Sequence[float], aim: Aim, found: str) -> float:
 def _t_test(sample: Sequence[float], null: float, alternative: str) -> float:
     """p of a one-sample t test; exact numbers, which do not vary, are certain."""
     values = np.asarray(sample, dtype=float)
-    if len(values) > 1 and np.ptp(values) > 1e-12 * np.abs(values).max():  # less is rounding
+    if len(values) > 1 and np.ptp(values) > ROUNDING * np.abs(values).max():
         return float(stats.ttest_1samp(values, null, alternative=alternative).pvalue)
-    beyond = {"greater": values[0] > null, "less": values[0] < null, "two-sided": values[0] != null}[alternative]
-    return 0.0 if beyond else 1.0
+    equal = math.isclose(values[0], null, rel_tol=ROUNDING)  # a band has its edges
+    beyond = {"greater": equal or values[0] > null, "less": equal or values[0] < null, "two-sided": not equal}
+    return 0.0 if beyond[alternative] else 1.0
 
 
 def detectable(deviation: float, draws: int) -> float:
