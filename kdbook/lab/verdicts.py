@@ -74,6 +74,8 @@ def p_value(sample: Sequence[float], aim: Aim, found: str) -> float:
     Two-sided of no effect; of *absent* one-sided of an effect of S; of a band the larger of the two one-sided tests
     (equivalence), or of *opposite* that of the nearer edge.
     """
+    if np.ptp(sample) == 0:  # exact numbers, which do not vary, are certain
+        return float(found not in (SHOWN, OTHER_SIZE, ABSENT, OPPOSITE))
     if aim.smallest is not None:
         if found == ABSENT:
             return _t_test(sample, aim.smallest, "less")
@@ -83,12 +85,7 @@ def p_value(sample: Sequence[float], aim: Aim, found: str) -> float:
 
 
 def _t_test(sample: Sequence[float], null: float, alternative: str) -> float:
-    """p of a one-sample t test; exact numbers, which do not vary, are certain."""
-    values = np.asarray(sample, dtype=float)
-    if len(values) > 1 and np.ptp(values) > 0:
-        return float(stats.ttest_1samp(values, null, alternative=alternative).pvalue)
-    beyond = {"greater": values[0] > null, "less": values[0] < null, "two-sided": values[0] != null}[alternative]
-    return 0.0 if beyond else 1.0
+    return float(stats.ttest_1samp(sample, null, alternative=alternative).pvalue)
 
 
 def detectable(deviation: float, draws: int) -> float:
