@@ -132,7 +132,7 @@ def measure(check: Check, table: pd.DataFrame, failed: tuple[str, ...] = ()) -> 
         found = outcome(t_interval(effects), aim, controlled=not failed, comparison=compares)
     deviation = float(np.std(effects, ddof=1)) if len(effects) > 1 else math.inf
     needed = draws_needed(deviation, aim) if found == CANNOT_TELL and math.isfinite(deviation) else None
-    p = p_value(effects, aim, found) if check.key else None
+    p = p_value(effects, aim, found) if check.key and len(effects) > 1 else None  # one draw alone tells no spread
     least = detectable(deviation, len(effects)) if check.relation else None
     return Measured(check, ours, None, found, carried, aim, failed, least, needed, p)
 
@@ -163,6 +163,8 @@ def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = No
             return Estimate(*t_interval(sample), len(sample))
         except (FileNotFoundError, NoRowsError):
             return None
+        except ValueError as error:
+            raise ValueError(f"claim {claim.id}: {error}") from error
 
     broken = [check for check in claim.checks if check.control and not _holds(tried(check))]
     every = []

@@ -21,7 +21,7 @@ class NoRowsError(ValueError):
 def values(check: Check, table: pd.DataFrame) -> pd.Series:
     """The check's number of each draw: of each teacher, where one side has one, else of each seed.
 
-    A row's partner is the row of its seed or, where that is of an arm that teaches, that of its own teacher.
+    A row's partner is the row of its seed or, where the other side is an arm that teaches, that of its own teacher.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def values(check: Check, table: pd.DataFrame) -> pd.Series:
     ours = _select(check, table, check.where, check.column)
     number, draw = ours["value"], ours["teacher"]
     if check.versus or check.versus_column:
-        other = _partners(check, table, ours, check.versus or check.where)
+        other = _partners(check, table, ours, check.versus)
         draw = draw.fillna(other["teacher"])
         if check.compare == "share":
             number = (other["value"] - number) / (other["value"] - _partners(check, table, ours, check.goal)["value"])
@@ -74,12 +74,15 @@ def _select(check: Check, table: pd.DataFrame, where: Mapping, column: str | tup
     return pd.DataFrame(told).groupby("seed").mean()
 
 
-def _partners(check: Check, table: pd.DataFrame, ours: pd.DataFrame, where: Mapping) -> pd.DataFrame:
-    """The other side's `value` and `teacher` for every seed of `ours`."""
-    others = _select(check, table, where, check.versus_column or check.column)
-    module = arms.question(check.experiment)
-    teachers = {arm.named or name for name, arm in module.arms("full").items() if arm.teaches}
-    keys = ours["teacher"].fillna(ours.index.to_series()) if where.get("arm") in teachers else ours.index.to_series()
+def _partners(check: Check, table: pd.DataFrame, ours: pd.DataFrame, where: Mapping | None) -> pd.DataFrame:
+    """The other side's `value` and `teacher` for every seed of `ours`; without `where`, of the same rows."""
+    found = where or check.where
+    others = _select(check, table, found, check.versus_column or check.column)
+    named = arms.question(check.experiment).arms("full").items()
+    teachers = [arm.named or name for name, arm in named if arm.teaches]
+    keys = ours.index.to_series()
+    if where and where.get("arm") in teachers:  # else two columns of the same rows
+        keys = ours["teacher"].fillna(keys)
     alone = keys[~keys.isin(others.index)].tolist()
-    require(not alone, f"check {check.label!r}: seeds", f"those of rows of {dict(where)} too", alone)
+    require(not alone, f"check {check.label!r}: seeds", f"those of rows of {dict(found)} too", alone)
     return others.loc[keys].set_index(ours.index)

@@ -57,7 +57,8 @@ def outcome(interval: Interval, aim: Aim, *, controlled: bool = True, comparison
         least, most = aim.band
         inside, outside = least <= low and high <= most, high < least or low > most
         found = SHOWN if inside else OPPOSITE if outside else CANNOT_TELL
-        return found if controlled or not comparison else TOO_SMALL
+        proved = controlled or found == CANNOT_TELL or (inside and not comparison)
+        return found if proved else TOO_SMALL
     if high < 0 or high < aim.smallest:
         return (OPPOSITE if high < 0 else ABSENT) if controlled else TOO_SMALL
     if low <= 0:
@@ -74,7 +75,7 @@ def p_value(sample: Sequence[float], aim: Aim, found: str) -> float:
     Two-sided of no effect; of *absent* one-sided of an effect of S; of a band the larger of the two one-sided tests
     (equivalence), or of *opposite* that of the nearer edge.
     """
-    if np.ptp(sample) == 0:  # exact numbers, which do not vary, are certain
+    if np.ptp(sample) <= 1e-12 * np.abs(sample).max():  # exact numbers, which vary by rounding alone, are certain
         return float(found not in (SHOWN, OTHER_SIZE, ABSENT, OPPOSITE))
     if aim.smallest is not None:
         if found == ABSENT:

@@ -25,8 +25,8 @@ def entry(check=(), **fields):
     """A valid entry of the ledger with one key check, changed as asked for; a field set to None is left out."""
     one = {
         "label": "student", "unit": "errors", "experiment": "hinton_mnist", "column": "test_errors",
-        "where": {"arm": "distilled"}, "relation": "less", "than": 100, "smallest": 5, "smallest_reason": "one in twenty",
-        "key": True, **dict(check),
+        "where": {"arm": "distilled"}, "relation": "less", "than": 100, "smallest": 5,
+        "smallest_reason": "one in twenty", "key": True, **dict(check),
     }  # fmt: skip
     whole = {
         "id": "some-claim", "chapter": "01", "statement": "s", "summary_verdict": "correct", "why": "w", "source": "p",

@@ -42,8 +42,17 @@ def test_a_baseline_without_teacher_that_does_not_teach_is_paired_by_seed(tmp_pa
 
 
 def test_two_columns_of_the_same_rows_can_be_compared_and_scaled(tmp_path):
-    check = check_of(tmp_path, where={"arm": "teacher"}, versus_column="test_errors_shifted", compare="ratio", scale=100)
+    check = check_of(
+        tmp_path, where={"arm": "teacher"}, versus_column="test_errors_shifted", compare="ratio", scale=100
+    )
     assert values(check, table()).tolist() == pytest.approx([100 * e / (2 * e + i) for i, e in enumerate(TEACHER)])
+
+
+def test_two_columns_of_a_taught_teacher_are_of_the_same_row(tmp_path):
+    # an assistant has a teacher and teaches: it is compared with itself, not with the assistant of its teacher's number
+    rows = table().query("arm == 'teacher'").assign(teacher_seed=0)
+    check = check_of(tmp_path, where={"arm": "teacher"}, versus_column="test_errors_shifted")
+    assert values(check, rows).tolist() == [-(66 + 71 + 70) / 3]
 
 
 def test_a_share_is_the_part_of_the_way_to_the_goal(tmp_path):

@@ -62,6 +62,9 @@ def test_under_a_failed_control_nothing_is_denied_and_no_equality_shown(aim, low
 
 def test_an_absolute_value_compares_nothing_and_needs_no_control():
     assert outcome((0, -1, 1), VALUE, controlled=False, comparison=False) == "shown"
+    # what it denies needs one as well, and what is undecided stays so
+    assert outcome((5, 4, 6), VALUE, controlled=False, comparison=False) == "cannot tell: set-up too small"
+    assert outcome((3, 2, 4), VALUE, controlled=False) == "cannot tell"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,7 @@ def test_p_is_of_no_effect_or_of_an_effect_of_s_or_of_the_edges_of_a_band():
 @pytest.mark.parametrize(("word", "p"), [("shown", 0.0), ("opposite", 0.0), ("cannot tell", 1.0)])
 @pytest.mark.parametrize("aim", [Aim(1.0), Aim(None, (3.0, 3.0))])
 def test_exact_numbers_are_certain(aim, word, p):
-    assert p_value([3.0] * 4, aim, word) == p
+    assert p_value([3.0] * 4, aim, word) == p == p_value([3.0, 3.0 + 4e-16], aim, word)
 
 
 def test_q_is_adjusted_over_all_keys():
