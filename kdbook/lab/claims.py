@@ -131,7 +131,7 @@ def measure(check: Check, table: pd.DataFrame, failed: tuple[str, ...] = ()) -> 
         compares = bool(check.versus or check.versus_column)
         found = outcome(t_interval(effects), aim, controlled=not failed, comparison=compares)
     deviation = float(np.std(effects, ddof=1)) if len(effects) > 1 else math.inf
-    needed = draws_needed(deviation, aim) if found.startswith(CANNOT_TELL) and math.isfinite(deviation) else None
+    needed = draws_needed(deviation, aim) if found == CANNOT_TELL and math.isfinite(deviation) else None
     p = p_value(effects, aim, found) if check.key and len(effects) > 1 else None  # one draw alone tells no spread
     least = detectable(deviation, len(effects)) if check.relation else None
     return Measured(check, ours, None, found, carried, aim, failed, least, needed, p)

@@ -59,7 +59,11 @@ def told(m: Measured) -> dict[str, str]:
         "MDE": "-" if m.detectable is None or m.ours.n < 2 else number(m.detectable),
         "q": "-" if m.q is None else number(m.q),
         "outcome": m.outcome + f": {'; '.join(m.failed)}" * (m.outcome == TOO_SMALL) or "-",
-        "draws needed": number(m.needed) if m.needed else "-",
+        "draws needed": "-"
+        if m.needed is None
+        else number(m.needed)
+        if m.needed > m.ours.n
+        else f"more than {m.ours.n}",
     }
 
 

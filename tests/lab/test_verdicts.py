@@ -114,9 +114,10 @@ def test_p_is_of_no_effect_or_of_an_effect_of_s_or_of_the_edges_of_a_band():
     assert p_value(sample, Aim(None, (6.0, 9.0)), "opposite") == pytest.approx(0.013236 / 2, abs=1e-6)
 
 
-@pytest.mark.parametrize(("sample", "p"), [([3.0] * 4, 0.0), ([0.0] * 4, 1.0), ([3.0], 0.0), ([0.1 + 0.2, 0.3], 0.0)])
-def test_exact_numbers_are_certain(sample, p):
-    assert p_value(sample, Aim(1.0), "shown") == p
+@pytest.mark.parametrize(("word", "p"), [("shown", 0.0), ("opposite", 0.0), ("cannot tell", 1.0)])
+@pytest.mark.parametrize("aim", [Aim(1.0), Aim(None, (3.0, 3.0))])
+def test_exact_numbers_are_certain(aim, word, p):
+    assert p_value([3.0] * 4, aim, word) == p == p_value([3.0, 3.0 + 4e-16], aim, word)
 
 
 def test_q_is_adjusted_over_all_keys():

@@ -1,23 +1,25 @@
-"""The ledger on a page: one row a number, and nothing that would break the page."""
+"""The ledger on a page: a line a claim that unfolds to its numbers, and nothing that would break the page."""
 
 import re
 
-from kdbook.lab import claims
 from kdbook.lab.claims import Estimate, Measured, Row
 from kdbook.lab.statements import Check, Claim
 from kdbook.show import ledger
 from kdbook.show.ledger import show_ledger
 
-CHECKS = [
-    Check(f"<{name}>", "errors", "hinton_mnist", "test_errors", {"arm": name}, relation="less", than=9) for name in "ab"
-]
-MEASURED = Claim("m", "01", "A & B", "correct", "why", "source", "read", "9", "experiment", checks=tuple(CHECKS))
-CITED = Claim("c", "01", "a fact", "wrong", "why", "source", "read", "a page", "citation", reason="read")
+CHECKS = tuple(
+    Check(f"<{name}>", "errors", "hinton_mnist", "test_errors", {"arm": name}, relation="less", than=9, key=True,
+          published=4)
+    for name in "ab"
+)  # fmt: skip
+MEASURED = Claim("m", "01", "A & B", "correct", "why", "source", "full text read", "9", "experiment", checks=CHECKS)
+CITED = Claim("c", "01", "a fact", "wrong", "why", "source", "full text read", "a page", "citation", reason="read")
 
 
 def page(monkeypatch, folder=None):
-    estimates = [Measured(check, Estimate(3, 2, 4, 5), Estimate(7, 7, 7, 1), claims.HOLDS) for check in CHECKS]
-    found = [Row(MEASURED, tuple(estimates), claims.REPRODUCED), Row(CITED, (), claims.UNTESTABLE)]
+    ours, yours = Estimate(3, 2, 4, 5), Estimate(7, 7, 7, 1)
+    estimates = tuple(Measured(check, ours, yours, "shown", carried=4) for check in CHECKS)
+    found = [Row(CITED, (), "checked by reading"), Row(MEASURED, estimates, "shown")]
     monkeypatch.setattr(ledger, "rows", lambda chapter, quick_folder: found)
     return show_ledger("01", folder).data
 
@@ -26,21 +28,23 @@ def lines(html):
     return [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line) for line in re.findall(r"<tr>(.*?)</tr>", html)]
 
 
-def test_a_claim_stands_above_its_numbers_a_line_each(monkeypatch, tmp_path):
-    head, claim, first, second, cited, read = lines(page(monkeypatch, tmp_path))
-    assert head[-1] == "yours (provisional)"
-    assert claim == ["<b>reproduced</b> · A &amp; B (summary, by reading: correct)"]
-    assert first == ["&lt;a&gt; (errors)", "&lt; 9", "3 [2, 4]", "holds", "7"]
-    assert second == ["&lt;b&gt; (errors)", "&lt; 9", "3 [2, 4]", "holds", "7"]
-    assert "a fact" in cited[0]
-    assert read == ["by reading: a page"]
+def test_a_claim_is_a_line_that_unfolds_findings_first(monkeypatch):
+    found = re.findall(r"<details><summary>(.*?)</summary>", page(monkeypatch))
+    assert found == ["<b>shown</b> · A &amp; B", "<b>checked by reading</b> · a fact"]
+
+
+def test_its_numbers_stand_folded_a_line_each(monkeypatch, tmp_path):
+    head, first, second = lines(page(monkeypatch, tmp_path))
+    assert head == ["measured", "ours [95 % interval]", "n", "carried over", "outcome", "yours (provisional)"]
+    assert first == ["&lt;a&gt; (errors) (key)", "3 [2, 4]", "5", "4", "shown", "7"]
+    assert second == ["&lt;b&gt; (errors) (key)", "3 [2, 4]", "5", "4", "shown", "7"]
 
 
 def test_without_an_own_run_its_column_is_left_out(monkeypatch):
-    head, _, first, *_ = lines(page(monkeypatch))
+    head, first, _ = lines(page(monkeypatch))
     assert "yours (provisional)" not in head
     assert len(first) == len(head)
 
 
-def test_text_is_escaped(monkeypatch):
-    assert "A &amp; B" in page(monkeypatch)
+def test_what_was_published_and_what_reading_says_is_folded_too(monkeypatch):
+    assert "<p>Published: a page. The summary, by reading: wrong.</p></details>" in page(monkeypatch)
