@@ -4,7 +4,7 @@
   const table = new simpleDatatables.DataTable("#ledger", {
     paging: false,
     labels: { placeholder: "search the claims", searchTitle: "search the claims", noRows: "no such claim" },
-    // the whole text: "reproduced" is not "reproduced with a correction"
+    // the whole text: "shown" is not "shown, other size"
     columns: [{ select: VERDICT, searchMethod: (terms, cell) => terms.includes(cell.text ?? String(cell.data)) }],
   });
   const chosen = document.getElementById("verdict");

@@ -71,9 +71,9 @@ def test_the_ledger_is_searched_by_words_and_filtered_by_verdict(open_site):
     lines = page.locator("#ledger tbody tr")
     lines.first.wait_for(timeout=20_000)
     every = lines.count()
-    page.select_option("#verdict", "reproduced")
+    page.select_option("#verdict", "shown")
     page.wait_for_function(f"document.querySelectorAll('#ledger tbody tr').length < {every}")
-    assert set(lines.locator("td:last-child").all_text_contents()) == {"reproduced"}
+    assert set(lines.locator("td:last-child").all_text_contents()) == {"shown"}
     page.select_option("#verdict", "")
     page.wait_for_function(f"document.querySelectorAll('#ledger tbody tr').length == {every}")
     page.fill(".datatable-input", "dustbin")
