@@ -79,7 +79,9 @@ def pytest_terminal_summary(terminalreporter):
         for report in terminalreporter.stats.get(kind, ()):
             file = Path(report.nodeid.partition("::")[0])
             if file.parent.name == "faults" and (report.when == "call" or kind == "error"):
-                counts[file.stem.removeprefix("test_").replace("_", " ")] += 1
+                # a test that tries more than once says how often
+                tries = sum(n for name, n in report.user_properties if name == "tries") or 1
+                counts[file.stem.removeprefix("test_").replace("_", " ")] += tries
     if tried := survived + lost:
         terminalreporter.write_sep("=", "tries to break it")
         terminalreporter.write_line(f"{'':32}{'tries':>7}{'survived':>10}{'lost':>6}")
