@@ -11,6 +11,18 @@ import torch
 from kdbook.data import Split
 
 
+def pytest_configure(config):
+    """Let xdist hand out files in the order of `pytest_collection_modifyitems`, not those of many tests first."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first: with one of them left for the end, the other workers would wait for it."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Results are compared bit by bit, which needs a fixed number of threads."""

@@ -38,7 +38,8 @@ class Script:
         context.set_forkserver_preload(list(IMPORTED))
         read, written = context.Pipe(duplex=False)
         told = {**os.environ, "OMP_NUM_THREADS": "1", **{key: str(value) for key, value in environment.items()}}
-        self.process = context.Process(target=_run, args=(written, [str(script), *map(str, arguments)], told))
+        command = [str(script), *map(str, arguments)]
+        self.process = context.Process(target=_run, args=(written, command, told), daemon=True)  # ends with the tests
         self.process.start()
         written.close()
         self.said = os.fdopen(os.dup(read.fileno()))

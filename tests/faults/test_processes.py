@@ -99,7 +99,7 @@ def test_what_another_process_is_replacing_is_never_taken_for_damaged(tmp_path, 
     writer = threading.Thread(target=replace)
     writer.start()
     try:
-        until, reads = time.monotonic() + 4, 0
+        until, reads = time.monotonic() + 2, 0
         while time.monotonic() < until:
             stored, reads = found.read(TRIAL), reads + 1
             assert stored is None or stored.pictures.keys() == ({"a"} if stored.measured["n"] % 2 else set())

@@ -4,8 +4,8 @@ import ast
 import os
 import pickle
 import signal
-import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import nullcontext
@@ -21,7 +21,10 @@ from kdbook.book import hinton_mnist
 from kdbook.lab import Store, arms, run, runs
 from kdbook.lab.ray_engine import measure_away
 from kdbook.lab.trial import Trial
+from tests.scripts import Script
 
+NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
+HEAD = NODE | {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
 SMALL = {"sizes": [784, 12, 12, 10], "samples": 300, "batch_size": 50, "epochs": 2}
 
 
@@ -37,8 +40,8 @@ def cluster():
     }  # fmt: skip
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 80 << 20})
-    made.add_node(num_cpus=1, object_store_memory=80 << 20)
+    made = Cluster(initialize_head=True, head_node_args=HEAD)
+    made.add_node(**NODE)
     made.wait_for_nodes()
     yield made
     made.shutdown()
@@ -132,33 +135,48 @@ def test_without_ray_the_message_says_how_to_get_it_and_local_works(small, tmp_p
 
 
 OWN = """
-import psutil, torch
-from kdbook.lab import arms, Store
-from kdbook.lab.ray_engine import ray_cluster
+import psutil, sys, torch
+from kdbook.lab import arms, ray_engine, Store
 
 def look(*_):
     mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
     listening = {c.laddr.ip for p in mine for c in p.net_connections("inet") if c.status == "LISTEN"}
     print(sorted(listening), flush=True)
 
-from kdbook.lab import ray_engine
-connected = ray_engine._connected
-ray_engine._connected = lambda *given: (connected(*given), look(), exit())
-ray_cluster(arms.trials("t_squared"), Store("{store}"), torch.device("cpu"), quiet=True)
+def looked(ray, address):
+    connected(ray, address)
+    look()
+    ray.shutdown()
+    exit()
+
+connected, ray_engine._connected = ray_engine._connected, looked
+ray_engine.ray_cluster(arms.trials("t_squared"), Store(sys.argv[1]), torch.device("cpu"), quiet=True)
 """
 
 
+@pytest.fixture
+def short():
+    """A folder with a short name, as Ray makes sockets in it."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
 @pytest.mark.slow
-def test_a_cluster_of_this_machine_alone_listens_on_loopback_only(tmp_path):
+def test_a_cluster_of_this_machine_alone_listens_on_loopback_only(tmp_path, short, monkeypatch):
     pytest.importorskip("ray", reason="the optional package ray is not installed")
     pytest.importorskip("psutil", reason="psutil, which sees ports, is not installed")
-    about = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"HOME": str(tmp_path)}
-    code = OWN.replace("{store}", str(tmp_path / "store"))
-    done = subprocess.run([sys.executable, "-c", code], env=about, capture_output=True, text=True, timeout=500)
-    if "Ray could not start a cluster" in done.stderr:
-        pytest.skip(f"ray did not start here: {done.stderr.splitlines()[-1]}")
-    assert done.returncode == 0, done.stderr
-    found = ast.literal_eval(done.stdout.splitlines()[-1])
+    for name in [name for name in os.environ if name.startswith("RAY_")]:
+        monkeypatch.delenv(name)
+    script = tmp_path / "own.py"
+    script.write_text(OWN)
+    # in its own folder, as Ray connects to the cluster that the usual one names
+    done = Script(script, tmp_path / "store", HOME=tmp_path, RAY_TMPDIR=short)
+    code, said = done.wait(), done.said.read()
+    done.kill()
+    if "Ray could not start a cluster" in said:
+        pytest.skip(f"ray did not start here: {said.splitlines()[-1]}")
+    assert code == 0, said
+    (found,) = (ast.literal_eval(line) for line in said.splitlines() if line.startswith("["))
     assert found and all(ip.removeprefix("::ffff:").startswith("127.") for ip in found), found
 
 
