@@ -11,6 +11,18 @@ import torch
 from kdbook.data import Split
 
 
+def pytest_configure(config):
+    """Let xdist hand out files in the order of `pytest_collection_modifyitems`, not those of many tests first."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first: with one of them left for the end, the other workers would wait for it."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Results are compared bit by bit, which needs a fixed number of threads."""
@@ -79,7 +91,9 @@ def pytest_terminal_summary(terminalreporter):
         for report in terminalreporter.stats.get(kind, ()):
             file = Path(report.nodeid.partition("::")[0])
             if file.parent.name == "faults" and (report.when == "call" or kind == "error"):
-                counts[file.stem.removeprefix("test_").replace("_", " ")] += 1
+                # a test that tries more than once says how often
+                tries = sum(n for name, n in report.user_properties if name == "tries") or 1
+                counts[file.stem.removeprefix("test_").replace("_", " ")] += tries
     if tried := survived + lost:
         terminalreporter.write_sep("=", "tries to break it")
         terminalreporter.write_line(f"{'':32}{'tries':>7}{'survived':>10}{'lost':>6}")

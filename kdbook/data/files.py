@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import lzma
 import os
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
+
+from kdbook import require
 
 EMBEDDED = Path(__file__).parent / "files"
 REPOSITORY = Path(__file__).parents[2]
@@ -55,8 +58,7 @@ def folder_of(variable: str, default: Path) -> Path:
     """
     told = os.environ.get(variable)
     folder = Path(told).expanduser() if told else default
-    if not folder.is_absolute():
-        raise ValueError(f'{variable} must be an absolute path, got {told!r}: set it to "$PWD/{told}"')
+    require(folder.is_absolute(), variable, "an absolute path", f'{told!r}: set it to "$PWD/{told}"')
     return folder
 
 
@@ -184,3 +186,25 @@ def idx_array(name: str) -> np.ndarray:
     content = np.frombuffer(bytearray(content), dtype=np.uint8)  # a copy that may be written, as torch wants it
     header = 4 + 4 * int(content[3])
     return content[header:].reshape(content[4:header].view(">i4").tolist())
+
+
+def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Content of an ``.npz`` file of these arrays.
+
+    Raises
+    ------
+    ValueError
+        For an array of objects, which could only be read by running code that is in the file.
+    """
+    for name, array in arrays.items():
+        got = f"objects such as {array!r:.60}"
+        require(not np.asarray(array).dtype.hasobject, f"picture {name!r}", "an array of numbers", got)
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def unpacked(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz`` file."""
+    with np.load(io.BytesIO(content)) as archive:
+        return dict(archive)

@@ -5,7 +5,6 @@ of fishes, a musician and a writer), others never: the shape of task for which s
 the words of a definition only, never the word that it defines.
 """
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from kdbook import require
-from kdbook.data.files import verified_bytes
+from kdbook.data.files import sha256, verified_bytes
 from kdbook.data.images import Split
 
 SMALLEST = 60  # definitions of a class
@@ -69,12 +69,9 @@ class Glosses(NamedTuple):
 class Texts(Split):
     """Definitions as a `Split`: x (N, L), int64, holds the numbers of a definition's words, 0 as filling."""
 
-    def batches(self, order: Tensor, view: None, batch_size: int) -> Iterator[tuple[Tensor, slice]]:
-        """Batches (B, L) of word numbers in the given order, with the part of `order` that each holds."""
-        for start in range(0, len(order), batch_size):
-            at = slice(start, min(start + batch_size, len(order)))
-            x = self.x[order[at]]
-            yield x[:, : max(1, int((x > 0).sum(1).max()))], at
+    def shown(self, x: Tensor) -> Tensor:
+        """Word numbers (B, L) without the columns that are filling in all of these texts."""
+        return x[:, : max(1, int((x > 0).sum(1).max()))]
 
 
 @cache
@@ -134,10 +131,7 @@ def check_part(part: str) -> None:
 
 def padded(rows: Sequence[Sequence[int]]) -> Tensor:
     """Rows of numbers, of any lengths, as one (N, L) int64 tensor with 0 as filling."""
-    lengths = np.array([len(row) for row in rows])
-    x = np.zeros((len(rows), lengths.max()), dtype=np.int64)
-    x[np.arange(x.shape[1]) < lengths[:, None]] = np.concatenate(rows)
-    return torch.from_numpy(x)
+    return pad_sequence([torch.as_tensor(row, dtype=torch.int64) for row in rows], batch_first=True)
 
 
 def definition_of(gloss: str) -> str:
@@ -180,4 +174,4 @@ def _encoded() -> tuple[Texts, Tensor]:
 
 def bin_of(text: str) -> int:
     """Which of a hundred bins a text falls into: `PARTS` says which bins are for training, validation and test."""
-    return int(hashlib.sha256(text.encode()).hexdigest(), 16) % 100
+    return int(sha256(text.encode()), 16) % 100

@@ -1,6 +1,5 @@
 """Image sets, one `Split` a part, on the device, and the 25 shifts of up to two pixels as views."""
 
-import hashlib
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from kdbook import kind_of, require
 from kdbook.data.cifar import CIFAR_MD5, cifar_arrays
-from kdbook.data.files import RECIPES, SHA256, idx_array
+from kdbook.data.files import RECIPES, SHA256, idx_array, sha256
 
 IMAGE_SETS = {"mnist": 60_000, "fashion-mnist": 60_000}
 # The classes of Fashion-MNIST (Xiao et al. 2017, Table 2), in the order of their labels, in everyday words.
@@ -69,7 +68,7 @@ class Split:
     origin: str = ""
 
     def __post_init__(self):
-        images = type(self).batches is Split.batches  # texts have batches of their own
+        images = type(self).shown is Split.shown  # texts are shown in a way of their own
         kinds = {"x": LEVELS if images else f"{LEVELS}|{TOKENS}", "y": NUMBERS, "index": NUMBERS}
         for name, wanted in WANTED.items():
             kind = kind_of(getattr(self, name))
@@ -134,10 +133,10 @@ class Split:
         -------
         Tensor (B, H, W) or (B, 3, H, W), float32
         """
-        return self._levels(rows, view).float().div_(255)
+        return self.shown(self._levels(rows, view))
 
-    def batches(self, order: Tensor, view: Tensor | None, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of float images in the given order, with the rows they came from.
+    def batches(self, order: Tensor, view: Tensor | None, batch_size: int) -> Iterator[tuple[Tensor, slice]]:
+        """Batches in the given order as `shown`, with the rows they came from.
 
         Parameters
         ----------
@@ -150,7 +149,7 @@ class Split:
 
         Yields
         ------
-        x : Tensor (B, H, W) or (B, 3, H, W), float32 in [0, 1]
+        x : Tensor (B, H, W) or (B, 3, H, W), float32 in [0, 1]; of texts and frames what theirs are shown as
         at : slice
             The part of `order` that the batch holds.
         """
@@ -160,7 +159,11 @@ class Split:
             levels = self._levels(rows, CENTRE_VIEW if view is None else view[start : start + slab])
             for low in range(0, len(rows), batch_size):
                 high = min(low + batch_size, len(rows))
-                yield levels[low:high].float().div_(255), slice(start + low, start + high)
+                yield self.shown(levels[low:high]), slice(start + low, start + high)
+
+    def shown(self, x: Tensor) -> Tensor:
+        """What a network sees of some rows of x: levels as floats in [0, 1]."""
+        return x.float().div_(255)
 
     @cached_property
     def _padded(self) -> Tensor:
@@ -249,4 +252,4 @@ def checksum(name: str) -> str:
         parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
     there = ", ".join([*IMAGE_SETS, *CIFAR_MD5, "wordnet", *RECIPES])
     require(len(parts) > 0, "name", f"one of {there}", repr(name))
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
+    return sha256("".join(parts).encode())

@@ -8,10 +8,8 @@ A frame is 10 ms; its label is the state (beginning, middle, end) of the phoneme
 sees it in a window of 26 frames with 40 log-mel energies each, as the 21st (Hinton et al. 2015, section 4).
 """
 
-import io
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import NamedTuple
@@ -22,7 +20,7 @@ from torch import Tensor
 
 from kdbook import require
 from kdbook.data.espeak import Phone, say
-from kdbook.data.files import RECIPES, cached
+from kdbook.data.files import RECIPES, cached, packed, unpacked
 from kdbook.data.images import Split
 
 
@@ -79,13 +77,11 @@ class Frames(Split):
         """The frames on another device."""
         return replace(super().to(device), mel=self.mel.to(device))
 
-    def batches(self, order: Tensor, view: None, batch_size: int) -> Iterator[tuple[Tensor, slice]]:
-        """Batches (B, 26, 40) of windows in the given order, with the part of `order` that each holds."""
+    def shown(self, x: Tensor) -> Tensor:
+        """Windows (B, 26, 40) around the frames x (B,)."""
         # row r of this view is the window that begins at frame r: nothing is copied before the gather
         windows = self.mel.as_strided((len(self.mel) - CONTEXT + 1, CONTEXT * MEL), (MEL, 1))
-        for start in range(0, len(order), batch_size):
-            at = slice(start, min(start + batch_size, len(order)))
-            yield windows.index_select(0, self.x[order[at]] - LABELLED).view(-1, CONTEXT, MEL), at
+        return windows.index_select(0, x - LABELLED).view(-1, CONTEXT, MEL)
 
 
 class Utterances(NamedTuple):
@@ -216,9 +212,7 @@ def load_digits(part: str, utterances: int, device: torch.device | str = "cpu") 
     """
     require(utterances >= 1, "utterances", "1 or more", utterances)
     kept = cached(f"spoken-digits-{RECIPES['spoken-digits']}/{part}-{utterances}.npz", lambda: _made(part, utterances))
-    with np.load(io.BytesIO(kept)) as archive:
-        mels, states, lengths, said = (archive[name] for name in ("mel", "states", "lengths", "said"))
-    return _utterances(mels, states, lengths, json.loads(str(said)), device)
+    return _utterances(**unpacked(kept), device=device)
 
 
 def _made(part: str, utterances: int) -> bytes:
@@ -228,25 +222,22 @@ def _made(part: str, utterances: int) -> bytes:
     lengths = np.array([len(m) for m in mel])
     states = np.concatenate([states_of(s.phones, n) for s, n in zip(made, lengths, strict=True)])
     said = np.array(json.dumps([_said(spoken) for spoken in made]))
-    buffer = io.BytesIO()
-    np.savez(buffer, mel=np.concatenate(mel), states=states, lengths=lengths, said=said)
-    return buffer.getvalue()
+    return packed({"mel": np.concatenate(mel), "states": states, "lengths": lengths, "said": said})
 
 
 def _said(spoken: Spoken) -> list:
     return [[word, [p.symbol for p in spoken.phones if p.word == number]] for number, word in enumerate(spoken.words)]
 
 
-def _utterances(mels: np.ndarray, states: np.ndarray, lengths: np.ndarray, said: list, device) -> Utterances:
+def _utterances(mel: np.ndarray, states: np.ndarray, lengths: np.ndarray, said: np.ndarray, device) -> Utterances:
     """Put silence (the mean energy) around every utterance, as much as a window reaches over its ends."""
     before, after = LABELLED, CONTEXT - LABELLED - 1
     starts = np.cumsum(lengths + before + after) - lengths - after
     rows = np.concatenate([start + np.arange(n) for start, n in zip(starts, lengths, strict=True)])
-    mel = np.zeros((starts[-1] + lengths[-1] + after, MEL), np.float32)
-    mel[rows] = (mels - MEAN) / SPREAD
-    frames = Frames(
-        torch.from_numpy(rows), torch.from_numpy(states).long(), torch.arange(len(rows)), mel=torch.from_numpy(mel)
-    )
-    told = tuple(tuple((word, tuple(phones)) for word, phones in utterance) for utterance in said)
+    quiet = torch.zeros(int(starts[-1] + lengths[-1]) + after, MEL)
+    quiet[rows] = torch.from_numpy((mel - MEAN) / SPREAD)
+    rows, states = torch.from_numpy(rows), torch.from_numpy(states).long()
+    frames = Frames(rows, states, torch.arange(len(rows)), mel=quiet)
+    told = tuple(tuple((word, tuple(phones)) for word, phones in each) for each in json.loads(str(said)))
     words = tuple(tuple(word for word, _ in utterance) for utterance in told)
     return Utterances(frames.to(device), tuple(map(int, lengths)), words, told)

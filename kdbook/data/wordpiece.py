@@ -4,7 +4,6 @@ The vocabulary is trained here, in about a second, on definitions of the part ``
 pair [CLS] first [SEP] second [SEP], as for BERT (Devlin et al. 2019, section 3).
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from kdbook import require
+from kdbook.data.files import sha256
 from kdbook.data.glosses import PARTS, Texts, check_part, padded, synsets
 
 VOCABULARY = 2048
@@ -105,7 +105,7 @@ def definitions(part: str = "train") -> tuple[str, ...]:
     """
     check_part(part)
     texts = {s.text for s in synsets().values() if s.text and s.bin in PARTS[part]}
-    return tuple(sorted(texts, key=lambda text: hashlib.sha256(text.encode()).digest()))
+    return tuple(sorted(texts, key=lambda text: sha256(text.encode())))
 
 
 def load_corpus(part: str = "train", samples: int | None = None, bucket: int = 32) -> Tokens:

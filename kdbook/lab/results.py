@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kdbook.data import files
-from kdbook.data.files import REFERENCE, REPOSITORY, DamagedFileError, folder_of, write_atomically
-from kdbook.lab.store import packed, unpacked
+from kdbook.data.files import REFERENCE, REPOSITORY, DamagedFileError, folder_of, packed, unpacked, write_atomically
 
 # What the rows of one trial tell of it in a table's file, besides what was measured.
 ORIGIN = {

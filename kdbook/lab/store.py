@@ -4,7 +4,6 @@ A folder holds `result.json` (measurements and provenance), and where there are 
 `pictures.npz` (small arrays for figures), with `manifest.json`, the SHA-256 of each file.
 """
 
-import io
 import json
 import math
 import os
@@ -21,7 +20,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from kdbook.data.files import DamagedFileError, check_writable, damaged, digests, home, sync
+from kdbook.data.files import DamagedFileError, check_writable, damaged, digests, home, packed, sync, unpacked
 from kdbook.lab.trial import Trial, plain
 
 CHECKPOINT = "checkpoint.pt"
@@ -199,25 +198,3 @@ def described(trial: Trial) -> dict:
     """A trial as a stored folder says it: what it is, and not with whom it was trained."""
     told = trial.identity() | {"needs": [need.name for need in trial.needs]}
     return json.loads(json.dumps(told, default=plain))
-
-
-def packed(arrays: dict[str, np.ndarray]) -> bytes:
-    """Content of an ``.npz`` file of these arrays.
-
-    Raises
-    ------
-    ValueError
-        For an array of objects, which could only be read by running code that is in the file.
-    """
-    for name, array in arrays.items():
-        if np.asarray(array).dtype.hasobject:
-            raise ValueError(f"picture {name!r} must be an array of numbers, got objects such as {array!r:.60}")
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()
-
-
-def unpacked(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an ``.npz`` file."""
-    with np.load(io.BytesIO(content)) as archive:
-        return dict(archive)

@@ -8,6 +8,8 @@ from importlib import import_module
 
 from torch import nn
 
+from kdbook import require
+
 # name -> file, class, and the settings that are its arguments; imported when asked for (torchvision takes a second)
 REGISTRY = {
     "mlp": ("vision", "MLP", "sizes input_dropout hidden_dropout max_norm"),
@@ -34,8 +36,7 @@ def network(settings: Mapping) -> nn.Module:
         For a name that nothing is registered under, listing those there are.
     """
     name = settings.get("net", "mlp")
-    if name not in REGISTRY:
-        raise ValueError(f"net must be one of {', '.join(REGISTRY)}, got {name!r}")
+    require(name in REGISTRY, "net", f"one of {', '.join(REGISTRY)}", repr(name))
     file, made, arguments = REGISTRY[name]
     made = getattr(import_module(f"kdbook.nets.{file}"), made)
     return made(**{key: settings[key] for key in arguments.split() if key in settings})

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from kdbook import require
 from kdbook.data.wordpiece import MASK, SEP
 from kdbook.nets.vision import Outputs
 
@@ -68,10 +69,8 @@ class Bert(nn.Module):
         kind: str = "bert",
     ):
         super().__init__()
-        if kind not in ("bert", "distilbert"):
-            raise ValueError(f"kind must be 'bert' or 'distilbert', got {kind!r}")
-        if width % heads:
-            raise ValueError(f"width must be a multiple of the {heads} heads, got {width}")
+        require(kind in ("bert", "distilbert"), "kind", "'bert' or 'distilbert'", repr(kind))
+        require(width % heads == 0, "width", f"a multiple of the {heads} heads", width)
         self.kind, self.heads, self.vocabulary, self.length, self.pair = kind, heads, vocabulary, length, pair
         self.net = _network(kind, layers, width, heads, vocabulary, length)
         self.head = nn.Linear((4 if pair else 1) * width, classes) if classes else None
@@ -89,8 +88,7 @@ class Bert(nn.Module):
         ValueError
             For texts longer than the model, which has no positions for them.
         """
-        if x.shape[1] > self.length:
-            raise ValueError(f"x must have at most {self.length} tokens a text, got {x.shape[1]}: cut the texts")
+        require(x.shape[1] <= self.length, "x", f"of at most {self.length} tokens a text", x.shape[1])
         real = x > 0
         asked = {"input_ids": x, "attention_mask": None if bool(real.all()) else real.long()}
         if self.kind == "bert":
@@ -120,9 +118,9 @@ class Bert(nn.Module):
         teach.
         """
         if not self.pair:
-            return _mean(last, x > 0)
+            return mean_of(last, x > 0)
         second, word = self.second(x), (x > 0) & (x != self.separator)
-        u, v = _mean(last, word & ~second), _mean(last, word & second)
+        u, v = mean_of(last, word & ~second), mean_of(last, word & second)
         return torch.cat([u, v, (u - v).abs(), u * v], -1)
 
     def words(self, h: Tensor) -> Tensor:
@@ -148,7 +146,7 @@ class Bert(nn.Module):
         return Outputs(self.head(self.pooled(x, hidden[-1])), hidden)
 
 
-def _mean(last: Tensor, counted: Tensor) -> Tensor:
+def mean_of(last: Tensor, counted: Tensor) -> Tensor:
     """Mean (B, D) of the hidden states (B, N, D) that are `counted` (B, N)."""
     counted = counted[..., None]
     return (last * counted).sum(1) / counted.sum(1).clamp_min(1)
@@ -189,11 +187,8 @@ def start_from_teacher(student: Bert, teacher: Bert) -> Bert:
     ValueError
         When the student has not half the teacher's layers, or another width.
     """
-    step = len(teacher.layers) / len(student.layers)
-    if step != 2:
-        raise ValueError(
-            f"the student needs half the teacher's {len(teacher.layers)} layers, got {len(student.layers)}"
-        )
+    half, layers = len(student.layers), len(teacher.layers)
+    require(2 * half == layers, "the student", f"of half the teacher's {layers} layers", half)
     given, mine = teacher.net.state_dict(), student.net.state_dict()
     for name, weight in given.items():
         parts = name.split(".layer.")
@@ -205,8 +200,8 @@ def start_from_teacher(student: Bert, teacher: Bert) -> Bert:
         for theirs, ours in NAMES.items():
             name = name.replace(theirs, ours)
         if name in mine:
-            if mine[name].shape != weight.shape:
-                raise ValueError(f"{name} must have the teacher's shape {tuple(weight.shape)}, got {mine[name].shape}")
-            mine[name] = weight.clone()
-    student.net.load_state_dict(mine)
+            shapes = tuple(weight.shape), tuple(mine[name].shape)
+            require(shapes[0] == shapes[1], name, f"of the teacher's shape {shapes[0]}", shapes[1])
+            mine[name] = weight
+    student.net.load_state_dict(mine)  # copies
     return student

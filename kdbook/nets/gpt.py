@@ -7,6 +7,7 @@ text, where a causal model never looks, so that no mask is needed.
 
 from torch import Tensor, nn
 
+from kdbook import require
 from kdbook.nets.vision import Outputs
 
 
@@ -30,10 +31,8 @@ class GPT(nn.Module):
 
     def __init__(self, *, layers: int, width: int, heads: int, vocabulary: int, length: int = 32, kind: str = "gpt2"):
         super().__init__()
-        if kind not in ("gpt2", "llama"):
-            raise ValueError(f"kind must be 'gpt2' or 'llama', got {kind!r}")
-        if width % heads:
-            raise ValueError(f"width must be a multiple of the {heads} heads, got {width}")
+        require(kind in ("gpt2", "llama"), "kind", "'gpt2' or 'llama'", repr(kind))
+        require(width % heads == 0, "width", f"a multiple of the {heads} heads", width)
         self.kind, self.vocabulary, self.length = kind, vocabulary, length
         self.net = _network(kind, layers, width, heads, vocabulary, length)
 
@@ -56,10 +55,9 @@ class GPT(nn.Module):
         return out.logits, out.past_key_values
 
     def _check(self, x: Tensor, before: int = 0) -> None:
-        if x.ndim != 2 or not x.numel():
-            raise ValueError(f"x must hold texts of one token or more, (B, N), got shape {tuple(x.shape)}")
-        if before + x.shape[1] > self.length:
-            raise ValueError(f"x must have at most {self.length} tokens a text, got {before + x.shape[1]}")
+        require(x.ndim == 2 and x.numel() > 0, "x", "texts of one token or more, (B, N)", f"shape {tuple(x.shape)}")
+        length = before + x.shape[1]
+        require(length <= self.length, "x", f"of at most {self.length} tokens a text", length)
 
 
 def _network(kind: str, layers: int, width: int, heads: int, vocabulary: int, length: int) -> nn.Module:

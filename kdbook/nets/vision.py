@@ -185,16 +185,17 @@ class Staged(nn.Module):
         self.memory_format = torch.contiguous_format if narrow else torch.channels_last
         self.to(memory_format=self.memory_format)
 
-    def forward(self, x: Tensor) -> Outputs:
-        """x : Tensor (B, H, W) of grey levels, or (B, 3, H, W)."""
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """The map of every stage, (B, width, H, W), for images (B, H, W) of grey levels, or (B, 3, H, W)."""
         x = x if x.ndim == 4 else x[:, None]
         x = self.first(x.contiguous(memory_format=self.memory_format))
-        features = []
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        embedding = x.mean((2, 3))  # (B, widths[-1])
-        return Outputs(self.head(embedding), [*features, embedding])
+        return [x := stage(x) for stage in self.stages]
+
+    def forward(self, x: Tensor) -> Outputs:
+        """x : as for `maps`."""
+        maps = self.maps(x)
+        embedding = maps[-1].mean((2, 3))  # (B, widths[-1])
+        return Outputs(self.head(embedding), [*maps, embedding])
 
 
 class ConvNet(Staged):
@@ -239,11 +240,7 @@ class EarlyExits(ConvNet):
 
     def forward(self, x: Tensor) -> Outputs:
         """x : Tensor (B, 28, 28)."""
-        x = self.first(x[:, None].contiguous(memory_format=self.memory_format))
-        features = []
-        for stage, bottleneck in zip(self.stages, self.bottlenecks, strict=True):
-            x = stage(x)
-            features.append(bottleneck(x).mean((2, 3)))
+        features = [narrow(x).mean((2, 3)) for narrow, x in zip(self.bottlenecks, self.maps(x), strict=True)]
         logits = [head(f) for head, f in zip([*self.heads, self.head], features, strict=True)]
         return Outputs(torch.stack(logits), features)
 

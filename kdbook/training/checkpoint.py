@@ -4,7 +4,6 @@ A checkpoint is the SHA-256 of what follows (64 hexadecimal digits and a newline
 archives are read without a look at their checksums, so that a flipped bit would be trained on.
 """
 
-import hashlib
 import inspect
 import io
 import os
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from kdbook import kind_of, require
-from kdbook.data.files import write_atomically
+from kdbook.data.files import sha256, write_atomically
 from kdbook.data.images import digest
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, torch.device, torch.dtype)
@@ -60,7 +59,7 @@ class Checkpoint:
         torch.save({"state": state, "whose": whose, "epochs": epochs}, content)
         content = content.getvalue()
         try:
-            write_atomically(Path(self.path), hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+            write_atomically(Path(self.path), sha256(content).encode() + b"\n" + content)
         except OSError as error:
             warnings.warn(f"checkpoint {self.path} cannot be written, training goes on ({error})", stacklevel=3)
 
@@ -70,7 +69,7 @@ class Checkpoint:
             return []
         try:
             sealed, content = Path(self.path).read_bytes().split(b"\n", 1)
-            if hashlib.sha256(content).hexdigest().encode() != sealed:
+            if sha256(content).encode() != sealed:
                 raise ValueError("its SHA-256 is another")
             saved = torch.load(io.BytesIO(content), weights_only=True, map_location=device)
         except Exception as error:  # torch raises many kinds for a damaged archive, some with advice not to be followed

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kdbook import require
 from kdbook.data.glosses import Texts
 
 
@@ -49,8 +50,7 @@ class HalfSpecial(Texts):
         position[classes.cpu()] = torch.arange(len(classes))
         y = position.to(split.y.device)[split.y]
         made = cls(split.x, y, split.index, origin=split.origin, dustbin=len(classes))
-        if not made.special:
-            raise ValueError(f"a specialist needs texts of its classes, there are none of {classes.tolist()}")
+        require(made.special, "texts of a specialist", f"some of its classes {classes.tolist()}", "none")
         return made
 
     @property

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from kdbook import require
 
-# Where settings of objectives lie, by name; a tensor holds one a student and is checked by the loss.
+# Where settings of objectives lie, by name; a list holds one a student, and a tensor, which the loss checks.
 RANGES = {
     "(0, inf)": {"temperature"},
     "[0, inf)": {"beta", "weight"},
-    "[0, 1]": {"alpha", "label_smoothing", "feedback", "final"},
+    "[0, 1]": {"alpha", "label_smoothing", "feedback", "final", "lambdas", "betas"},
     "(0, 1]": {"share"},
 }
 
@@ -32,4 +32,5 @@ def check_settings(owner: Any) -> None:
     given = {name: value for name, value in vars(owner).items() if not isinstance(value, Tensor)}
     for within, names in RANGES.items():
         for name in names & given.keys():
-            check_number(name, given[name], within)
+            for value in given[name] if isinstance(given[name], list | tuple) else [given[name]]:
+                check_number(name, value, within)

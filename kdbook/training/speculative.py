@@ -10,6 +10,7 @@ from collections import Counter
 import torch
 from torch import Tensor
 
+from kdbook import require
 from kdbook.nets.gpt import GPT
 from kdbook.training.sequences import check_prompts
 
@@ -78,11 +79,9 @@ def speculate(
         For two vocabularies, fewer than one guess, several prompts, or what `sample` names.
     """
     check_prompts(target, prompt, end)
-    if target.vocabulary != draft.vocabulary or len(prompt) != 1 or guesses < 1:
-        raise ValueError(
-            f"speculation needs one vocabulary, one prompt and one guess or more, got {target.vocabulary} and "
-            f"{draft.vocabulary} tokens, {len(prompt)} prompts, {guesses} guesses"
-        )
+    good = target.vocabulary == draft.vocabulary and len(prompt) == 1 and guesses >= 1
+    got = f"{target.vocabulary} and {draft.vocabulary} tokens, {len(prompt)} prompts, {guesses} guesses"
+    require(good, "speculation", "of one vocabulary, one prompt and one guess or more", got)
     target.eval(), draft.eval()
     x, counts, caches = prompt, Counter(), [None, None]
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,6 +19,7 @@ from kdbook.data.files import write_atomically
 from kdbook.lab import Results, Store, store
 from kdbook.lab.results import read_results, save_results
 from kdbook.lab.trial import Trial
+from tests.scripts import Script
 
 TOY = Path(__file__).parents[1] / "lab" / "toy.py"
 ALL = Counter(["teacher 0", "student 0", "student 1"])
@@ -31,21 +31,11 @@ ROOT = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only roo
 def together(folder, *options):
     """Run the toy question in one process an entry of `options`, all at once; gives its tables and what was trained."""
     (folder / "meet").mkdir(parents=True)
-    about = {"OMP_NUM_THREADS": "1", "TOY_LOG": str(folder / "log"), "TOY_MEET": str(folder / "meet")}
-    about = {**os.environ, **about, "TOY_NUMBER": str(len(options))}
-    started = [
-        subprocess.Popen(
-            [sys.executable, TOY, *more],
-            env={**about, "KDBOOK_OUT": str(folder / f"out{k}")},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for k, more in enumerate(options)
-    ]  # fmt: skip
+    about = {"TOY_LOG": folder / "log", "TOY_MEET": folder / "meet", "TOY_NUMBER": len(options)}
+    started = [Script(TOY, *more, **about, KDBOOK_OUT=folder / f"out{k}") for k, more in enumerate(options)]
     try:
         for process in started:
-            _, errors = process.communicate(timeout=500)
-            assert process.returncode == 0, errors
+            assert process.wait() == 0, process.said.read()
     finally:
         for process in started:
             process.kill()
@@ -59,6 +49,7 @@ def test_processes_on_one_store_train_each_trial_once(number, tmp_path):
     tables, trained = together(tmp_path, *[()] * number)
     assert trained == ALL
     assert all(table.equals(tables[0]) and len(table) == 2 for table in tables)
+    assert together(tmp_path / "again", [])[1] == Counter()
 
 
 @pytest.mark.slow
@@ -108,7 +99,7 @@ def test_what_another_process_is_replacing_is_never_taken_for_damaged(tmp_path, 
     writer = threading.Thread(target=replace)
     writer.start()
     try:
-        until, reads = time.monotonic() + 4, 0
+        until, reads = time.monotonic() + 2, 0
         while time.monotonic() < until:
             stored, reads = found.read(TRIAL), reads + 1
             assert stored is None or stored.pictures.keys() == ({"a"} if stored.measured["n"] % 2 else set())

@@ -1,8 +1,6 @@
 """Every kind of objective, broken off after each epoch and killed at random moments: the end is the same."""
 
 import random
-import subprocess
-import sys
 import time
 from functools import partial
 
@@ -12,6 +10,7 @@ import torch
 from kdbook.training import Distillation, LiveTeacher, fit, loop, sgd
 from tests.faults import objective_cases
 from tests.faults.objective_cases import CASES, EPOCHS, LONG, found, trained
+from tests.scripts import Script
 
 
 @pytest.fixture(autouse=True)
@@ -57,23 +56,20 @@ def test_killed_at_random_moments_and_started_again_nothing_is_different(tmp_pat
     names = ["Contrastive", "OwnRates", "Seen"]
 
     def start():
-        command = [sys.executable, objective_cases.__file__, str(tmp_path), *names]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        return Script(objective_cases.__file__, tmp_path, *names)
 
     draw, left = random.Random("kill"), 0
     for _ in names:  # each kind is killed in its turn; what is done already is not trained again
         epochs = draw.randrange(1, LONG // 2)
         victim = start()
         for _ in range(left + epochs):
-            victim.stdout.readline()  # an epoch
+            assert victim.said.readline()  # an epoch
         time.sleep(draw.uniform(0, 0.02))
-        victim.kill()
-        victim.communicate()
-        assert victim.returncode < 0
+        assert victim.kill() < 0
         left = LONG - epochs
     last = start()
-    last.communicate(timeout=120)
-    assert last.returncode == 0
+    assert last.wait() == 0, last.said.read()
+    last.kill()
     monkeypatch.setattr(objective_cases, "EPOCHS", LONG)
     monkeypatch.setitem(objective_cases.SETTINGS, "epochs", LONG)
     for name, end in torch.load(tmp_path / "end.pt").items():

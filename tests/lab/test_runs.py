@@ -1,7 +1,5 @@
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +11,7 @@ import torch
 
 from kdbook.lab import Results, Store, arms, engines, load, pick_device, run, runs
 from kdbook.training import loop
+from tests.scripts import Script
 
 ALL = ["teacher 0", "student 0", "student 1"]
 
@@ -22,17 +21,13 @@ def start(toy, own_folders):
     """Start the toy experiment in a process of its own; what still runs at the end is killed."""
     started = []
 
-    def popen(**environment):
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", **{k: str(v) for k, v in environment.items()}}
-        started.append(
-            subprocess.Popen([sys.executable, toy.script], env=environment, stderr=subprocess.PIPE, text=True)
-        )
+    def start(**environment):
+        started.append(Script(toy.script, **environment))
         return started[-1]
 
-    yield popen
+    yield start
     for process in started:
         process.kill()
-        process.communicate()
 
 
 @pytest.fixture
@@ -251,20 +246,6 @@ def test_measured_numbers_of_numpy_and_torch_are_stored_as_numbers(toy, monkeypa
 
 
 @pytest.mark.slow
-def test_two_processes_on_one_store_train_each_trial_once(toy, start, tmp_path):
-    (tmp_path / "meet").mkdir()
-    both = [start(TOY_MEET=tmp_path / "meet", KDBOOK_OUT=tmp_path / f"out{k}") for k in range(2)]
-    for process in both:
-        _, errors = process.communicate(timeout=500)
-        assert process.returncode == 0, errors
-    assert sorted(toy.measured()) == sorted(ALL)
-    tables = [(tmp_path / f"out{k}" / "results" / "toy.csv").read_text() for k in range(2)]
-    assert tables[0] == tables[1]
-    run_toy()
-    assert sorted(toy.measured()) == sorted(ALL)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_trial_stopped_in_mid_epoch_leaves_no_half_and_goes_on_from_its_checkpoint(
     toy, start, own_folders, tmp_path, monkeypatch, sent, status
@@ -272,11 +253,11 @@ def test_a_trial_stopped_in_mid_epoch_leaves_no_half_and_goes_on_from_its_checkp
     process = start(TOY_STALL=tmp_path / "stalled")
     deadline = time.monotonic() + 500
     while not (tmp_path / "stalled").exists():
-        assert process.poll() is None and time.monotonic() < deadline
+        assert process.code is None and time.monotonic() < deadline
         time.sleep(0.02)
-    process.send_signal(sent)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == status
+    os.kill(process.pid, sent)
+    assert process.wait(60) == status
+    errors = process.said.read()
     if sent == signal.SIGINT:
         assert "interrupted" in errors and "Traceback" not in errors
 

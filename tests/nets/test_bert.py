@@ -120,6 +120,6 @@ def test_settings_that_do_not_fit_are_named():
         Bert(layers=1, **SMALL)(torch.full((1, 13), 7))
     with pytest.raises(ValueError, match="half the teacher's 4 layers, got 1"):
         start_from_teacher(Bert(layers=1, kind="distilbert", **SMALL), Bert(layers=4, **SMALL))
-    with pytest.raises(ValueError, match="must have the teacher's shape"):
+    with pytest.raises(ValueError, match="must be of the teacher's shape"):
         wide = Bert(layers=2, **{**SMALL, "width": 32})
         start_from_teacher(Bert(layers=1, kind="distilbert", **SMALL), wide)

@@ -91,7 +91,11 @@ def test_an_encoder_without_a_word_predictor_embeds_but_names_no_words(tmp_path)
         ([], None, "at least one text"),
         (["dog", " "], None, "text 1 is empty"),
         ([("dog", "")], None, "text 0 is empty"),
-        (["a", "dog " * 20], None, "text 1 has 22 tokens and the model positions for 12: cut it with length=12"),
+        (
+            ["a", "dog " * 20],
+            None,
+            "text 1 must be of at most 12 tokens \\(cut them with length=12",
+        ),
         (["dog"], 13, "length must be 4 to 12"),
     ],
 )
@@ -106,7 +110,7 @@ def test_longer_texts_are_cut_when_a_length_is_given(saved):
 
 def test_a_tokenizer_with_more_tokens_than_the_model_does_not_match(tmp_path):
     save_model(tmp_path / "model", vocabulary=len(WORDS) - 1)
-    with pytest.raises(ValueError, match="has 18 tokens and the model embeds 17: take the tokenizer that was saved"):
+    with pytest.raises(ValueError, match="that was saved with the weights, .* 17 tokens, got one of 18"):
         load_pretrained(tmp_path / "model")
 
 

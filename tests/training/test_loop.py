@@ -1,7 +1,5 @@
 import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import nullcontext
 from functools import partial
@@ -12,6 +10,7 @@ import torch
 
 from kdbook.nets.vision import MLP
 from kdbook.training import CachedTeacher, Distillation, HardLabels, LiveTeacher, fit, loop, predict, sgd
+from tests.scripts import Script
 
 EPOCHS = 6
 
@@ -334,18 +333,18 @@ torch.save(model.state_dict(), target)
 
 
 @pytest.fixture
-def start():
+def start(tmp_path):
     """Start `SCRIPT` with arguments; what still runs at the end is killed."""
-    started = []
+    started, script = [], tmp_path / "script.py"
+    script.write_text(SCRIPT)
 
-    def popen(*arguments):
-        started.append(subprocess.Popen([sys.executable, "-c", SCRIPT, *map(str, arguments)]))
+    def start(*arguments):
+        started.append(Script(script, *arguments))
         return started[-1]
 
-    yield popen
+    yield start
     for process in started:
         process.kill()
-        process.wait()
 
 
 @pytest.mark.slow
@@ -354,10 +353,9 @@ def test_a_run_killed_in_mid_epoch_and_resumed_in_another_process_ends_bit_ident
     victim = start(tmp_path / "killed" / "checkpoint.pt", tmp_path / "killed.pt", tmp_path / "stalled")
     deadline = time.monotonic() + 300
     while not (tmp_path / "stalled").exists():
-        assert victim.poll() is None and time.monotonic() < deadline
+        assert victim.code is None and time.monotonic() < deadline
         time.sleep(0.02)
-    victim.send_signal(signal.SIGKILL)
-    assert victim.wait() == -signal.SIGKILL
+    assert victim.kill() == -signal.SIGKILL
     assert not (tmp_path / "killed.pt").exists()
     assert os.listdir(tmp_path / "killed") == ["checkpoint.pt"]
     assert start(tmp_path / "killed" / "checkpoint.pt", tmp_path / "killed.pt").wait() == 0

@@ -79,7 +79,7 @@ def test_a_specialist_of_every_class_has_no_dustbin_to_draw_from():
 
 @pytest.mark.parametrize("classes", [[], [C + 2]], ids=["no class", "a class without texts"])
 def test_an_empty_subset_is_refused(classes):
-    with pytest.raises(ValueError, match="needs texts of its classes"):
+    with pytest.raises(ValueError, match="texts of a specialist must be some of its classes"):
         HalfSpecial.of(texts(), torch.tensor(classes, dtype=torch.long))
 
 

@@ -18,7 +18,6 @@ from kdbook.losses.sequence import generalized_jsd, sparse_kl, token_mean
 from kdbook.nets.gpt import GPT
 from kdbook.training.objectives.asking import Batch, Loss, Objective, asked, each, same_set
 from kdbook.training.sequences import sample
-from kdbook.training.settings import check_number
 from kdbook.training.teachers import evaluating
 
 Rule = Callable[[Tensor, Tensor | None, Tensor, Tensor, Batch], Tensor]
@@ -121,11 +120,6 @@ class OnPolicy(Objective):
     teacher: GPT
     lambdas: Sequence[float]
     betas: Sequence[float]
-
-    def __post_init__(self):
-        for name, values in (("lambda", self.lambdas), ("beta", self.betas)):
-            for value in values:
-                check_number(name, value, "[0, 1]")
 
     def __call__(self, students: nn.ModuleList, batch: Batch) -> Loss:
         own = float(torch.rand(()))  # shared: students of equal lambda write in the same steps

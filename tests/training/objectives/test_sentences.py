@@ -79,9 +79,9 @@ def test_with_lambda_zero_students_learn_on_given_texts_and_with_one_on_their_ow
 
 @pytest.mark.parametrize("value", [-0.1, 1.01, float("nan")])
 def test_lambda_and_beta_outside_0_to_1_are_named(value):
-    with pytest.raises(ValueError, match=r"lambda must be in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"lambdas must be in \[0, 1\]"):
         OnPolicy(model(), [value], [0.5])
-    with pytest.raises(ValueError, match=r"beta must be in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"betas must be in \[0, 1\]"):
         OnPolicy(model(), [0.5], [value])
 
 
