@@ -60,6 +60,8 @@ def gather(source: Path) -> None:
     index = source / "index.md"
     index.write_text(index.read_text().replace("<!-- chapters -->", chapter_cards()))
     (source / "claims.md").write_text(claims_page(rows()))
+    method = (ROOT / "results" / "METHOD.md").read_text()
+    (source / "method.md").write_text(method.replace("(CLAIMS.md)", "(claims.md)"))
     (source / "gallery.md").write_text(gallery_page())
     for folder, page in reference_pages().items():
         (source / "api" / f"{folder}.md").parent.mkdir(exist_ok=True)
@@ -133,7 +135,7 @@ def claims_page(ledger: list[Row]) -> str:
     introduction, _, full = text.partition("\n| verdict | claims |")
     counts, _, sections = full.partition("\n## ")
     return (
-        f"{introduction}\n| verdict | claims |{counts}\n\n"
+        f"{introduction.replace('(METHOD.md)', '(method.md)')}\n| verdict | claims |{counts}\n\n"
         "```{raw} html\n"
         f'<p><label for="verdict">Show only <select id="verdict"><option value="">every verdict</option>{options}'
         '</select></label></p><table id="ledger"><thead><tr><th>chapter</th><th>claim</th>'
