@@ -101,7 +101,7 @@ def figures():
 @click.option("--write", is_flag=True, help="Write results/CLAIMS.md and the README's summary instead.")
 def claims(profile, write):
     """Print the ledger: claim, published, reference, yours, verdict."""
-    from kdbook.lab import ledger
+    from kdbook.lab import pages as ledger
     from kdbook.lab.results import output_folder
 
     if write:

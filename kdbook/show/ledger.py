@@ -6,7 +6,7 @@ from pathlib import Path
 from IPython.display import HTML
 
 from kdbook.lab.claims import Row, rows
-from kdbook.lab.ledger import findings_first, told
+from kdbook.lab.pages import findings_first, told
 
 LEFT = "text-align:left;vertical-align:top"
 SHORT = ("measured", "ours [95 % interval]", "n", "carried over", "outcome")  # of a check, in the folded part

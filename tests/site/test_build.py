@@ -51,7 +51,7 @@ def test_every_claim_stands_in_the_table_and_has_a_place_to_link_to():
         assert page.count(f"<a href='#{row.claim.id}'>") == 1
         assert page.count(f"({row.claim.id})=\n### {row.claim.id}\n") == 1
     assert all(f"<option>{row.verdict}</option>" in page for row in ledger)
-    assert "(method.md)" in page and "METHOD.md" not in page
+    assert "(method.md)" in page and "(METHOD.md)" not in page
 
 
 def test_every_figure_stands_in_the_gallery_under_its_chapter():

@@ -1,8 +1,8 @@
 import pytest
 
-from kdbook.lab import claims, ledger
+from kdbook.lab import claims, pages
 from kdbook.lab.claims import rows
-from kdbook.lab.ledger import findings_first, print_table, told, write_markdown, write_summary
+from kdbook.lab.pages import findings_first, print_table, told, write_markdown, write_summary
 from tests.lab.ledger_cases import checks, entry, read, table
 
 CHECKED = {"label": "a|b", "published": 70, "than": 100, "smallest": None, "smallest_reason": None}
@@ -22,7 +22,7 @@ def shipped(tmp_path, monkeypatch):
     found = read(tmp_path, *entries)
     monkeypatch.setattr(claims, "load_claims", lambda: found)
     monkeypatch.setattr(claims, "load", lambda name: table())
-    monkeypatch.setattr(ledger, "outdated", lambda: {"hinton_mnist": 1})
+    monkeypatch.setattr(pages, "outdated", lambda: {"hinton_mnist": 1})
     return tmp_path
 
 
@@ -108,7 +108,7 @@ def test_the_terminal_table_keeps_to_its_width(shipped, capsys, width):
 
 def test_the_committed_ledger_and_the_readme_say_what_the_results_say(tmp_path):
     written = write_markdown(tmp_path / "CLAIMS.md").read_text()
-    assert written == ledger.MARKDOWN.read_text(), "run `make claims`"
+    assert written == pages.MARKDOWN.read_text(), "run `make claims`"
     copy = tmp_path / "README.md"
-    copy.write_text(ledger.README.read_text())
-    assert write_summary(copy).read_text() == ledger.README.read_text(), "run `make claims`"
+    copy.write_text(pages.README.read_text())
+    assert write_summary(copy).read_text() == pages.README.read_text(), "run `make claims`"
