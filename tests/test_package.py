@@ -24,7 +24,7 @@ FLOORS = [{"data", "losses", "nets"}, {"training"}, {"lab"}, {"show"}, {"book"},
 LIBRARY = {"the house": 5_000, "own nets, interruptions, damage, bad input": 150}  # the house, and what came after it
 QUESTION, AVERAGE, TEACH, FILE = 300, 140, 1_100, 400
 # What is still over its bound, and by how much. Entries may only shrink, and are to go.
-OVER = {"library": 308}
+OVER = {"library": 278}
 
 
 def name_of(path: Path) -> str:
