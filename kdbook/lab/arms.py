@@ -67,8 +67,7 @@ def files() -> dict[str, str]:
     return {
         path.stem: f"{package}.{path.stem}"
         for folder, package in FOLDERS.items()
-        for path in (BOOK / folder).glob("*.py")
-        if path.stem != "__init__"
+        for path in (BOOK / folder).glob("[!_]*.py")
     }
 
 

@@ -70,13 +70,11 @@ def _asked(teacher: Trial, split: Split) -> tuple:
 
 def objective_for(trial: Trial, split: Split, tools: Tools):
     """Hard labels, or distillation when the trial's settings name a temperature."""
-    if "temperature" not in trial.settings:
-        return HardLabels(trial.settings.get("label_smoothing", 0.0))
-    return Distillation(
-        cached_teacher(trial.needs[0], split, tools),
-        temperature=trial.settings["temperature"],
-        alpha=trial.settings["alpha"],
-    )
+    s = trial.settings
+    if "temperature" not in s:
+        return HardLabels(s.get("label_smoothing", 0.0))
+    teacher = cached_teacher(trial.needs[0], split, tools)
+    return Distillation(teacher, temperature=s["temperature"], alpha=s["alpha"])
 
 
 def train(

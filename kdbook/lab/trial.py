@@ -117,8 +117,7 @@ def whole(what: str, number: int) -> int:
     # torch takes seconds to import, and a list of questions needs none
     from kdbook.training.settings import check_number
 
-    check_number(what, number, "[0, inf)", whole=True)
-    return int(number)
+    return check_number(what, number, "[0, inf)", whole=True)
 
 
 def seeds_of(seeds: int | None, default: int) -> range:

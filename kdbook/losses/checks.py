@@ -101,8 +101,7 @@ def check_type(name: str, value: object, hint: typing.Any) -> None:
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Raise ValueError unless an argument is one of these words."""
-    if value not in choices:
-        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}")
+    require(value in choices, name, " or ".join(map(repr, choices)), repr(value))
 
 
 def check_device(given: dict[str, object]) -> str:
@@ -201,8 +200,7 @@ def non_negative(name: str, value: Setting, logits: Tensor) -> Setting:
 def _checked(name: str, value: Setting, logits: Tensor, is_good: Callable, rule: str) -> Setting:
     is_tensor = isinstance(value, Tensor)
     for number in value.flatten().tolist() if is_tensor else [value]:
-        if not is_good(number):
-            raise ValueError(f"{name} must be {rule}, got {number}" + " in a tensor" * is_tensor)
+        require(is_good(number), name, rule, f"{number}" + " in a tensor" * is_tensor)
     return align(name, value, logits) if is_tensor else value
 
 

@@ -305,9 +305,8 @@ def contrastive_distillation(
     student, teacher = checks.feature_pair(check, g_s=g_s, g_t=g_t)
     temperature = checks.positive("temperature", temperature, student)
     samples, width = memory.embeddings.shape
-    size = (len(student), width)
-    if student.shape != size or teacher.shape != size:
-        raise ValueError(f"g_s and g_t must be {size}, got {tuple(student.shape)} and {tuple(teacher.shape)}")
+    size, given = (len(student), width), (tuple(student.shape), tuple(teacher.shape))
+    require(given == (size, size), "g_s and g_t", size, given)
     index = checks.whole_input("index", index, size[:1], samples, check, of="the rows of g_s")
     student, teacher = _unit(student), _unit(teacher)
     others = memory.embeddings[memory.draw(index)].to(student)  # (B, K, D)

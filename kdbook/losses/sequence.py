@@ -224,9 +224,8 @@ def sparse_kl(
     temperature = checks.positive("temperature", temperature, student)
     require(missing == "zero" or temperature == 1, "temperature", "1 for missing='rest'", temperature)
     told = checks.values_input("top_log_probs", top_log_probs.detach(), check).to(student.dtype)
-    if told.shape[:-1] != student.shape[:-1]:
-        raise ValueError(f"top_log_probs must be {(*student.shape[:-1], 'K')}, as s, got {tuple(told.shape)}")
-    words = student.shape[-1]
+    *rows, words = student.shape
+    require([*told.shape[:-1]] == rows, "top_log_probs", f"{(*rows, 'K')}, as s", tuple(told.shape))
     require(told.shape[-1] <= words, "k", f"in 1..{words}, the vocabulary", told.shape[-1])
     top_indices = checks.whole_input("top_indices", top_indices, told.shape, words, check, of="as top_log_probs")
     if check:

@@ -244,14 +244,11 @@ def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -
     """
     checks.check_choice("kind", kind, ("uniform", "top", "bottom"))
     require(1 <= student_layers <= teacher_layers, "student_layers", f"in 1..{teacher_layers}", student_layers)
-    own = range(1, student_layers + 1)
+    layers, (step, rest) = [*range(1, teacher_layers + 1)], divmod(teacher_layers, student_layers)
     if kind == "uniform":
-        wanted = f"a multiple of student_layers {student_layers}"
-        require(teacher_layers % student_layers == 0, "teacher_layers", wanted, teacher_layers)
-        return [m * teacher_layers // student_layers for m in own]
-    if kind == "top":
-        return [m + teacher_layers - student_layers for m in own]
-    return list(own)
+        require(rest == 0, "teacher_layers", f"a multiple of student_layers {student_layers}", teacher_layers)
+        return layers[step - 1 :: step]
+    return layers[-student_layers:] if kind == "top" else layers[:student_layers]
 
 
 def _pairs(mask: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ def figure(
                 else:
                     panels = fig.subplots(*grid, squeeze=False, **subplots)
                     draw(*([panels.squeeze()] if len(parameters) == 2 and panels.size > 1 else panels.flat), both)
-                    _legends(fig, panels.flat, legend)
+                    _legends(fig, [*panels.flat], legend)
                 return fig
 
         drawn.__doc__, drawn.__name__ = draw.__doc__, draw.__name__
@@ -100,9 +100,8 @@ def figure(
     return register
 
 
-def _legends(fig: Figure, panels, legend: int | str | None) -> None:
+def _legends(fig: Figure, panels: list[Axes], legend: int | str | None) -> None:
     """Explain what has a label, where the figure says so."""
-    panels = [*panels]
     if legend == "below":
         handles, labels = panels[0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside lower center", ncols=min(6, max(1, len(labels))))
@@ -218,12 +217,7 @@ def plotted(axes: Axes) -> dict:
     series = [{"kind": kind, "label": _label(a), "x": _numbers(x), "y": _numbers(y)} for kind, a, (x, y) in drawn]
     for image in axes.get_images():
         series.append({"kind": "image", "label": _label(image), "values": [_numbers(r) for r in image.get_array()]})
-    return {
-        "title": axes.get_title(),
-        "xlabel": axes.get_xlabel(),
-        "ylabel": axes.get_ylabel(),
-        "series": series,
-    }
+    return {text: plt.getp(axes, text) for text in ("title", "xlabel", "ylabel")} | {"series": series}
 
 
 def _label(artist) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import NamedTuple
 
 from matplotlib.style import context
@@ -21,26 +22,10 @@ ROLES = {
     "plain": PLAIN,
 }
 
-# what differs from matplotlib's own style
-RC = {
-    "savefig.dpi": 100,
-    "figure.constrained_layout.use": True,
-    "axes.titlesize": 11,
-    "legend.fontsize": 9,
-    "xtick.labelsize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "svg.hashsalt": "kdbook",
-}
-
 
 def style() -> AbstractContextManager:
     """Context in which a figure of the book is drawn, whatever the reader's own settings are."""
-    return context(["default", RC])
+    return context(["default", Path(__file__).with_name("book.mplstyle")])
 
 
 class Look(NamedTuple):
