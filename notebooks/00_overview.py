@@ -308,6 +308,12 @@ from kdbook.show import show_ledger
 show_ledger("00", output_folder(PROFILE))
 
 # %% [markdown]
+# Such words can be wrong by chance. How often, if the truth were known? Simulated experiments of known effect get these words:
+
+# %%
+show_figure("operating_curve", load("operating_curve"), run("operating_curve", PROFILE, SEEDS, DEVICE, rerun=RERUN))
+
+# %% [markdown]
 # The whole book in one table: how many claims of each chapter came out how.
 
 # %%

@@ -30,7 +30,7 @@ README, SUMMARY_MARKS = REPOSITORY / "README.md", ("<!-- claims -->", "<!-- end 
 # Findings first, then what we owe, then what is not measured.
 ORDER = (
     *(CONTRADICTED, SAYING_CORRECTED, PARTLY, SHOWN_OTHER_SIZE, SHOWN, HOLDS),
-    *(CANNOT_TELL, TOO_SMALL, PENDING, READ, RECALLED, UNTESTABLE),
+    *(CANNOT_TELL, PENDING, READ, RECALLED, UNTESTABLE),
 )
 
 
@@ -116,7 +116,7 @@ def write_summary(path: Path = README) -> Path:
         "shown here, in the published size or another": (SHOWN, SHOWN_OTHER_SIZE, HOLDS),
         "shown in part": (PARTLY,),
         "contradicted, or a common saying corrected": (CONTRADICTED, SAYING_CORRECTED),
-        "we cannot tell: our experiment is too small or too uncertain": (CANNOT_TELL, TOO_SMALL, PENDING),
+        "we cannot tell: our experiment is too small or too uncertain": (CANNOT_TELL, PENDING),
     }
     table = [_cells(f"of {counts.total()} tested statements", "number"), _cells("---", "---:")]
     table += [_cells(kind, str(sum(counts[word] for word in words))) for kind, words in kinds.items()]

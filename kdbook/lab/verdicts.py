@@ -154,4 +154,4 @@ def verdict(outcomes: Sequence[str], q_values: Sequence[float], saying: bool) ->
         return HOLDS if shown else SAYING_CORRECTED if any(denied) or all(good) else CANNOT_TELL
     if any(good):
         return SHOWN if shown else SHOWN_OTHER_SIZE if all(good) else PARTLY
-    return CONTRADICTED if all(denied) else TOO_SMALL if set(outcomes) == {TOO_SMALL} else CANNOT_TELL
+    return CONTRADICTED if all(denied) else CANNOT_TELL
