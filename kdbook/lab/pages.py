@@ -8,29 +8,17 @@ from pathlib import Path
 
 from kdbook import require
 from kdbook.data.files import REPOSITORY, write_atomically
+from kdbook.lab import verdicts as words
 from kdbook.lab.claims import READ, RECALLED, UNTESTABLE, Measured, Row, number, rows
 from kdbook.lab.runs import outdated
-from kdbook.lab.verdicts import (
-    CANNOT_TELL,
-    CONTRADICTED,
-    HOLDS,
-    LEVEL,
-    OTHER_SIZE,
-    PARTLY,
-    PENDING,
-    SAYING_CORRECTED,
-    SHOWN,
-    SHOWN_OTHER_SIZE,
-    TOO_SMALL,
-)
 
 MARKDOWN = REPOSITORY / "results" / "CLAIMS.md"
 INTRODUCTION = Path(__file__).with_name("claims.md")
 README, SUMMARY_MARKS = REPOSITORY / "README.md", ("<!-- claims -->", "<!-- end of claims -->")
 # Findings first, then what we owe, then what is not measured.
 ORDER = (
-    *(CONTRADICTED, SAYING_CORRECTED, PARTLY, SHOWN_OTHER_SIZE, SHOWN, HOLDS),
-    *(CANNOT_TELL, PENDING, READ, RECALLED, UNTESTABLE),
+    *(words.CONTRADICTED, words.SAYING_CORRECTED, words.PARTLY, words.SHOWN_OTHER_SIZE, words.SHOWN, words.HOLDS),
+    *(words.CANNOT_TELL, words.PENDING, READ, RECALLED, UNTESTABLE),
 )
 
 
@@ -58,12 +46,8 @@ def told(m: Measured) -> dict[str, str]:
         "S": number(aim.smallest) if aim and aim.smallest else "-",
         "MDE": "-" if m.detectable is None or m.ours.n < 2 else number(m.detectable),
         "q": "-" if m.q is None else number(m.q),
-        "outcome": m.outcome + f": {'; '.join(m.failed)}" * (m.outcome == TOO_SMALL) or "-",
-        "draws needed": "-"
-        if m.needed is None
-        else number(m.needed)
-        if m.needed > m.ours.n
-        else f"more than {m.ours.n}",
+        "outcome": m.outcome + f": {'; '.join(m.failed)}" * (m.outcome == words.TOO_SMALL) or "-",
+        "draws needed": "-" if m.needed is None else number(max(m.needed, m.ours.n + 1)),
     }
 
 
@@ -74,10 +58,10 @@ def write_markdown(path: Path = MARKDOWN) -> Path:
     parts = [INTRODUCTION.read_text(encoding="utf-8"), _cells("verdict", "claims"), _cells("---", "---:")]
     parts += [_cells(v, str(counts[v])) for v in ORDER if counts[v]]
     keys = [m for row in every for m in row.keys if m.q is not None]
-    sure = sum(m.outcome in (SHOWN, OTHER_SIZE) and m.q < LEVEL for m in keys)
+    sure = sum(m.outcome in (words.SHOWN, words.OTHER_SIZE) and m.q < words.LEVEL for m in keys)
     parts.append(
         f"\n{len(keys)} key checks are corrected for their number (Benjamini-Hochberg). Of the {sure} that are shown, "
-        f"in the published size or another, with q below {LEVEL}, about {LEVEL * sure:.0f} are expected to be false."
+        f"in whatever size, with q below {words.LEVEL}, about {words.LEVEL * sure:.0f} are expected to be false."
     )
     old = ", ".join(f"`{name}` (results of VERSION {version})" for name, version in outdated().items())
     parts += [f"\nTo be replaced, since a new VERSION is being measured: {old}."] if old else []
@@ -113,13 +97,13 @@ def write_summary(path: Path = README) -> Path:
     require(mark and end, f"{path}", f"a text with the marks {' and '.join(SUMMARY_MARKS)}", "one without")
     counts = Counter(row.verdict for row in rows() if row.verdict not in (READ, RECALLED, UNTESTABLE))
     kinds = {
-        "shown here, in the published size or another": (SHOWN, SHOWN_OTHER_SIZE, HOLDS),
-        "shown in part": (PARTLY,),
-        "contradicted, or a common saying corrected": (CONTRADICTED, SAYING_CORRECTED),
-        "we cannot tell: our experiment is too small or too uncertain": (CANNOT_TELL, PENDING),
+        "shown here, in the published size or another": (words.SHOWN, words.SHOWN_OTHER_SIZE, words.HOLDS),
+        "shown in part": (words.PARTLY,),
+        "contradicted, or a common saying corrected": (words.CONTRADICTED, words.SAYING_CORRECTED),
+        "we cannot tell: our experiment is too small or too uncertain": (words.CANNOT_TELL, words.PENDING),
     }
     table = [_cells(f"of {counts.total()} tested statements", "number"), _cells("---", "---:")]
-    table += [_cells(kind, str(sum(counts[word] for word in words))) for kind, words in kinds.items()]
+    table += [_cells(kind, str(sum(counts[word] for word in found))) for kind, found in kinds.items()]
     write_atomically(Path(path), f"{before}{mark}\n{chr(10).join(table)}\n{end}{after}".encode())
     return Path(path)
 

@@ -9,17 +9,10 @@ import pandas as pd
 from kdbook.data import files
 from kdbook.data.files import REFERENCE, REPOSITORY, DamagedFileError, folder_of, packed, unpacked, write_atomically
 
-# What the rows of one trial tell of it in a table's file, besides what was measured.
-ORIGIN = {
-    "identity": "of the trial: its settings, needs, data and VERSION",
-    "precision": "in which the trial's tensors are kept",
-    "artifacts": "first digits of the SHA-256 of what the trial kept, then of what it learned from; - for none",
-    "device": "where it was trained",
-    "threads": "of the processor",
-    "versions": "of torch, numpy and Python",
-    "date": "of the measurement",
-    "seconds": "of the training",
-}
+# What a table's file tells of each row's trial besides what was measured: its identity, the precision in which it keeps
+# tensors, first digits of the SHA-256 of what it kept and then of what it learned from (- for none), and of the
+# training the device, threads, versions, date and seconds.
+ORIGIN = ["identity", "precision", "artifacts", "device", "threads", "versions", "date", "seconds"]
 
 
 def output_folder(profile: str = "quick") -> Path:
@@ -46,7 +39,7 @@ class Results(pd.DataFrame):
 
     def __init__(self, table, arrays=None, info=None, origin=None):
         super().__init__(table)
-        self.origin = pd.DataFrame(columns=[*ORIGIN]) if origin is None else origin
+        self.origin = pd.DataFrame(columns=ORIGIN) if origin is None else origin
         self.arrays = dict(arrays or {})
         self.info = dict(info or {})
 
@@ -138,5 +131,5 @@ def read_results(name: str, folder: Path) -> Results:
     info, pictures = read_info(path.with_suffix(".json")), path.with_suffix(".npz")
     whole = pd.read_csv(path, dtype={"identity": str, "artifacts": str})
     ours = [column for column in whole if column not in ORIGIN]
-    origin = whole[[*ORIGIN]] if "identity" in whole else None
+    origin = whole[ORIGIN] if "identity" in whole else None
     return Results(whole[ours], unpacked(pictures.read_bytes()) if pictures.exists() else {}, info, origin)

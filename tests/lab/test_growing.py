@@ -45,7 +45,7 @@ def test_a_row_tells_its_trial_and_where_it_was_trained_but_not_among_what_was_m
     table = on("here")
     found = read_results("toy", own_results / "full")
     trials = arms.trials("toy", "full")
-    assert list(table.origin) == list(found.origin) == list(ORIGIN)
+    assert list(table.origin) == list(found.origin) == ORIGIN
     assert found.origin.identity.tolist() == [t.id for t in trials]
     assert set(found.origin.precision) == {"float32"} and set(found.origin.threads) == {torch.get_num_threads()}
     assert not set(ORIGIN) & {*found.columns}
