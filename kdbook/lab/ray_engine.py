@@ -94,7 +94,7 @@ def _connected(ray: ModuleType, address: str | None):
     """The cluster at an address, or one of this machine alone."""
     alone = {} if address else {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
     try:
-        return ray.init(address, log_to_driver=False, configure_logging=False, **alone)
+        return ray.init(address or "local", log_to_driver=False, configure_logging=False, **alone)
     except Exception as error:  # Ray raises a bare Exception when a start takes too long
         where = f"no Ray cluster at {address}" if address else "Ray could not start a cluster of this machine"
         told = (str(error).strip().splitlines() or [type(error).__name__])[0]
