@@ -15,6 +15,7 @@ from kdbook.lab.runs import outdated
 MARKDOWN = REPOSITORY / "results" / "CLAIMS.md"
 INTRODUCTION = Path(__file__).with_name("claims.md")
 README, SUMMARY_MARKS = REPOSITORY / "README.md", ("<!-- claims -->", "<!-- end of claims -->")
+LINE = ("ours [95 % interval]", "n", "carried over", "S", "MDE", "draws needed")  # of a claim's first key check
 # Findings first, then what we owe, then what is not measured.
 ORDER = (
     *(words.CONTRADICTED, words.SAYING_CORRECTED, words.PARTLY, words.SHOWN_OTHER_SIZE, words.SHOWN, words.HOLDS),
@@ -68,19 +69,23 @@ def write_markdown(path: Path = MARKDOWN) -> Path:
     for title, saying in (("What papers report", False), ("What is commonly said", True)):
         for word, group in groupby([r for r in every if r.claim.saying == saying], key=lambda row: row.verdict):
             group = list(group)
-            parts += [f"\n## {title}: {word} ({len(group)})\n", _cells("", "claim", "ours", "n", "carried over")]
-            parts += [_cells(*["---"] * 5), *map(_line, group)]
+            parts += [f"\n## {title}: {word} ({len(group)})\n", _cells("", "claim", *LINE)]
+            parts += [_cells(*["---"] * (2 + len(LINE))), *map(_line, group)]
     parts += ["\n## In detail", *map(_section, every)]
     write_atomically(Path(path), ("\n".join(parts) + "\n").encode())
     return Path(path)
 
 
 def _line(row: Row) -> str:
-    """One claim with the first of its key checks."""
-    first = told(row.keys[0]) if row.keys else {}
-    unit = f" {row.keys[0].check.unit}" if row.keys else ""
-    numbers = [first.get("ours [95 % interval]", "-") + unit, first.get("n", "-"), first.get("carried over", "-")]
-    return _cells(row.claim.chapter, f"[{row.claim.statement}](#{row.claim.id})", *numbers)
+    """One claim with the first of its key checks; where a control fails, this stands in the place of draws."""
+    statement = f"[{row.claim.statement}](#{row.claim.id})"
+    if not row.keys:
+        return _cells(row.claim.chapter, statement, *["-"] * len(LINE))
+    first = told(row.keys[0])
+    first[LINE[0]] += f" {row.keys[0].check.unit}"
+    if any(m.outcome == words.TOO_SMALL for m in row.keys):
+        first[LINE[-1]] = "a control fails"
+    return _cells(row.claim.chapter, statement, *(first[heading] for heading in LINE))
 
 
 def write_summary(path: Path = README) -> Path:

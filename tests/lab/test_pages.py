@@ -67,7 +67,7 @@ def test_the_page_is_the_same_each_time_and_has_two_lists_and_folded_details(shi
         "## In detail",
     ]
     assert "| saying corrected | 1 |" in text and "`hinton_mnist` (results of VERSION 1)" in text
-    assert "| 01 | [s](#few-errors) | 80 [75.0, 85.0] errors | 3 | 70 |" in text
+    assert "| 01 | [s](#few-errors) | 80 [75.0, 85.0] errors | 3 | 70 | 15 | 6.53 | - |" in text
     assert "| a\\|b (errors) (key) | 80 [75.0, 85.0] | 3 | 70 | 70 | 62 to 78 | 15 | 6.53 | " in text
     assert "- Where the test differs: fewer images" in text and "band: two standard errors" in text
     assert "- Why it is not measured: settled by reading" in text
