@@ -42,7 +42,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     return [{"rows": [{"word": word, "share": 100 * words[word] / len(samples)} for word in WORDS]}]
 
 
-@figure("operating_curve", chapter="00", size=(8.5, 4.2), legend=1)
+@figure("operating_curve", chapter="00", size=(8.5, 4.2), legend=0)
 def words_by_effect(axes, both):
     """What the ledger says of an effect of known size.
 
