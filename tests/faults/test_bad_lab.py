@@ -16,8 +16,11 @@ from kdbook import __main__ as command_line
 from kdbook.data.files import home
 from kdbook.lab import Results, Store, arms, load, output_folder, pick_device, run, runs, t_interval
 from kdbook.lab.cards import card, check_use
+from kdbook.lab.gates import pilot
 from kdbook.lab.notebooks import execute
+from kdbook.lab.status import status
 from kdbook.lab.trial import Trial
+from kdbook.lab.weights import load_teacher
 from kdbook.show import answer, page_picker, picture_slider, show_figure, temperature_explorer
 from kdbook.show.compare import compare_figures
 from kdbook.show.explorer import typed_logits
@@ -70,6 +73,14 @@ SENTENCES = [
     *run_with("out", "cannot write into", "KDBOOK_OUT")(["/dev/null/x", __file__]),
     *each(load, ["", "nonsense", "../../x", "hinton-mnist", None, 7], "question must be one of ablations", "got "),
     *each(lambda folder: load("tuning", folder), ["/nowhere", "nowhere"], "no results at", "kdbook run tuning"),
+    *each(load_teacher, ["hinton_mnist", "", 3, None], "name must be a question and an arm"),
+    *each(lambda name: load_teacher(f"{name}/teacher"), ["nonsense", "hinton-mnist"], "question must be one of"),
+    *each(lambda arm: load_teacher(f"tuning/{arm}"), ["nope", "../x"], "arm of tuning must be one of"),
+    *each(lambda seed: load_teacher("hinton_mnist/teacher", seed), NO_WHOLE, "seed must be a whole number"),
+    *each(lambda p: load_teacher("hinton_mnist/teacher", profile=p), ["", "gpu", None], "profile must be one of"),
+    *each(lambda name: status([name]), ["", "nonsense", "../x", None], "question must be one of ablations", "got "),
+    *each(lambda name: pilot(name, ["hard"]), ["", "nonsense", None], "question must be one of ablations", "got "),
+    *each(lambda arm: pilot("tuning", [arm]), ["", "nope", None], "arm of tuning must be one of"),
     *each(named("arm"), PATHS, "arm must be a name"),
     *each(named("experiment"), PATHS, "experiment must be a name"),
     *each(named("seed"), [*NO_WHOLE, None], "seed must be a whole number"),
