@@ -137,7 +137,9 @@ def measure(check: Check, table: pd.DataFrame, failed: tuple[str, ...] = ()) -> 
     return Measured(check, ours, None, found, carried, aim, failed, least, needed, p)
 
 
-def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = None) -> tuple[Measured, ...]:
+def evaluate(
+    claim: Claim, load_full: Callable, load_quick: Callable | None = None, beside: bool = True
+) -> tuple[Measured, ...]:
     """Measure a claim's checks, its controls first.
 
     Parameters
@@ -147,6 +149,8 @@ def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = No
     load_full, load_quick : function of a question's name
         Gives its table, or raises FileNotFoundError when there is none yet. Quick tables decide nothing, and may lack
         rows that the full ones have.
+    beside : bool
+        Whether to measure what decides nothing as well.
     """
 
     def tried(check: Check, failed: tuple[str, ...] = ()) -> Measured:
@@ -168,7 +172,7 @@ def evaluate(claim: Claim, load_full: Callable, load_quick: Callable | None = No
 
     broken = [check for check in claim.checks if check.control and not _holds(tried(check))]
     every = []
-    for check in claim.checks:
+    for check in (check for check in claim.checks if beside or check.key):
         failed = tuple(c.label for c in broken if (check.label in c.of if c.of else check.experiment == c.experiment))
         found = tried(check, () if check.control else failed)
         every.append(found._replace(yours=quick(check) if load_quick else None))
@@ -203,11 +207,12 @@ def rows(chapter: str | None = None, quick_folder: Path | None = None) -> list[R
     require(good, "chapter", "one with claims, in two digits such as '01'", repr(chapter))
     quick = quick_folder and functools.cache(lambda name: read_results(name, Path(quick_folder) / "results"))
     full = functools.cache(load)
-    every = [evaluate(claim, full, quick) for claim in claims]
+    asked = [chapter in (None, claim.chapter) for claim in claims]
+    every = [evaluate(claim, full, quick if here else None, here) for claim, here in zip(claims, asked, strict=True)]
     q_values = iter(adjusted([m.p for measured in every for m in measured if m.p is not None]))
     every = [tuple(m if m.p is None else m._replace(q=next(q_values)) for m in measured) for measured in every]
     found = [Row(claim, measured, word(claim, measured)) for claim, measured in zip(claims, every, strict=True)]
-    return [row for row in found if chapter in (None, row.claim.chapter)]
+    return [row for row, here in zip(found, asked, strict=True) if here]
 
 
 def word(claim: Claim, measured: tuple[Measured, ...]) -> str:
