@@ -325,6 +325,6 @@ verdicts = pd.DataFrame([{"chapter": row.claim.chapter, "verdict": row.verdict} 
 pd.crosstab(verdicts.chapter, verdicts.verdict, margins=True, margins_name="all")
 
 # %% [markdown]
-# The whole list, with the reasons behind each verdict and each tolerance, is `results/CLAIMS.md`.
+# The whole list, with the reasons behind each verdict, band and smallest effect, is `results/CLAIMS.md`.
 #
 # Next: [01 · Dark knowledge](01_dark_knowledge.ipynb).
