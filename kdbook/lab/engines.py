@@ -56,7 +56,8 @@ def run_group(group: list[Trial], store: Store, tools: Tools) -> None:
         for trial, row in reversed(list(zip(group, rows, strict=True))):
             kept = tools.kept.pop(trial.id, {})
             if trial in missing:
-                store.write(trial, row, about, **kept)
+                learned_from = [store.artifact(need) for need in trial.needs]
+                store.write(trial, row, about | {"learned_from": learned_from}, **kept)
         shutil.rmtree(store.checkpoint(group[0]).parent, ignore_errors=True)  # the first may have been there
 
 

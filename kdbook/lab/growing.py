@@ -61,15 +61,23 @@ class Growing:
 
     def _found(self, trial: Trial) -> Entry | None:
         entry = self.committed.get(trial.id)
-        if entry is not None:
-            now, then = artifacts(trial, self.store), entry.origin["artifacts"].split()
-            if all(a in (b, "-") for a, b in zip(now, then, strict=True)):
-                return entry
+        if entry is not None and self._holds(trial, entry.origin["artifacts"].split()):
+            return entry
         return self._stored(trial)
+
+    def _holds(self, trial: Trial, then: list[str]) -> bool:
+        """Whether the store has no other tensors than `then` of a trial and of those that it learned from."""
+        now = [self.store.artifact(t)[:DIGITS] for t in (trial, *trial.needs)]
+        return all(digits in (told, "") for digits, told in zip(now, then, strict=True))
 
     def _stored(self, trial: Trial) -> Entry | None:
         stored = self.store.read(trial)
         if stored is None:
+            return None
+        learned_from = stored.provenance.get("learned_from", [self.store.artifact(need) for need in trial.needs])
+        artifacts = [sha[:DIGITS] or "-" for sha in (self.store.artifact(trial), *learned_from)]
+        if not self._holds(trial, artifacts):  # a teacher was trained anew, and came out otherwise
+            self.store.remove(trial)
             return None
         about = {key: stored.provenance[key] for key in ("device", "threads", "seconds", "date")}
         versions = " ".join(f"{key} {stored.provenance[key]}" for key in ("torch", "numpy", "python"))
@@ -78,7 +86,7 @@ class Growing:
         rows = stored.measured.get("rows", [stored.measured])
         rows = [{"arm": trial.arm, "seed": trial.seed, **settings, **row} for row in rows]
         arrays = {f"{trial.arm}.{trial.seed}.{key}": value for key, value in stored.pictures.items()}
-        return Entry(rows, arrays, about | {"artifacts": " ".join(artifacts(trial, self.store))})
+        return Entry(rows, arrays, about | {"artifacts": " ".join(artifacts)})
 
     def results(self, profile: str) -> Results:
         """The table of what is done."""
@@ -99,11 +107,6 @@ class Growing:
         self.entries |= {t: self._stored(t) for t in group if t in self.entries}
         if any(self.entries.values()):
             save_results(self.results("full"), self.name, RUNNING)
-
-
-def artifacts(trial: Trial, store: Store) -> list[str]:
-    """First digits of the SHA-256 of what a store has of the tensors of a trial, then of those that it needs, or -."""
-    return [store.artifact(t)[:DIGITS] or "-" for t in (trial, *trial.needs)]
 
 
 def committed(name: str, trials: list[Trial]) -> Results | None:

@@ -85,7 +85,6 @@ def test_students_of_a_teacher_that_came_out_otherwise_are_trained_again(on, toy
     stop(on, "first", after=2)
     store = Store(tmp_path / "first")
     spoil_teacher(store)
-    store.remove(arms.trials("toy", "full")[0])
     table = on("first")
     assert toy.measured() == [*ALL[:2], "student 0", "student 1"]
     teacher = store.artifact(arms.trials("toy", "full")[0].needs[0])[:12]
