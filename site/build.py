@@ -61,7 +61,9 @@ def gather(source: Path) -> None:
     index.write_text(index.read_text().replace("<!-- chapters -->", chapter_cards()))
     (source / "claims.md").write_text(claims_page(rows()))
     method = (ROOT / "results" / "METHOD.md").read_text()
-    (source / "method.md").write_text(method.replace("(CLAIMS.md)", "(claims.md)"))
+    for there, here in {"(CLAIMS.md)": "(claims.md)", "(CLAIMS.md#": "(#", "(../figures/": "(figures/"}.items():
+        method = method.replace(there, here)
+    (source / "method.md").write_text(method)
     (source / "gallery.md").write_text(gallery_page())
     for folder, page in reference_pages().items():
         (source / "api" / f"{folder}.md").parent.mkdir(exist_ok=True)
