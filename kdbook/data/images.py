@@ -1,9 +1,10 @@
 """Image sets, one `Split` a part, on the device, and the 25 shifts of up to two pixels as views."""
 
+import math
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -48,6 +49,8 @@ class Split:
         Position of each image in the complete set: the key of every table about samples.
     views : int
         1 = images as they are (view `CENTRE_VIEW`); `VIEWS` = one of the 25 shifts is drawn for each image and epoch.
+    chosen : Tensor (S, n), int64, optional
+        Rows of the draw that each of S students has, which see them in orders and shifts of their own: see `drawn`.
     origin : str
         Name and checksum of the complete set, so that what is kept by index refuses another; default: a checksum of x
         and index. Parts of a split keep it.
@@ -66,6 +69,7 @@ class Split:
     index: Tensor
     views: int = 1
     origin: str = ""
+    chosen: Tensor | None = field(default=None, kw_only=True)
 
     def __post_init__(self):
         images = type(self).shown is Split.shown  # texts are shown in a way of their own
@@ -87,11 +91,27 @@ class Split:
     @property
     def visits(self) -> int:
         """Number of samples that an epoch visits."""
-        return len(self)
+        return len(self) if self.chosen is None else self.chosen.shape[1]
 
     def order(self) -> Tensor:
         """Rows in the order in which an epoch visits them, (visits,): all of them, shuffled by torch's generator."""
-        return torch.randperm(len(self))
+        return torch.randperm(self.visits)
+
+    def visit(self, seed: int | Sequence[int], epoch: int) -> tuple[Tensor, Tensor | None]:
+        """Rows in the order in which an epoch visits them, and the shift of each, None without shifts.
+
+        (visits,) each for one seed; (S, visits) for those of S students, as each would meet its own draw alone.
+        """
+        if self.chosen is None:
+            return self._visit(seed, epoch)
+        orders, views = zip(*(self._visit(s, epoch) for s in seed), strict=True)
+        order = self.chosen.gather(1, torch.stack(orders))
+        return order, None if views[0] is None else torch.stack(views)
+
+    def _visit(self, seed: int, epoch: int) -> tuple[Tensor, Tensor | None]:
+        torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1))
+        order = self.order().to(self.x.device)
+        return order, torch.randint(self.views, (len(order),)).to(order) if self.views > 1 else None
 
     def shifted(self) -> "Split":
         """The same samples, seen through all 25 shifts."""
@@ -99,7 +119,21 @@ class Split:
 
     def rows(self, where: Tensor) -> "Split":
         """The samples chosen by a boolean mask (N,) or by positions."""
-        return replace(self, x=self.x[where], y=self.y[where], index=self.index[where])
+        return replace(self, x=self.x[where], y=self.y[where], index=self.index[where], chosen=None)
+
+    def drawn(self, chosen: Tensor) -> "Split":
+        """The same samples for a cohort, of which each student sees the draw of its row, `chosen` (S, n).
+
+        Raises
+        ------
+        ValueError
+            For anything else than rows of these samples, and for samples whose order is not a plain shuffle.
+        """
+        good = isinstance(chosen, Tensor) and chosen.ndim == 2 and chosen.dtype == torch.int64 and chosen.numel() > 0
+        good = good and 0 <= int(chosen.min()) <= int(chosen.max()) < len(self)
+        require(good, "chosen", f"rows (S, n) of the {len(self)} samples, int64", kind_of(chosen))
+        require(type(self).order is Split.order, "the split", "of samples that are shuffled", type(self).__name__)
+        return replace(self, chosen=chosen.to(self.x.device))
 
     def only(self, classes: Sequence[int]) -> "Split":
         """The samples whose label is one of `classes`."""
@@ -117,7 +151,8 @@ class Split:
 
     def to(self, device: torch.device | str) -> "Split":
         """The split on another device."""
-        return replace(self, x=self.x.to(device), y=self.y.to(device), index=self.index.to(device))
+        moved = {name: v.to(device) for name, v in vars(self).items() if isinstance(v, Tensor) and name != "_padded"}
+        return replace(self, **moved)
 
     def images(self, rows: Tensor | slice = slice(None), view: Tensor | int = CENTRE_VIEW) -> Tensor:
         """Float images in [0, 1], shifted with zero fill.
@@ -140,26 +175,28 @@ class Split:
 
         Parameters
         ----------
-        order : Tensor (M,)
+        order : Tensor (M,), or (S, M) for S students with a batch each
             Rows, in the order of visiting.
-        view : Tensor (M,) or None
+        view : Tensor as order, or None
             Shift of each; None = unshifted.
         batch_size : int
             Rows a batch; the last one may be shorter.
 
         Yields
         ------
-        x : Tensor (B, H, W) or (B, 3, H, W), float32 in [0, 1]; of texts and frames what theirs are shown as
+        x : Tensor (B, H, W), (B, 3, H, W) or either with S before, float32 in [0, 1]; of texts, frames what they show
         at : slice
             The part of `order` that the batch holds.
         """
-        slab = max(1, _SLAB // batch_size) * batch_size
-        for start in range(0, len(order), slab):
-            rows = order[start : start + slab]
-            levels = self._levels(rows, CENTRE_VIEW if view is None else view[start : start + slab])
-            for low in range(0, len(rows), batch_size):
-                high = min(low + batch_size, len(rows))
-                yield self.shown(levels[low:high]), slice(start + low, start + high)
+        *students, visits = order.shape
+        slab = max(1, _SLAB // (batch_size * math.prod(students))) * batch_size
+        for start in range(0, visits, slab):
+            rows = order[..., start : start + slab]
+            levels = self._levels(rows, CENTRE_VIEW if view is None else view[..., start : start + slab])
+            for low in range(0, rows.shape[-1], batch_size):
+                high = min(low + batch_size, rows.shape[-1])
+                seen = levels[:, low:high] if students else levels[low:high]
+                yield self.shown(seen), slice(start + low, start + high)
 
     def shown(self, x: Tensor) -> Tensor:
         """What a network sees of some rows of x: levels as floats in [0, 1]."""

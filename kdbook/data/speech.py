@@ -10,7 +10,7 @@ sees it in a window of 26 frames with 40 log-mel energies each, as the 21st (Hin
 
 import json
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
@@ -72,10 +72,6 @@ class Frames(Split):
     """
 
     mel: Tensor = field(default_factory=lambda: torch.zeros(0, MEL))
-
-    def to(self, device: torch.device | str) -> "Frames":
-        """The frames on another device."""
-        return replace(super().to(device), mel=self.mel.to(device))
 
     def shown(self, x: Tensor) -> Tensor:
         """Windows (B, 26, 40) around the frames x (B,)."""

@@ -36,7 +36,7 @@ class Arm:
     teaches : bool
         Whether it is trained once a teacher: student seed i meets its seed i mod the number of teachers.
     cohort : str
-        Arms of one cohort and seed are trained as one model.
+        Arms of one cohort and seed are trained as one model; those of all seeds, when it begins with ``seeds``.
     listed : bool
         False for one that is only needed, and has no row of its own.
     named : str

@@ -73,12 +73,22 @@ def unfinished(trials: list[Trial], store: Store) -> list[list[Trial]]:
 
 
 def grouped(trials: Iterable[Trial]) -> list[list[Trial]]:
-    """Trials of one cohort together, at the place of the first; others alone."""
-    groups: dict = {}
+    """Trials of one cohort together, others alone; at the place of the first, but after all that they need."""
+    groups, of, ordered = {}, {}, {}
     for trial in trials:
-        key = (trial.experiment, trial.cohort, trial.seed) if trial.cohort else trial.id
-        groups.setdefault(key, []).append(trial)
-    return list(groups.values())
+        alone = -1 if trial.cohort.startswith("seeds") else trial.seed
+        of[trial] = (trial.experiment, trial.cohort, alone) if trial.cohort else trial.id
+        groups.setdefault(of[trial], []).append(trial)
+
+    def place(key) -> None:
+        if key not in ordered:
+            for need in (need for trial in groups[key] for need in trial.needs if of.get(need, key) != key):
+                place(of[need])
+            ordered[key] = groups[key]
+
+    for key in groups:
+        place(key)
+    return list(ordered.values())
 
 
 def provenance(device: torch.device, seconds: float) -> dict:

@@ -1,7 +1,7 @@
 """Steps that many questions share: build a trial's network, train it, read a stored one, score it on a test set."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from timeit import Timer
 
@@ -87,7 +87,7 @@ def train(
     *,
     settings: Mapping | None = None,
     stage: str = "checkpoint",
-    seed: int | None = None,
+    seed: int | Sequence[int] | None = None,
 ) -> tuple[nn.Module, History]:
     """Train a trial's network with its own epochs, batch size and learning rate; last epoch, never the best.
 
@@ -107,11 +107,11 @@ def train(
         Called with the model after every epoch; such a training is not checkpointed, as what `watch` saw would be lost.
     settings : mapping, optional
         `epochs`, `batch_size` and `lr` of one of several stages; default: the trial's. SGD, or Adam for
-        ``optimizer: adam``.
+        ``optimizer: adam``; layers compute in float32, or as `autocast` says, such as ``bfloat16``.
     stage : str
         Name of the checkpoint, another for each stage.
-    seed : int, optional
-        Of order, shifts and dropout; default: the trial's.
+    seed : int or sequence of int, optional
+        Of order, shifts and dropout; default: the trial's. One a student of a `split.drawn` cohort.
 
     Returns
     -------
@@ -136,6 +136,7 @@ def train(
         optimizer=optimizer,
         seed=trial.seed if seed is None else seed,
         device=tools.device,
+        autocast=getattr(torch, s["autocast"]) if "autocast" in s else None,
         checkpoint=None if watch else tools.checkpoint(trial, stage),
         progress=progress,
     )

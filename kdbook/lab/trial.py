@@ -35,7 +35,8 @@ class Trial:
     version : int
         `VERSION` of the experiment's module, raised by hand when the meaning of a result changes.
     cohort : str
-        Trials with equal experiment, seed and non-empty cohort are trained as one stacked model. Not identity.
+        Trials with equal experiment, seed and non-empty cohort are trained as one stacked model, or those of all seeds
+        when it begins with ``seeds``. Not identity.
     """
 
     experiment: str

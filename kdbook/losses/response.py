@@ -86,7 +86,7 @@ def hard_loss(
     student = checks.values_input("student_logits", student_logits, check)
     labels = labels_input(labels, student, check)
     smoothing = checks.fraction("label_smoothing", label_smoothing, student)
-    log_q = student.log_softmax(-1)
+    log_q = checks.log_softmax(student)
     rows = hard_rows(log_q, labels)
     if not is_number(smoothing, 0.0):
         rows = (1 - smoothing) * rows - smoothing * log_q.mean(-1)

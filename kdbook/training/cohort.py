@@ -1,4 +1,4 @@
-"""Many small students as one model: all settings of one seed, sharing their batches, each at its own rate.
+"""Many small students as one model: all settings of one seed, sharing their batches, or many seeds, each with its own.
 
 A student of 30 units leaves most of a processor idle; S of them as one batched matrix product do not.
 """
@@ -31,23 +31,33 @@ class StackedMLP(nn.Module):
         require(rates == {(0, 0, None)}, "models", "with neither dropout nor max_norm: train them one by one", rates)
         self.sizes = models[0].sizes
         layers = list(zip(*(m.layers for m in models), strict=True))
-        weights = [torch.stack([layer.weight.detach().t() for layer in same]) for same in layers]
+        first, *rest = [torch.stack([layer.weight.detach().t() for layer in same]) for same in layers]
         biases = [torch.stack([layer.bias.detach() for layer in same])[:, None] for same in layers]
-        self.weights = nn.ParameterList(weights)  # (S, in, out) each
+        # (in, S, out): a batch that is shared meets all students in one product, (B, in) @ (in, S * out)
+        self.first = nn.Parameter(first.transpose(0, 1).contiguous())
+        self.rest = nn.ParameterList(rest)  # (S, in, out) each
         self.biases = nn.ParameterList(biases)  # (S, 1, out) each
 
+    @property
+    def weights(self) -> list[Tensor]:
+        """Weights of each layer, (S, in, out)."""
+        return [self.first.transpose(0, 1), *self.rest]
+
     def __len__(self) -> int:
-        return len(self.weights[0])
+        return self.first.shape[1]
 
     def forward(self, x: Tensor) -> Outputs:
-        """x : Tensor (B, ...), the batch that all students share. Logits (S, B, C), features (S, B, D) each."""
-        x = x.flatten(1)
-        first, rest = self.weights[0], self.weights[1:]
-        # one matrix product for all students: (B, in) @ (in, S * out)
-        joined = x @ first.permute(1, 0, 2).reshape(first.shape[1], -1)
-        h = joined.view(len(x), len(self), -1).transpose(0, 1) + self.biases[0]  # (S, B, out)
+        """Logits (S, B, C), features (S, B, D) each.
+
+        x : Tensor (B, ...), the batch that all students share, or (S, B, ...), one for each
+        """
+        if x.ndim > 2 and x[0, 0].numel() == self.sizes[0]:
+            h = torch.baddbmm(self.biases[0], x.flatten(2), self.weights[0])  # (S, B, out)
+        else:
+            joined = torch.addmm(self.biases[0].flatten(), x.flatten(1), self.first.flatten(1))
+            h = joined.view(len(x), len(self), -1).transpose(0, 1)
         features = []
-        for weight, bias in zip(rest, self.biases[1:], strict=True):
+        for weight, bias in zip(self.rest, self.biases[1:], strict=True):
             h = h.relu()
             features.append(h)
             h = torch.baddbmm(bias, h, weight)
@@ -62,7 +72,7 @@ def stack(models: Sequence[MLP]) -> StackedMLP:
 def unstack(cohort: StackedMLP) -> list[MLP]:
     """The students of a cohort as models of their own (weights copied)."""
     with torch.random.fork_rng():  # their first weights are thrown away
-        students = [MLP(cohort.sizes).to(cohort.weights[0].device) for _ in range(len(cohort))]
+        students = [MLP(cohort.sizes).to(cohort.first.device) for _ in range(len(cohort))]
     with torch.no_grad():
         for s, student in enumerate(students):
             for layer, weight, bias in zip(student.layers, cohort.weights, cohort.biases, strict=True):

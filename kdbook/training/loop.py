@@ -1,7 +1,7 @@
 """The one loop: it trains every network of the book, alone or as a cohort."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -71,8 +71,9 @@ def fit(
     batch_size: int,
     optimizer: Callable,
     schedule: Callable = one_cycle,
-    seed: int,
+    seed: int | Sequence[int],
     device: torch.device | str = "cpu",
+    autocast: torch.dtype | None = None,
     checkpoint: Path | Checkpoint | None = None,
     progress: bool | Callable = True,
 ) -> History:
@@ -96,9 +97,11 @@ def fit(
         (optimizer, number of steps) -> torch scheduler, stepped after every batch.
     seed : int
         With the epoch's number it fixes order, shifts and dropout, so that a resumed run equals an unbroken one bit
-        by bit (same machine, same number of threads).
+        by bit (same machine, same number of threads). For a `split.drawn` cohort one a student.
     device : torch.device or str
         Where training runs; models and split are moved there.
+    autocast : torch.dtype, optional
+        Type in which layers compute, such as `torch.bfloat16`; weights and losses stay in float32.
     checkpoint : Path or Checkpoint, optional
         File to save to at epoch ends and to resume from; it is refused when anything was set otherwise.
     progress : bool or callable
@@ -120,8 +123,8 @@ def fit(
     """
     epochs = check_number("epochs", epochs, "[1, inf)", whole=True)
     batch_size = check_number("batch_size", batch_size, "[1, inf)", whole=True)
-    seed = check_number("seed", seed, "[0, inf)", whole=True)
     check_parts(models, objective, split, optimizer, schedule, device)
+    seed = checked_seed(seed, split)
     if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(checkpoint)
     models.to(device)
@@ -135,7 +138,7 @@ def fit(
         stateful["objective"] = objective
     history = History()
     if checkpoint:
-        run = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+        run = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "autocast": autocast}
         whose = {"run": list(checkpoint.run)} | fingerprint(models, objective, optimizer, schedule, split=split, **run)
         done = checkpoint.resume(stateful, whose, device)
         history = History(done, resumed=len(done))
@@ -145,18 +148,18 @@ def fit(
     with bar, torch.random.fork_rng(devices=[device] if str(device).startswith("cuda") else []):
         for epoch in range(len(history.epochs), epochs):
             began = time.perf_counter()
-            torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1))
-            order = split.order().to(device)
-            views = torch.randint(split.views, (len(order),)).to(device) if split.views > 1 else None
+            order, views = split.visit(seed, epoch)
             if hasattr(objective, "start_epoch"):
                 objective.start_epoch(epoch)
             models.train()
             totals, looked_at = {}, extremes(split.y[order], batch_size) if epoch == 0 else ()
             for x, at in split.batches(order, views, batch_size):
-                rows = order[at]
-                view, check = CENTRE_VIEW if views is None else views[at], at.start // batch_size in looked_at
+                rows, count = order[..., at], at.stop - at.start
+                view, check = CENTRE_VIEW if views is None else views[..., at], at.start // batch_size in looked_at
                 batch = Batch(x, split.y[rows], split.index[rows], view, check, split.origin)
-                loss_rows, parts = checked_loss(objective(models, batch), len(rows))
+                with torch.autocast(split.x.device.type, autocast, enabled=autocast is not None):
+                    told = objective(models, batch)
+                loss_rows, parts = checked_loss(told, count)
                 loss = loss_rows.mean(-1).sum()
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -165,7 +168,7 @@ def fit(
                 for model in constrained:
                     model.constrain_()
                 for name, value in {"loss": loss, **parts}.items():
-                    totals[name] = totals.get(name, 0) + value.detach().mean() * len(rows)  # no wait for the device
+                    totals[name] = totals.get(name, 0) + value.detach().mean() * count  # no wait for the device
             means = {name: float(total) / split.visits for name, total in totals.items()}
             if not np.isfinite(means["loss"]):
                 raise FloatingPointError(f"loss is {means['loss']} in epoch {epoch + 1}: lower the learning rate")
@@ -181,8 +184,8 @@ def fit(
 
 
 def extremes(y: Tensor, batch_size: int) -> set[int]:
-    """Batches whose labels are looked at: the first, and those that hold the smallest and the largest label."""
-    return {0, int(y.argmin()) // batch_size, int(y.argmax()) // batch_size}
+    """Batches whose labels y (visits,) or (S, visits) are looked at: the first, those of the smallest and largest."""
+    return {0, *(int(at) % y.shape[-1] // batch_size for at in (y.argmin(), y.argmax()))}
 
 
 def check_parts(models, objective, split, optimizer, schedule, device) -> None:
@@ -199,6 +202,16 @@ def check_parts(models, objective, split, optimizer, schedule, device) -> None:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError) as error:  # torch built without it says so by an assertion
         require(False, "device", "one that torch has here, as 'cpu'", f"{device!r} ({str(error).splitlines()[0]})")
+
+
+def checked_seed(seed: int | Sequence[int], split: Split) -> int | list[int]:
+    """The seed, or those of a cohort whose students have a draw each: as many as these."""
+    if isinstance(seed, Sequence) and not isinstance(seed, str):
+        students = 0 if split.chosen is None else len(split.chosen)
+        require(len(seed) == students, "seed", f"one, or for split.drawn one a student, {students} here", len(seed))
+        return [check_number("seed", one, "[0, inf)", whole=True) for one in seed]
+    require(split.chosen is None, "seed", "one a student for a split.drawn", seed)
+    return check_number("seed", seed, "[0, inf)", whole=True)
 
 
 def checked_loss(told, count: int) -> tuple[Tensor, Mapping[str, Tensor]]:

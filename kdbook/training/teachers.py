@@ -163,8 +163,9 @@ class CohortTeacher(Lookup):
     """A teacher of its own for each of S students: unshifted logits (S, N, C), looked up by sample index (N,)."""
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
-        """Stored logits (S, B, C) of the samples `index` (B,)."""
-        return SoftTargets(self.logits[:, self.column(index)])
+        """Stored logits (S, B, C) of the samples `index` (B,), or (S, B) where each student has a batch of its own."""
+        students = torch.arange(len(self.logits), device=self.logits.device)[:, None]
+        return SoftTargets(self.logits[students, self.column(index)])
 
 
 @dataclass

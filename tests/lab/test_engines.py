@@ -59,6 +59,14 @@ def test_a_cohort_is_the_trials_of_one_name_and_seed():
     assert grouped(mixed) == [[TEACHER], first, second, other, [ASSISTANT]]
 
 
+def test_a_cohort_of_seeds_is_the_trials_of_one_name_after_the_teachers_of_all_its_seeds():
+    teachers = [Trial("t", "teacher", seed, {}) for seed in range(3)]
+    students = [Trial("t", "student", t.seed, {}, needs=(t,), cohort="seeds of students") for t in teachers]
+    mixed = [trial for pair in zip(teachers, students, strict=True) for trial in pair]
+    assert grouped(mixed) == [*([t] for t in teachers), students]
+    assert grouped(students) == [students]
+
+
 def test_the_engine_measures_needs_first_and_a_cohort_together(module, store):
     local(cohort(0), store, CPU, quiet=True)
     assert module.groups == [["teacher"], ["t0", "t1", "t2"]]

@@ -1,11 +1,16 @@
+from unittest.mock import patch
+
 import pytest
 import torch
 
 from kdbook.nets.vision import MLP
 from kdbook.training import (
     CachedTeacher,
+    CohortTeacher,
     Distillation,
+    HardLabels,
     fit,
+    loop,
     predict,
     sgd,
     stack,
@@ -89,3 +94,91 @@ def test_a_stack_and_its_students_share_no_memory(quadrants):
 def test_students_that_cannot_be_stacked_are_refused(models, message):
     with pytest.raises(ValueError, match=message):
         stack(models)
+
+
+SEEDS = (3, 4, 11)
+
+
+def draws(split, students=len(SEEDS), size=40):
+    generator = torch.Generator().manual_seed(1)
+    return torch.stack([torch.randperm(len(split), generator=generator)[:size] for _ in range(students)])
+
+
+def seeded(sizes=(36, 12, 8, 4)):
+    models = []
+    for seed in SEEDS:
+        torch.manual_seed(seed)
+        models.append(MLP(sizes))
+    return models
+
+
+@pytest.mark.parametrize("shifts", [False, True])
+@pytest.mark.parametrize("kind", ["labels", "one teacher", "a teacher each"])
+def test_each_seed_of_a_cohort_ends_as_it_would_alone_on_its_own_draw(quadrants, kind, shifts):
+    whole = quadrants()
+    split, chosen, models = whole.shifted() if shifts else whole, draws(whole), seeded()
+    cohort = stack(models)
+    torch.manual_seed(9)
+    teachers = [CachedTeacher.of(MLP([36, 30, 4]), split if kind == "one teacher" else whole) for _ in SEEDS]
+    if kind == "labels":
+        objective, alone = HardLabels(), [HardLabels()] * len(SEEDS)
+    elif kind == "one teacher":
+        objective = Distillation(teachers[0], 4.0, 0.5)
+        alone = [objective] * len(SEEDS)
+    elif shifts:
+        pytest.skip("a cohort's own teachers answer about unshifted samples")
+    else:
+        objective = Distillation(CohortTeacher(torch.cat([t.logits for t in teachers]), whole.index), 4.0, 0.5)
+        alone = [Distillation(teacher, 4.0, 0.5) for teacher in teachers]
+    settings = {"epochs": 4, "batch_size": 16, "optimizer": sgd(0.05), "progress": False}
+    together = fit(cohort, objective, split.drawn(chosen), seed=list(SEEDS), **settings)
+    losses = []
+    for model, trained, own, rows, seed in zip(models, unstack(cohort), alone, chosen, SEEDS, strict=True):
+        losses.append(fit(model, own, split.rows(rows), seed=seed, **settings).loss)
+        assert_same_weights(trained, model, atol=1e-5)
+    assert together.loss == pytest.approx(sum(losses), rel=1e-4)
+
+
+def test_a_cohort_of_draws_resumes_to_the_bit(quadrants, tmp_path):
+    split = quadrants().shifted().drawn(draws(quadrants()))
+    settings = {"batch_size": 16, "optimizer": sgd(0.05), "seed": SEEDS, "progress": False}
+    cohorts = [stack(seeded()) for _ in range(2)]
+    fit(cohorts[0], HardLabels(), split, epochs=4, **settings)
+
+    def stop(epoch, epochs):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    interrupted = {**settings, "progress": stop, "checkpoint": tmp_path / "checkpoint"}
+    with patch.object(loop, "CHECKPOINT_SECONDS", 0.0), pytest.raises(KeyboardInterrupt):
+        fit(cohorts[1], HardLabels(), split, epochs=4, **interrupted)
+    again = stack(seeded())
+    assert fit(again, HardLabels(), split, epochs=4, **settings | {"checkpoint": tmp_path / "checkpoint"}).resumed == 2
+    assert_same_weights(again, cohorts[0], atol=0)
+
+
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [
+        (3, "seed must be one a student for a split.drawn, got 3"),
+        ((1, 2), "seed must be one, or for split.drawn one a student, 3 here, got 2"),
+        ((1, 2, -3), "seed must be .*0 or more, got -3"),
+        ("123", "seed must be"),
+    ],
+)
+def test_a_cohort_of_draws_needs_a_seed_for_each_student(quadrants, seed, message):
+    split, settings = quadrants().drawn(draws(quadrants())), {"epochs": 1, "batch_size": 16, "optimizer": sgd(0.05)}
+    with pytest.raises(ValueError, match=message):
+        fit(stack(seeded()), HardLabels(), split, seed=seed, progress=False, **settings)
+    with pytest.raises(ValueError, match="seed must be one, or for split.drawn one a student, 0 here, got 3"):
+        fit(stack(seeded()), HardLabels(), quadrants(), seed=[1, 2, 3], progress=False, **settings)
+
+
+@pytest.mark.parametrize("chosen", [torch.tensor([0, 1]), torch.tensor([[0.0]]), torch.tensor([[96]]), [[1, 2]]])
+def test_draws_that_are_no_rows_of_the_samples_are_refused(quadrants, chosen):
+    with pytest.raises(ValueError, match=r"chosen must be rows \(S, n\) of the 96 samples, int64, got "):
+        quadrants().drawn(chosen)
+
+
+def test_a_part_of_a_drawn_split_has_no_draws(quadrants):
+    assert quadrants().drawn(draws(quadrants())).rows(slice(10)).chosen is None

@@ -363,3 +363,33 @@ def test_a_run_killed_in_mid_epoch_and_resumed_in_another_process_ends_bit_ident
     expected, found = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("unbroken", "killed"))
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+@pytest.mark.parametrize("objective", [HardLabels(), "distilled"])
+def test_under_autocast_layers_compute_in_bfloat16_and_losses_in_float32(quadrants, objective):
+    split, seen = quadrants(), []
+    if objective == "distilled":
+        objective = Distillation(CachedTeacher.of(network(5), split), 4.0, 0.5)
+
+    def watched(models, batch):
+        seen.append(models(batch.x).logits.dtype)
+        rows, parts = objective(models, batch)
+        seen.append(rows.dtype)
+        return rows, parts
+
+    model = network()
+    settings = {"epochs": 2, "batch_size": 32, "optimizer": sgd(0.05), "seed": 0, "progress": False}
+    fit(model, watched, split, autocast=torch.bfloat16, **settings)
+    assert set(seen[::2]) == {torch.bfloat16} and set(seen[1::2]) == {torch.float32}
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    exact = network()
+    fit(exact, objective, split, **settings)
+    gap = float((weights(model) - weights(exact)).abs().max())
+    assert 0 < gap < 0.05
+
+
+def test_a_checkpoint_of_another_precision_is_refused(quadrants, tmp_path):
+    settings = {"epochs": 1, "batch_size": 32, "optimizer": sgd(0.05), "seed": 0, "progress": False}
+    fit(network(), HardLabels(), quadrants(), checkpoint=tmp_path / "c", **settings)
+    with pytest.raises(ValueError, match="autocast was None and is torch.bfloat16"):
+        fit(network(), HardLabels(), quadrants(), checkpoint=tmp_path / "c", autocast=torch.bfloat16, **settings)
