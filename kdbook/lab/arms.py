@@ -8,6 +8,7 @@ import ast
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -62,6 +63,7 @@ class Arm:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@cache
 def files() -> dict[str, str]:
     """Module of every question by its name."""
     return {

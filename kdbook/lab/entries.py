@@ -28,7 +28,8 @@ def read_entries(path: Path, cls: type) -> list:
     ValueError
         Naming every entry (and what is inside it) and field that is wrong, or an id that is used twice.
     """
-    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
+    fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where yaml was built with it: ten times as fast
+    entries = yaml.load(Path(path).read_text(encoding="utf-8"), fast) or []
     try:
         found = TypeAdapter(list[cls]).validate_python(entries)
     except ValidationError as error:
