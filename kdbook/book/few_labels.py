@@ -1,0 +1,160 @@
+"""What is distillation for? Errors over the number of images that a student sees, by who tells it their classes.
+
+The same small student learns from true labels, from a teacher's soft targets, or from its hard answers. The teacher
+knows 50,000 labels, or only those few that the student has as well: then all other images have no label at all.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from kdbook.data.images import Split, load_images
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.lab.steps import errors, predict, seeded_network, stored_network, test_split, train
+from kdbook.nets.vision import count_parameters
+from kdbook.show import CONTROL, HARD, SOFT, Look, curve, figure, level, plain
+from kdbook.training import CohortTeacher, Distillation, HardLabels, stack
+
+VERSION, DATA = 1, "fashion-mnist"
+SEEDS = {"full": (10, 10), "quick": (2, 2)}  # draws of images, each with teachers of its own
+COLUMNS = columns(
+    "arm seed teacher_seed answers images labels test_errors parameters",
+    arm="who tells the student, images that it sees, and labels that its teacher knows",
+    seed="seed of weights, order and of the draw of images",
+    answers="labels, soft (a teacher's soft targets), hard (the classes that the teacher names), or teacher",
+    images="images that the net sees, with or without labels",
+    labels="labels that are known to the teacher or, without one, to the student",
+)
+ALL = 50_000  # the last 10,000 training images are never seen: settings are chosen on them
+SIZES = {"full": (100, 500, 2_000, 10_000, ALL), "quick": (100, 500, 2_000)}
+KNOWN = {"full": (500, 2_000), "quick": (500,)}  # labels of the teachers that know no more of them than a student
+EPOCHS = {100: 400, 500: 150, 2_000: 60, 10_000: 20, ALL: 12}
+# Learning rate and decay or, of soft targets, learning rate and T: chosen on validation images by `few_labels_settings`
+CHOSEN: dict[str, tuple[float, float]] = {}
+USUAL = {"labels": (0.1, 5e-4), "hard": (0.1, 5e-4), "soft": (0.1, 2.0)}
+
+
+def settings_of(answers: str, chosen: tuple[float, float]) -> dict:
+    """Settings from what was chosen for an arm."""
+    lr, other = chosen
+    return {"lr": lr, "temperature": other} if answers == "soft" else {"lr": lr, "weight_decay": other}
+
+
+def arms(profile: str) -> dict[str, Arm]:
+    """Teachers of many and of few labels, and a student for each number of images and kind of answer."""
+    quick, common = profile == "quick", {"part": "fit", "scored_on": "test"}
+    teacher = {**common, "net": "conv", "weight_decay": 5e-4, "answers": "teacher"}
+    # On validation images, one seed: 814 errors, 960 with shifts and 8 epochs. Of 2,000 labels, with shifts and 60, 120
+    # and 200 epochs, 1,525, 1,363 and 1,297 (without shifts 1,839); of 500, 120 and 240 epochs, 2,122 and 2,009.
+    many = {"widths": [32, 64, 128], "images": ALL, "batch_size": 128, "lr": 0.2, "epochs": 12}
+    few = {"widths": [16, 32, 64], "batch_size": 64, "lr": 0.1, "shifts": True}
+    if quick:
+        many |= {"widths": [16, 32, 64], "images": 20_000, "epochs": 4}
+
+    def student(answers: str, images: int, labels: int = 0) -> Arm:
+        name = arm_of(answers, images, labels)
+        label = {"labels": "labels", "soft": "soft targets", "hard": "teacher's hard answers"}[answers]
+        net = {**common, "sizes": [784, 64, 64, 10], "batch_size": min(64 if images < ALL else 256, images)}
+        epochs = EPOCHS[images] // (4 if quick else 1)
+        own = settings_of(answers, CHOSEN.get(name, USUAL[answers]))
+        needs = () if answers == "labels" else (f"teacher {labels}" if labels else "teacher",)
+        role = {"labels": "hard", "soft": "soft", "hard": "control"}[answers]
+        told = {"answers": answers, "images": images, "epochs": epochs}
+        return Arm(label, role, {**net, **told, **own}, needs, cohort=f"seeds {name}")
+
+    found = {"teacher": Arm("teacher of all labels", "teacher", teacher | many, teaches=True)}
+    for labels in KNOWN[profile]:
+        epochs = (200 if labels > 500 else 400) // (4 if quick else 1)
+        own = {"images": labels, "epochs": epochs}
+        found[f"teacher {labels}"] = Arm(f"teacher of {labels:,} labels", "teacher", teacher | few | own, teaches=True)
+    for images in SIZES[profile]:
+        for answers in ("labels", "soft", "hard"):
+            found[arm_of(answers, images)] = student(answers, images)
+        for labels in (n for n in KNOWN[profile] if n <= images):
+            for answers in ("soft", "hard"):
+                found[arm_of(answers, images, labels)] = student(answers, images, labels)
+    return found
+
+
+def arm_of(answers: str, images: int, labels: int = 0) -> str:
+    """The name of a student's arm."""
+    return f"{answers} {images}" + (f" of {labels}" if labels else "")
+
+
+def draw(trial: Trial, whole: Split) -> Tensor:
+    """Rows of the first images of the trial's draw: those of a small one are in every larger one of its seed."""
+    generator = torch.Generator().manual_seed(1_000 + trial.seed)
+    return torch.randperm(len(whole), generator=generator)[: trial.settings["images"]]
+
+
+def measure(trials: list[Trial], tools: Tools) -> list[dict]:
+    """Train one teacher, or the students of all draws as one; score each on its test images."""
+    first = trials[0]
+    test, whole = test_split(first, tools), load_images(first.data, first.settings["part"], tools.device)
+    if first.settings["answers"] == "teacher":
+        seen = whole.rows(draw(first, whole))
+        model, _ = train(first, seen.shifted() if first.settings.get("shifts") else seen, HardLabels(), tools)
+        tools.keep(first, tensors=model.state_dict())
+        nets, answers = [model], [predict(model, test).logits]
+    else:
+        cohort = train_students(trials, whole, tools)
+        nets, answers = [seeded_network(t) for t in trials], predict(cohort, test).logits
+    return [
+        {
+            "teacher_seed": trial.needs[0].seed if trial.needs else None,
+            "labels": (*trial.needs, trial)[0].settings["images"],
+            "test_errors": errors(logits, test.y),
+            "parameters": count_parameters(net),
+        }
+        for trial, net, logits in zip(trials, nets, answers, strict=True)
+    ]
+
+
+def train_students(trials: list[Trial], whole: Split, tools: Tools) -> nn.Module:
+    """The students of several draws as one model, each on its own images and with its own teacher's answers."""
+    first = trials[0]
+    objective = HardLabels()
+    if first.needs:
+        logits = torch.stack([told(trial, whole, tools) for trial in trials])
+        temperature = torch.tensor([[trial.settings.get("temperature", 1.0)] for trial in trials])
+        objective = Distillation(CohortTeacher(logits, whole.index, whole.origin), temperature)
+    split = whole.drawn(torch.stack([draw(trial, whole) for trial in trials]))
+    cohort = stack([seeded_network(trial) for trial in trials])
+    return train(first, split, objective, tools, cohort, seed=[trial.seed for trial in trials])[0]
+
+
+def told(trial: Trial, whole: Split, tools: Tools) -> Tensor:
+    """What a student's teacher says of all images (N, C): its logits, or those of one who is sure of its best class."""
+    (teacher,) = trial.needs
+    logits = tools.remember(("told", teacher.id), lambda: predict(stored_network(teacher, tools), whole).logits)
+    if trial.settings["answers"] == "soft":
+        return logits
+    return torch.full_like(logits, -1e4).scatter_(-1, logits.argmax(-1, keepdim=True), 0.0)
+
+
+@figure("few_labels", chapter="01", size=(11, 4.6), grid=(1, 2), sharey=True)
+def by_images(left, right, both):
+    """What is an image worth, with a label and without?
+
+    Two panels: test errors of a small student over the number of images that it sees, both axes logarithmic. Left, the
+    teacher knows 50,000 labels: its soft targets are worth more than true labels of the same images. Right, it knows
+    only 500 or 2,000: students of its answers on images without labels leave those of the few labels far behind.
+    """
+    truth, soft, hard = Look("true labels", HARD), Look("soft targets", SOFT), Look("teacher's hard answers", CONTROL)
+    curve(left, both.rows(answers="labels"), "images", "test_errors", truth, own="yours (quick)")
+    known = sorted(set(both.reference[both.reference.answers == "teacher"].images))
+    for labels in known:
+        axes, mark = (left, "o-") if labels == known[-1] else (right, "o-" if labels == known[-2] else "s:")
+        for answers, look in (("soft", soft), ("hard", hard)):
+            named = look if axes is left else look._replace(label=f"{look.label}, {labels:,} labels")
+            curve(axes, both.rows(answers=answers, labels=labels), "images", "test_errors", named, mark=mark)
+        errors_of = both.reference[(both.reference.answers == "teacher") & (both.reference.images == labels)]
+        level(
+            axes, errors_of.test_errors.mean(), label=f"teacher of {labels:,} labels", ls="--" if mark == "o-" else ":"
+        )
+    curve(right, both.rows(answers="labels"), "images", "test_errors", truth)
+    for axes, title in ((left, "A teacher that knows all labels"), (right, "A teacher of the same few labels")):
+        plain(axes.xaxis, (100, 500, 2_000, 10_000, ALL), "log")
+        plain(axes.yaxis, (800, 1_000, 1_500, 2_000, 3_000), "log")
+        axes.set(title=title, xlabel="images that the student sees")
+        axes.legend()
+    left.set_ylabel("test errors of 10,000")
