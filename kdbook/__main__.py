@@ -1,6 +1,7 @@
 """The command line: `python -m kdbook COMMAND`."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -37,9 +38,21 @@ def list_():
 @click.option("--rerun", is_flag=True, help="Forget this experiment's stored trials first.")
 @click.option("--use", default="research", show_default=True, help="What for: refused where the terms forbid it.")
 def run(experiment, profile, seeds, device, engine, address, rerun, use):
-    """Train what the store lacks of EXPERIMENT and print its table. Interrupt and repeat at will."""
-    from kdbook import lab
+    """Train what the store lacks of EXPERIMENT and print its table. Interrupt and repeat at will.
 
+    A full run tells how many hours are left, and takes one thread, so that two may run side by side; OMP_NUM_THREADS
+    gives it more.
+    """
+    import torch
+
+    from kdbook import lab
+    from kdbook.lab.status import status
+
+    if profile == "full":
+        if "OMP_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(1)
+        columns = ["question", "done", "wanted", "hours_left"]
+        click.echo(status([experiment])[columns].to_string(index=False, na_rep="not known yet", float_format="%.1f"))
     table = lab.run(experiment, profile, seeds, device, engine, rerun, address=address, use=use)
     click.echo(table.to_string(index=False))
     click.echo(f"{table.info['trials']} trials, {table.info['seconds']:.0f} s of training, on {table.info['device']}")

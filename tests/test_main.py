@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from kdbook import __main__ as command_line
 from kdbook.data.files import SHA256
@@ -37,6 +39,21 @@ def test_a_wrong_argument_is_named_and_the_exit_is_not_zero(monkeypatch, capsys,
         call(monkeypatch, *arguments)
     assert stopped.value.code != 0
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("asked", "threads"), [(None, 1), ("2", 2)])
+def test_a_full_run_says_what_is_left_and_takes_one_thread_unless_told_otherwise(monkeypatch, capsys, asked, threads):
+    from kdbook import lab
+
+    taken = []
+    ended = SimpleNamespace(info={"trials": 1, "seconds": 2.0, "device": "cpu"}, to_string=lambda index: "the table")
+    monkeypatch.setattr(lab, "run", lambda *arguments, **more: ended)
+    monkeypatch.setattr(torch, "set_num_threads", taken.append)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked) if asked else monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    call(monkeypatch, "run", "tuning", "--profile", "full")
+    printed = capsys.readouterr().out
+    assert "hours_left" in printed and printed.index("hours_left") < printed.index("the table")
+    assert taken == ([1] if threads == 1 else [])
 
 
 def test_doctor_finds_this_machine_in_order(monkeypatch, capsys):

@@ -1,29 +1,32 @@
 """With which rate, decay and temperature does each student of `few_labels` learn? Chosen on validation images.
 
-Every arm has nine tries on the same three draws: three rates with three decays or, for soft targets, three temperatures.
+Every arm has nine tries on the same three draws: three rates, with three decays or, of soft targets, temperatures. Some
+are trained again on five draws as chosen, and for twice the epochs, and their teachers are scored: the gates.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from kdbook.book import few_labels
 from kdbook.book.few_labels import settings_of, train_students
 from kdbook.data.images import load_images
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import errors, predict, test_split
-from kdbook.show import HARD, SOFT, Look, curve, figure, plain
+from kdbook.lab.steps import errors, predict, stored_network, test_split
+from kdbook.show import CONTROL, HARD, SOFT, Look, curve, figure, plain
 
 VERSION, DATA = 1, few_labels.DATA
-SEEDS = {"full": (3, 0), "quick": (1, 0)}  # draws; teachers are those of few_labels
+SEEDS = {"full": (5, 0), "quick": (1, 0)}  # draws; teachers are those of few_labels
 COLUMNS = columns(
     "arm seed answers images labels lr weight_decay temperature validation_errors",
-    arm="as in few_labels",
-    answers="labels, soft (a teacher's soft targets), or hard (the classes that the teacher names)",
+    arm="as in few_labels; with `chosen` or `twice` its chosen settings, or these for twice the epochs",
+    answers="labels, soft (a teacher's soft targets), hard (the classes that the teacher names), or teacher",
     images="images that the student sees",
     labels="labels that its teacher knows",
     lr="learning rate",
     weight_decay="decay of the weights",
     validation_errors="wrong answers on the 10,000 validation images, last epoch",
 )
+TRIES = 3  # draws of each try
 RATES = (0.05, 0.1, 0.2)
 OTHER = {"labels": (0.0, 5e-4, 5e-3), "hard": (0.0, 5e-4, 5e-3), "soft": (1.0, 2.0, 4.0)}
 
@@ -32,28 +35,67 @@ def arms(profile: str) -> dict[str, Arm]:
     """Every student of `few_labels` with each try; those of one rate and decay are trained as one."""
     found = {}
     for name, arm in few_labels.arms(profile).items():
-        if arm.teaches:
-            continue
-        answers = arm.settings["answers"]
         needs = tuple(f"few_labels/{need}" for need in arm.needs)
+        answers, unseen = arm.settings["answers"], {"scored_on": "validation"}
+        if arm.teaches:
+            found[name] = replace(arm, settings=arm.settings | unseen, teaches=False, needs=(f"few_labels/{name}",))
+            continue
         for other in OTHER[answers]:
             for lr in RATES:
-                settings = {**arm.settings, **settings_of(answers, (lr, other)), "scored_on": "validation"}
+                settings = {**arm.settings, **settings_of(answers, (lr, other)), **unseen}
                 together = f"seeds {name} {lr:g}" + ("" if answers == "soft" else f" {other:g}")
-                tried = replace(arm, settings=settings, named=name, needs=needs, cohort=together)
+                tried = replace(arm, settings=settings, named=name, needs=needs, cohort=together, seeds=TRIES)
                 found[f"{name} lr={lr:g} {other:g}"] = tried
+        if arm.settings["images"] == 2_000 and answers != "hard":
+            found |= again(name, replace(arm, needs=needs, settings=arm.settings | unseen))
     return found
+
+
+def again(name: str, arm: Arm) -> Mapping[str, Arm]:
+    """An arm as it was chosen, and for twice the epochs."""
+    times = {f"{name} chosen": 1, f"{name} twice": 2}
+    epochs = {n: {"epochs": arm.settings["epochs"] * t} for n, t in times.items()}
+    return {n: replace(arm, settings={**arm.settings, **more}, cohort=f"seeds {n}") for n, more in epochs.items()}
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train the tries of an arm as one, and score each on validation images."""
-    unseen = test_split(trials[0], tools)
-    whole = load_images(trials[0].data, "fit", tools.device)
-    cohort = train_students(trials, whole, tools)
+    first = trials[0]
+    unseen, whole = test_split(first, tools), load_images(first.data, "fit", tools.device)
+    if first.settings["answers"] == "teacher":
+        answers = predict(stored_network(first.needs[0], tools), unseen).logits[None]
+    else:
+        answers = predict(train_students(trials, whole, tools), unseen).logits
     return [
         {
             "labels": (*trial.needs, trial)[0].settings["images"],
             "validation_errors": errors(logits, unseen.y),
         }
-        for trial, logits in zip(trials, predict(cohort, unseen).logits, strict=True)
+        for trial, logits in zip(trials, answers, strict=True)
     ]
+
+
+@figure("few_labels_settings", chapter="01", size=(11, 4), grid=(1, 3), legend=0, sharey=True)
+def by_rate(panels, both):
+    """What was tried for each student of few labels: rates, decays and temperatures.
+
+    Three panels, for true labels, soft targets and hard answers of the teacher of all labels: validation errors over
+    the learning rate, both logarithmic, for five numbers of images from top to bottom, and for each of three decays or
+    temperatures. Lines of one colour lie close together: few of the choices matter much, and none as the images do.
+    """
+    tried = both.map(lambda table: table[table.arm.isin([*few_labels.arms("full")])])
+    for axes, answers in zip(panels, ("labels", "soft", "hard"), strict=True):
+        column = "temperature" if answers == "soft" else "weight_decay"
+        known = {"labels": 0} if answers == "labels" else {"labels": few_labels.ALL}
+        for images in few_labels.SIZES["full"]:
+            for other, colour in zip(OTHER[answers], (HARD, SOFT, CONTROL), strict=True):
+                rows = tried.rows(
+                    answers=answers, images=images, **{column: other}, **(known if answers != "labels" else {})
+                )
+                look = Look(f"{column.replace('_', ' ')} {other:g}" if images == 100 else "", colour)
+                curve(axes, rows, "lr", "validation_errors", look, bars=False)
+        plain(axes.xaxis, RATES, "log")
+        plain(axes.yaxis, (1_000, 1_500, 2_000, 3_000), "log")
+        axes.set(title=answers, xlabel="learning rate")
+        axes.legend()
+    panels[0].set_ylabel("validation errors of 10,000")

@@ -4,14 +4,11 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from kdbook.data.files import REFERENCE, REPOSITORY
+from kdbook.data.files import REFERENCE
 from kdbook.lab import arms
+from kdbook.lab.gates import GATES
 from kdbook.lab.growing import committed
 from kdbook.lab.results import read_info
-
-GATES = (
-    REPOSITORY / "results" / "gates"
-)  # <question>.csv: a row a gate of every regime that was tried, the last one taken
 
 
 def status(names: Iterable[str] = ()) -> pd.DataFrame:

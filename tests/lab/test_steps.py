@@ -8,7 +8,7 @@ from kdbook.data import VIEWS, load_images
 from kdbook.lab import steps
 from kdbook.lab.trial import Trial
 from kdbook.nets.vision import LeNet5
-from kdbook.training import Distillation, HardLabels
+from kdbook.training import CachedTeacher, Distillation, HardLabels, LiveTeacher
 
 SETTINGS = {"sizes": [784, 12, 10], "input_dropout": 0.2, "hidden_dropout": 0.5, "max_norm": 2.0}
 
@@ -97,12 +97,22 @@ def test_a_teacher_is_asked_again_about_other_images_only():
     assert not torch.equal(first, second)
 
 
+@pytest.mark.parametrize(("epochs", "kind"), [(20, LiveTeacher), (45, CachedTeacher)])
+def test_a_cache_of_all_shifts_is_filled_where_a_student_trains_long_enough_to_pay_for_it(epochs, kind):
+    settings = {**SETTINGS, "temperature": 3.0, "alpha": 1.0, "epochs": epochs}
+    trial = Trial("tuning", "a", 0, settings, needs=(Trial("t", "b", 0, SETTINGS),))
+    split = load_images(part="test").rows(slice(20)).shifted()
+    tools = Tools(steps.network(SETTINGS).state_dict())
+    assert isinstance(steps.objective_for(trial, split, tools).teacher, kind)
+
+
 def test_a_temperature_among_the_settings_means_distillation():
     trial = Trial(
         "tuning", "a", 0, {**SETTINGS, "temperature": 3.0, "alpha": 0.7}, needs=(Trial("t", "b", 0, SETTINGS),)
     )
     split = load_images(part="test").rows(slice(20))
     made = steps.objective_for(trial, split, Tools(steps.network(SETTINGS).state_dict()))
+    assert isinstance(made.teacher, CachedTeacher)
     assert isinstance(made, Distillation) and (made.temperature, made.alpha) == (3.0, 0.7)
     hard = steps.objective_for(Trial("tuning", "a", 0, {"label_smoothing": 0.1}), split, Tools())
     assert hard == HardLabels(0.1)
