@@ -326,6 +326,45 @@ few.groupby("arm", sort=False)[
 ].mean().round(4)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# ## What is distillation for?
+#
+# So far every student saw all images with their labels. Labels are what is dear, though; images are often free. So here
+# is one small student (two layers of 64 units, Fashion-MNIST) with more and more images, and somebody who says what is on
+# them: **true labels**, a teacher's **soft targets**, or the same teacher's **hard answers**, its best class and no more.
+# On the left the teacher has learned from 50,000 labels. On the right it knows only the 500 or 2,000 labels that the
+# student could have had as well, and every other image comes without one.
+
+# %% slideshow={"slide_type": "-"}
+worth = load("few_labels")
+my_worth = run("few_labels", PROFILE, SEEDS, DEVICE, rerun=RERUN)
+show_figure("worth_of_images", worth, my_worth)
+
+# %% [markdown]
+# Read it in three steps: how much do images without labels add, how much does it add that the answers are *soft*, and how
+# much is there to gain from a teacher that knows no more than you do? Each number is the mean of ten draws of the images,
+# with another teacher for each draw:
+
+# %% tags=["hide-input"]
+worth_by_seed = worth.pivot(index="seed", columns="arm", values="test_errors")
+for told, one, other in (
+    ("2,000 labels alone, minus soft targets on the same 2,000", "labels 2000", "soft 2000"),
+    ("... minus soft targets on 50,000 images", "labels 2000", "soft 50000"),
+    ("hard answers on 50,000, minus soft targets on them", "hard 50000", "soft 50000"),
+    ("true labels of all 50,000, minus soft targets on them", "labels 50000", "soft 50000"),
+    ("2,000 labels alone, minus soft targets of a teacher of these 2,000, on 50,000", "labels 2000", "soft 50000 of 2000"),
+    ("the same teacher's hard answers, minus its soft targets", "hard 50000 of 2000", "soft 50000 of 2000"),
+):
+    mean_errors, low, high = t_interval(worth_by_seed[one] - worth_by_seed[other])
+    print(f"{told}: {mean_errors:+.0f} errors [{low:+.0f}, {high:+.0f}]")
+
+# %% [markdown]
+# What was tried for each student stands below; the settings were chosen on the last 10,000 training images before any of
+# the students met the test set.
+
+# %% tags=["hide-input"]
+show_figure("few_labels_settings", load("few_labels_settings"))
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What does the work? Take the parts away
 #
 # Born-Again Networks (Furlanello et al. 2018) asked this with two controls. *Weighted by confidence*: hard labels, but an

@@ -131,7 +131,7 @@ def told(trial: Trial, whole: Split, tools: Tools) -> Tensor:
     return torch.full_like(logits, -1e4).scatter_(-1, logits.argmax(-1, keepdim=True), 0.0)
 
 
-@figure("few_labels", chapter="01", size=(11, 4.6), grid=(1, 2), sharey=True)
+@figure("worth_of_images", chapter="01", size=(11, 4.6), grid=(1, 2), sharey=True)
 def by_images(left, right, both):
     """What is an image worth, with a label and without?
 
