@@ -30,7 +30,7 @@ KNOWN = {"full": (500, 2_000), "quick": (500,)}  # labels of the teachers that k
 EPOCHS = {100: 400, 500: 150, 2_000: 60, 10_000: 20, ALL: 12}
 # Learning rate and decay or, of soft targets, learning rate and T: chosen on validation images by `few_labels_settings`
 CHOSEN: dict[str, tuple[float, float]] = {}
-USUAL = {"labels": (0.1, 5e-4), "hard": (0.1, 5e-4), "soft": (0.1, 2.0)}
+USUAL = {"labels": (0.05, 5e-3), "hard": (0.05, 5e-3), "soft": (0.05, 2.0)}
 
 
 def settings_of(answers: str, chosen: tuple[float, float]) -> dict:
