@@ -1,7 +1,8 @@
 """With which rate, decay and temperature does each student of `few_labels` learn? Chosen on validation images.
 
-Every arm has nine tries on the same three draws: three rates, with three decays or, of soft targets, temperatures. Some
-are trained again on five draws as chosen, and for twice the epochs, and their teachers are scored: the gates.
+Every arm has nine tries on the same three draws, and twelve where images are few: three rates, each with as many decays
+or, of soft targets, temperatures. Some are trained again on five draws as chosen, and for twice the epochs, and their
+teachers are scored: the gates.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from kdbook.book.few_labels import settings_of, train_students
 from kdbook.data.images import load_images
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, predict, stored_network, test_split
-from kdbook.show import CONTROL, HARD, SOFT, Look, curve, figure, plain
+from kdbook.show import CONTROL, HARD, SOFT, TEACHER, Look, curve, figure, plain
 
 VERSION, DATA = 1, few_labels.DATA
 SEEDS = {"full": (5, 0), "quick": (1, 0)}  # draws; teachers are those of few_labels
@@ -28,9 +29,16 @@ COLUMNS = columns(
 )
 TRIES = 3  # draws of each try
 # A first grid had rates up to 0.2, at which most students of up to 2,000 images diverge, as some of high temperatures do
-# at 0.1; and no decay in place of one of 0.02, while 0.005 was best at its edge.
+# at 0.1, and no decay above 0.005. Few images want more decay and higher temperatures than many.
 RATES = (0.025, 0.05, 0.1)
-OTHER = {"labels": (5e-4, 5e-3, 2e-2), "hard": (5e-4, 5e-3, 2e-2), "soft": (1.0, 2.0, 4.0)}
+FEW = 2_000  # images, at most
+DECAYS = {True: (5e-4, 5e-3, 2e-2, 5e-2), False: (0.0, 5e-4, 5e-3)}  # whether images are few
+TEMPERATURES = {True: (1.0, 2.0, 4.0, 8.0), False: (1.0, 2.0, 4.0)}
+
+
+def others(answers: str, images: int) -> tuple[float, ...]:
+    """Decays or temperatures that are tried."""
+    return (TEMPERATURES if answers == "soft" else DECAYS)[images <= FEW]
 
 
 def arms(profile: str) -> dict[str, Arm]:
@@ -42,7 +50,7 @@ def arms(profile: str) -> dict[str, Arm]:
         if arm.teaches:
             found[name] = replace(arm, settings=arm.settings | unseen, teaches=False, needs=(f"few_labels/{name}",))
             continue
-        for other in OTHER[answers]:
+        for other in others(answers, arm.settings["images"]):
             for lr in RATES:
                 settings = {**arm.settings, **settings_of(answers, (lr, other)), **unseen}
                 together = f"seeds {name} {lr:g}" + ("" if answers == "soft" else f" {other:g}")
@@ -90,7 +98,7 @@ def by_rate(panels, both):
         column = "temperature" if answers == "soft" else "weight_decay"
         known = {"labels": 0} if answers == "labels" else {"labels": few_labels.ALL}
         for images in few_labels.SIZES["full"]:
-            for other, colour in zip(OTHER[answers], (HARD, SOFT, CONTROL), strict=True):
+            for other, colour in zip(others(answers, images), (HARD, SOFT, CONTROL, TEACHER), strict=False):
                 rows = tried.rows(
                     answers=answers, images=images, **{column: other}, **(known if answers != "labels" else {})
                 )
