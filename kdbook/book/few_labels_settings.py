@@ -13,7 +13,7 @@ from kdbook.book.few_labels import settings_of, train_students
 from kdbook.data.images import load_images
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, predict, stored_network, test_split
-from kdbook.show import CONTROL, HARD, SOFT, TEACHER, Look, curve, figure, plain
+from kdbook.show import Look, curve, figure, plain
 
 VERSION, DATA = 1, few_labels.DATA
 SEEDS = {"full": (5, 0), "quick": (1, 0)}  # draws; teachers are those of few_labels
@@ -27,9 +27,10 @@ COLUMNS = columns(
     weight_decay="decay of the weights",
     validation_errors="wrong answers on the 10,000 validation images, last epoch",
 )
+TITLES = {"labels": "true labels", "soft": "soft targets", "hard": "teacher's hard answers"}
 TRIES = 3  # draws of each try
-# A first grid had rates up to 0.2, at which most students of up to 2,000 images diverge, as some of high temperatures do
-# at 0.1, and no decay above 0.005. Few images want more decay and higher temperatures than many.
+# A first grid had rates up to 0.2, at which most students of up to 2,000 images diverge, as some of high temperatures
+# do at 0.1, and no decay above 0.005. Few images want more decay and higher temperatures than many.
 RATES = (0.025, 0.05, 0.1)
 FEW = 2_000  # images, at most
 DECAYS = {True: (5e-4, 5e-3, 2e-2, 5e-2), False: (0.0, 5e-4, 5e-3)}  # whether images are few
@@ -85,27 +86,29 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     ]
 
 
-@figure("few_labels_settings", chapter="01", size=(11, 4), grid=(1, 3), legend=0, sharey=True)
+@figure("few_labels_settings", chapter="01", size=(11, 4), grid=(1, 3), legend=None, sharey=True)
 def by_rate(panels, both):
     """What was tried for each student of few labels: rates, decays and temperatures.
 
     Three panels, for true labels, soft targets and hard answers of the teacher of all labels: validation errors over
-    the learning rate, both logarithmic, for five numbers of images from top to bottom, and for each of three decays or
-    temperatures. Lines of one colour lie close together: few of the choices matter much, and none as the images do.
+    the learning rate, both logarithmic, for five numbers of images from top to bottom, each with several decays or
+    temperatures. No choice matters as much as the number of images does.
     """
-    tried = both.map(lambda table: table[table.arm.isin([*few_labels.arms("full")])])
+    students = both.map(lambda table: table[table.arm.isin([*few_labels.arms("full")])])
     for axes, answers in zip(panels, ("labels", "soft", "hard"), strict=True):
         column = "temperature" if answers == "soft" else "weight_decay"
-        known = {"labels": 0} if answers == "labels" else {"labels": few_labels.ALL}
+        tried = sorted({*others(answers, 0), *others(answers, few_labels.ALL)})
         for images in few_labels.SIZES["full"]:
-            for other, colour in zip(others(answers, images), (HARD, SOFT, CONTROL, TEACHER), strict=False):
-                rows = tried.rows(
-                    answers=answers, images=images, **{column: other}, **(known if answers != "labels" else {})
+            shown = {"answers": answers, "images": images, "labels": images if answers == "labels" else few_labels.ALL}
+            for other in others(answers, images):
+                label = (
+                    f"{'T =' if answers == 'soft' else 'decay'} {other:g}" if images in (FEW, few_labels.ALL) else ""
                 )
-                look = Look(f"{column.replace('_', ' ')} {other:g}" if images == 100 else "", colour)
-                curve(axes, rows, "lr", "validation_errors", look, bars=False)
+                rows = students.rows(**shown, **{column: other})
+                curve(axes, rows, "lr", "validation_errors", Look(label, f"C{tried.index(other)}"), bars=False)
         plain(axes.xaxis, RATES, "log")
         plain(axes.yaxis, (1_000, 1_500, 2_000, 3_000), "log")
-        axes.set(title=answers, xlabel="learning rate")
-        axes.legend()
+        axes.set(title=TITLES[answers], xlabel="learning rate")
+        once = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+        axes.legend(once.values(), once)
     panels[0].set_ylabel("validation errors of 10,000")

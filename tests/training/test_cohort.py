@@ -99,9 +99,9 @@ def test_students_that_cannot_be_stacked_are_refused(models, message):
 SEEDS = (3, 4, 11)
 
 
-def draws(split, students=len(SEEDS), size=40):
+def draws(split, size=40):
     generator = torch.Generator().manual_seed(1)
-    return torch.stack([torch.randperm(len(split), generator=generator)[:size] for _ in range(students)])
+    return torch.stack([torch.randperm(len(split), generator=generator)[:size] for _ in SEEDS])
 
 
 def seeded(sizes=(36, 12, 8, 4)):
