@@ -351,7 +351,11 @@ for told, one, other in (
     ("... minus soft targets on 50,000 images", "labels 2000", "soft 50000"),
     ("hard answers on 50,000, minus soft targets on them", "hard 50000", "soft 50000"),
     ("true labels of all 50,000, minus soft targets on them", "labels 50000", "soft 50000"),
-    ("2,000 labels alone, minus soft targets of a teacher of these 2,000, on 50,000", "labels 2000", "soft 50000 of 2000"),
+    (
+        "2,000 labels alone, minus soft targets of a teacher of these 2,000, on 50,000",
+        "labels 2000",
+        "soft 50000 of 2000",
+    ),
     ("the same teacher's hard answers, minus its soft targets", "hard 50000 of 2000", "soft 50000 of 2000"),
 ):
     mean_errors, low, high = t_interval(worth_by_seed[one] - worth_by_seed[other])
