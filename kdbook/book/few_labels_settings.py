@@ -31,7 +31,7 @@ TITLES = {"labels": "true labels", "soft": "soft targets", "hard": "teacher's ha
 TRIES = 3  # draws of each try
 # A first grid had rates up to 0.2, at which most students of up to 2,000 images diverge, as some of high temperatures
 # do at 0.1, and no decay above 0.005. Few images want more decay and higher temperatures than many.
-RATES = (0.025, 0.05, 0.1)
+RATES = {True: (0.05, 0.1, 0.2), False: (0.025, 0.05, 0.1)}  # whether all images are seen, in larger batches
 FEW = 2_000  # images, at most
 DECAYS = {True: (5e-4, 5e-3, 2e-2, 5e-2), False: (0.0, 5e-4, 5e-3)}  # whether images are few
 TEMPERATURES = {True: (1.0, 2.0, 4.0, 8.0), False: (1.0, 2.0, 4.0)}
@@ -52,7 +52,7 @@ def arms(profile: str) -> dict[str, Arm]:
             found[name] = replace(arm, settings=arm.settings | unseen, teaches=False, needs=(f"few_labels/{name}",))
             continue
         for other in others(answers, arm.settings["images"]):
-            for lr in RATES:
+            for lr in RATES[arm.settings["images"] == few_labels.ALL]:
                 settings = {**arm.settings, **settings_of(answers, (lr, other)), **unseen}
                 together = f"seeds {name} {lr:g}" + ("" if answers == "soft" else f" {other:g}")
                 tried = replace(arm, settings=settings, named=name, needs=needs, cohort=together, seeds=TRIES)
@@ -106,7 +106,7 @@ def by_rate(panels, both):
                 )
                 rows = students.rows(**shown, **{column: other})
                 curve(axes, rows, "lr", "validation_errors", Look(label, f"C{tried.index(other)}"), bars=False)
-        plain(axes.xaxis, RATES, "log")
+        plain(axes.xaxis, sorted({*RATES[True], *RATES[False]}), "log")
         plain(axes.yaxis, (1_000, 1_500, 2_000, 3_000), "log")
         axes.set(title=TITLES[answers], xlabel="learning rate")
         once = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
