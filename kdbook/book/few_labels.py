@@ -29,7 +29,37 @@ SIZES = {"full": (100, 500, 2_000, 10_000, ALL), "quick": (100, 500, 2_000)}
 KNOWN = {"full": (500, 2_000), "quick": (500,)}  # labels of the teachers that know no more of them than a student
 EPOCHS = {100: 400, 500: 150, 2_000: 60, 10_000: 20, ALL: 12}
 # Learning rate and decay or, of soft targets, learning rate and T: chosen on validation images by `few_labels_settings`
-CHOSEN: dict[str, tuple[float, float]] = {}
+CHOSEN: dict[str, tuple[float, float]] = {
+    "labels 100": (0.05, 0.005),
+    "soft 100": (0.1, 2.0),
+    "hard 100": (0.05, 0.0005),
+    "labels 500": (0.1, 0.02),
+    "soft 500": (0.05, 4.0),
+    "hard 500": (0.05, 0.005),
+    "soft 500 of 500": (0.05, 2.0),
+    "hard 500 of 500": (0.1, 0.02),
+    "labels 2000": (0.1, 0.005),
+    "soft 2000": (0.05, 4.0),
+    "hard 2000": (0.1, 0.005),
+    "soft 2000 of 500": (0.05, 2.0),
+    "hard 2000 of 500": (0.1, 0.005),
+    "soft 2000 of 2000": (0.1, 2.0),
+    "hard 2000 of 2000": (0.1, 0.005),
+    "labels 10000": (0.05, 0.0005),
+    "soft 10000": (0.05, 2.0),
+    "hard 10000": (0.05, 0.0),
+    "soft 10000 of 500": (0.05, 2.0),
+    "hard 10000 of 500": (0.1, 0.005),
+    "soft 10000 of 2000": (0.1, 1.0),
+    "hard 10000 of 2000": (0.05, 0.0005),
+    "labels 50000": (0.1, 0.0),
+    "soft 50000": (0.2, 1.0),
+    "hard 50000": (0.2, 0.0),
+    "soft 50000 of 500": (0.05, 2.0),
+    "hard 50000 of 500": (0.05, 0.0005),
+    "soft 50000 of 2000": (0.2, 1.0),
+    "hard 50000 of 2000": (0.2, 0.0),
+}
 USUAL = {"labels": (0.05, 5e-3), "hard": (0.05, 5e-3), "soft": (0.05, 2.0)}
 
 
