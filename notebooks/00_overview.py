@@ -30,7 +30,7 @@ RERUN = False
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 156})
+describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 234})
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The problem: good nets are large, and small ones are worse
@@ -136,6 +136,17 @@ show_picture(
     alt="An image goes to a frozen teacher and to a student. The teacher's softened probabilities, weighted alpha, and the "
     "hard label, weighted one minus alpha, meet the student's answers in the loss; the gradient flows to the student only.",
 )
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What is it for?
+#
+# The answers of a teacher cost nothing but time, and labels cost people. One small student, then, sees more and more images
+# of clothes; either every image has its true label, or a teacher says what is on it. The teacher on the left has learned
+# from 50,000 labels, those on the right from 500 or 2,000, the few that the student could have had as well. Chapter 01
+# reads the picture: images count for much, softness for something, and both for more the fewer labels there are.
+
+# %% slideshow={"slide_type": "-"}
+show_figure("worth_of_images", load("few_labels"))
 
 # %% [markdown]
 # ## What a teacher says that a label does not

@@ -166,8 +166,10 @@ def by_images(left, right, both):
     """What is an image worth, with a label and without?
 
     Two panels: test errors of a small student over the number of images that it sees, both axes logarithmic. Left, the
-    teacher knows 50,000 labels: its soft targets are worth more than true labels of the same images. Right, it knows
-    only 500 or 2,000: students of its answers on images without labels leave those of the few labels far behind.
+    teacher knows 50,000 labels: from 500 to 10,000 images its soft targets are worth more than true labels, its hard
+    answers about as much; with all images there is no difference, and with 100 some students of soft targets fail.
+    Right, the teacher knows only 500 or 2,000 labels: on images without labels its answers, soft or hard, take its
+    student far below what these labels give alone.
     """
     truth, soft, hard = Look("true labels", HARD), Look("soft targets", SOFT), Look("teacher's hard answers", CONTROL)
     curve(left, both.rows(answers="labels"), "images", "test_errors", truth, own="yours (quick)")
