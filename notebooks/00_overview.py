@@ -30,7 +30,7 @@ RERUN = False
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 234})
+describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 233})
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The problem: good nets are large, and small ones are worse

@@ -20,7 +20,7 @@
 # - what a student of hard labels knows about classes, and why "nothing" is the wrong answer.
 #
 # *About three minutes on two cores once the shared nets are trained (`make book` does that); the full results on this page
-# took nearly seven hours on one core.*
+# took more than five hours on one core, and what was tried for their settings one and a half more.*
 
 # %% tags=["parameters"]
 PROFILE = "quick"
@@ -31,7 +31,7 @@ RERUN = False
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 3, "full": 408})
+describe_run(PROFILE, DEVICE, minutes={"quick": 3, "full": 319})
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## From teacher to student, in a few lines

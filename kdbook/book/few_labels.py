@@ -165,10 +165,9 @@ def told(trial: Trial, whole: Split, tools: Tools) -> Tensor:
 def by_images(left, right, both):
     """What is an image worth, with a label and without?
 
-    Two panels: test errors of a small student over the number of images that it sees, both axes logarithmic. Left, the
-    teacher knows 50,000 labels: from 500 to 10,000 images its soft targets are worth more than true labels, its hard
-    answers about as much; with all images there is no difference, and with 100 some students of soft targets fail.
-    Right, the teacher knows only 500 or 2,000 labels: on images without labels its answers, soft or hard, take its
+    Test errors of a small student over the number of images that it sees. Left, the teacher knows 50,000 labels: from
+    500 to 10,000 images its soft targets are worth more than true labels, with all images no more, and with 100 some
+    students of them fail. Right, it knows 500 or 2,000 labels: on other images its answers, soft or hard, take its
     student far below what these labels give alone.
     """
     truth, soft, hard = Look("true labels", HARD), Look("soft targets", SOFT), Look("teacher's hard answers", CONTROL)
