@@ -352,11 +352,7 @@ for told, one, other in (
     ("hard answers on 10,000, minus soft targets on them", "hard 10000", "soft 10000"),
     ("hard answers on 50,000, minus soft targets on them", "hard 50000", "soft 50000"),
     ("true labels of all 50,000, minus soft targets on them", "labels 50000", "soft 50000"),
-    (
-        "2,000 labels alone, minus soft targets of a teacher of these 2,000, on 50,000",
-        "labels 2000",
-        "soft 50000 of 2000",
-    ),
+    ("2,000 labels minus their teacher's soft targets on 50,000", "labels 2000", "soft 50000 of 2000"),
     ("the same teacher's hard answers, minus its soft targets", "hard 50000 of 2000", "soft 50000 of 2000"),
 ):
     mean_errors, low, high = t_interval(worth_by_seed[one] - worth_by_seed[other])
@@ -373,7 +369,7 @@ for told, one, other in (
 
 # %%
 failed = worth[(worth.arm == "soft 100") & (worth.test_errors > 5_000)]
-print(f"of ten students of 100 soft targets {len(failed)} end with more than 5,000 errors; they stay in the table")
+print(f"{len(failed)} of ten students of 100 soft targets end above 5,000 errors; they stay in the table")
 
 # %% [markdown]
 # What was tried for each student stands below; the settings were chosen on the last 10,000 training images before any of
