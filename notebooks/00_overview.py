@@ -143,7 +143,7 @@ show_picture(
 # The answers of a teacher cost nothing but time, and labels cost people. One small student, then, sees more and more images
 # of clothes; either every image has its true label, or a teacher says what is on it. The teacher on the left has learned
 # from 50,000 labels, those on the right from 500 or 2,000, the few that the student could have had as well. Chapter 01
-# reads the picture: images count for much, softness for something, and both for more the fewer labels there are.
+# reads the picture: more images count for much, the softness of the answers for less.
 
 # %% slideshow={"slide_type": "-"}
 show_figure("worth_of_images", load("few_labels"))

@@ -349,21 +349,24 @@ worth_by_seed = worth.pivot(index="seed", columns="arm", values="test_errors")
 for told, one, other in (
     ("2,000 labels alone, minus soft targets on the same 2,000", "labels 2000", "soft 2000"),
     ("... minus soft targets on 50,000 images", "labels 2000", "soft 50000"),
+    ("hard answers on 500, minus soft targets on them", "hard 500", "soft 500"),
     ("hard answers on 10,000, minus soft targets on them", "hard 10000", "soft 10000"),
     ("hard answers on 50,000, minus soft targets on them", "hard 50000", "soft 50000"),
     ("true labels of all 50,000, minus soft targets on them", "labels 50000", "soft 50000"),
     ("2,000 labels minus their teacher's soft targets on 50,000", "labels 2000", "soft 50000 of 2000"),
     ("the same teacher's hard answers, minus its soft targets", "hard 50000 of 2000", "soft 50000 of 2000"),
+    ("the same two of a teacher of 500 labels", "hard 50000 of 500", "soft 50000 of 500"),
 ):
     mean_errors, low, high = t_interval(worth_by_seed[one] - worth_by_seed[other])
     print(f"{told}: {mean_errors:+.0f} errors [{low:+.0f}, {high:+.0f}]")
 
 # %% [markdown]
 # So there are two gains, and they are not the same. **More images** is the large one: whoever has a teacher can use every
-# image, labelled or not, and a teacher that knows no more than you do is enough for that. It is a better net (convolutions,
-# shifted images), and what it has made of the few labels travels through the images to a student that could not have made
-# it by itself. **Softness** comes on top, and only from a teacher that knows more than the labels in front of you: with all
-# 50,000 images nothing is left of it, and from a teacher of 2,000 labels next to nothing.
+# image, labelled or not, and a teacher that knows no more labels than you do is enough for that. (It is another net, of
+# convolutions, and has seen shifted images. Which of these its student has to thank was not tried.) **Softness** is the
+# smaller one. With a teacher of all labels it is worth the more, the fewer images there are, from 10,000 down to 500; with
+# all 50,000 it cannot be told from nothing. With a teacher of the same few labels it is worth little on the other images,
+# and if these labels are only 500, hard answers are even a little better.
 #
 # The first point on the left is a warning. Its learning rate was chosen on three draws, and on others it is too high:
 

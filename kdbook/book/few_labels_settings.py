@@ -11,9 +11,8 @@ from dataclasses import replace
 
 from kdbook.book import few_labels
 from kdbook.book.few_labels import settings_of, train_students
-from kdbook.data.images import load_images
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import errors, predict, stored_network, test_split
+from kdbook.lab.steps import errors, predict, splits, teacher_answers
 from kdbook.show import Look, curve, figure, plain
 
 VERSION, DATA = 1, few_labels.DATA
@@ -73,10 +72,10 @@ def again(name: str, arm: Arm) -> Mapping[str, Arm]:
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train the tries of an arm as one, and score each on validation images."""
     first = trials[0]
-    unseen, whole = test_split(first, tools), load_images(first.data, "fit", tools.device)
+    whole, unseen = splits(first, tools)
     wrong = [None] * len(trials)
     if first.settings["answers"] == "teacher":
-        wrong = [errors(predict(stored_network(first.needs[0], tools), unseen).logits, unseen.y)]
+        wrong = [errors(teacher_answers(first.needs[0], unseen, tools), unseen.y)]
     else:
         with suppress(FloatingPointError):  # of the tries at the largest rates some diverge
             answers = predict(train_students(trials, whole, tools), unseen).logits

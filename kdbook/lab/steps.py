@@ -15,7 +15,7 @@ from kdbook.nets import network
 from kdbook.nets.vision import count_parameters
 from kdbook.training import CachedTeacher, Distillation, HardLabels, History, LiveTeacher, adam, fit, predict, sgd
 
-CACHE_PAYS = 22  # student epochs after which the answers to all 25 shifts have paid (benchmarks/README.md)
+CACHE_PAYS = 22  # student epochs after which the answers to all 25 shifts have paid; 18 on some machines
 
 
 @contextmanager
