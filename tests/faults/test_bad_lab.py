@@ -16,7 +16,6 @@ from kdbook import __main__ as command_line
 from kdbook.data.files import home
 from kdbook.lab import Results, Store, arms, load, output_folder, pick_device, run, runs, t_interval
 from kdbook.lab.cards import card, check_use
-from kdbook.lab.gates import pilot
 from kdbook.lab.notebooks import execute
 from kdbook.lab.status import status
 from kdbook.lab.trial import Trial
@@ -79,8 +78,6 @@ SENTENCES = [
     *each(lambda seed: load_teacher("hinton_mnist/teacher", seed), NO_WHOLE, "seed must be a whole number"),
     *each(lambda p: load_teacher("hinton_mnist/teacher", profile=p), ["", "gpu", None], "profile must be one of"),
     *each(lambda name: status([name]), ["", "nonsense", "../x", None], "question must be one of ablations", "got "),
-    *each(lambda name: pilot(name, ["hard"]), ["", "nonsense", None], "question must be one of ablations", "got "),
-    *each(lambda arm: pilot("tuning", [arm]), ["", "nope", None], "arm of tuning must be one of"),
     *each(named("arm"), PATHS, "arm must be a name"),
     *each(named("experiment"), PATHS, "experiment must be a name"),
     *each(named("seed"), [*NO_WHOLE, None], "seed must be a whole number"),
