@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import uuid
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -176,6 +177,13 @@ class Store:
             shutil.rmtree(aside, ignore_errors=True)
             with suppress(OSError):
                 work.rmdir()  # after a failure, unless it holds a checkpoint
+
+    def add(self, finished: Mapping[Trial, dict[str, bytes]]) -> None:
+        """Put into place what is not there, of the files of finished trials; another process may have been faster."""
+        for trial, files in finished.items():
+            with self.lock(trial):
+                if self.read(trial, alone=True) is None:
+                    self.place(trial, files)
 
     def remove(self, trial: Trial, stored_before: float = math.inf) -> None:
         """Forget a trial, its checkpoint included, once nobody is training it; not what was stored after a moment.
