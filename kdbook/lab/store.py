@@ -117,9 +117,11 @@ class Store:
         return safetensors.torch.load(files["tensors.safetensors"])
 
     def artifact(self, trial: Trial) -> str:
-        """SHA-256 of the tensors of a finished trial; empty where there is none."""
-        path = self.folder(trial) / "manifest.json"
-        return json.loads(path.read_bytes()).get("tensors.safetensors", "") if path.exists() else ""
+        """SHA-256 of the tensors of a finished trial; empty where there is none, and of a damaged one."""
+        try:
+            return json.loads((self.folder(trial) / "manifest.json").read_bytes()).get("tensors.safetensors", "")
+        except (OSError, ValueError, AttributeError):
+            return ""
 
     def write(
         self, trial: Trial, measured: dict, provenance: dict, tensors: dict | None = None, pictures: dict | None = None

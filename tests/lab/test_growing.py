@@ -171,3 +171,11 @@ def test_two_processes_that_finish_at_once_leave_a_table_that_can_be_read(on, ow
     whole.kept(trials)
     beside.join()
     assert len(read_results("toy", own_results / "running")) == 1
+
+
+@pytest.mark.parametrize("left", ["nonsense", "[1]", ""])
+def test_a_teacher_whose_manifest_is_damaged_does_not_stop_those_who_have_learned(left, on, toy, own_results, tmp_path):
+    on("here")
+    (teacher,) = arms.trials("toy", "full")[0].needs
+    (Store(tmp_path / "here").folder(teacher) / "manifest.json").write_text(left)
+    assert len(on("here")) == 2 and sorted(toy.measured()) == sorted(ALL)
