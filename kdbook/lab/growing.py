@@ -3,9 +3,11 @@
 A reference grows in `results/running` and replaces that of `results/full` when it is whole.
 """
 
+import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import filelock
 import numpy as np
 import pandas as pd
 
@@ -103,16 +105,27 @@ class Growing:
         return Results(table[columns], arrays, info, origin)
 
     def kept(self, group: Iterable[Trial]) -> None:
-        """Write the committed table anew with what has just been trained, so that nothing is lost to who goes on."""
+        """Write the committed table anew with what has just been trained, so that nothing is lost to who goes on.
+
+        Alone among the processes of a store: two that train side by side have often finished at the same moment.
+        """
         self.entries |= {t: self._stored(t) for t in group if t in self.entries}
         if any(self.entries.values()):
-            save_results(self.results("full"), self.name, RUNNING)
+            with filelock.FileLock(self.store.root / f"{self.name}.lock"):
+                save_results(self.results("full"), self.name, RUNNING)
 
 
 def committed(name: str, trials: list[Trial]) -> Results | None:
-    """Rows to go on from: of a table that grows, else of the whole one, which counts as a whole or not at all."""
-    if (RUNNING / f"{name}.csv").exists():
+    """Rows to go on from: of a table that grows, else of the whole one, which counts as a whole or not at all.
+
+    Of a table that a kill left half written nothing counts: its rows from here are in the store.
+    """
+    grown = RUNNING / f"{name}.csv"
+    if grown.with_suffix(".json").exists():
         return read_results(name, RUNNING)
+    if grown.exists():
+        told = f"rows from other machines are had by `git checkout -- {RUNNING}`, all others are in the store"
+        print(f"{grown} was being written when its process was killed, and does not count: {told}", file=sys.stderr)
     whole = read_results(name, REFERENCE) if (REFERENCE / f"{name}.csv").exists() else None
     return whole if whole is not None and {t.id for t in trials} <= {*whole.origin["identity"]} else None
 
@@ -121,7 +134,7 @@ def publish(results: Results, name: str) -> None:
     """Put a whole table in the place of the reference, and end its growth."""
     save_results(results, name, REFERENCE)
     for path in RUNNING.glob(f"{name}.*"):
-        path.unlink()
+        path.unlink(missing_ok=True)  # another process may publish the same
 
 
 def _entries(table: Results) -> dict[str, Entry]:

@@ -1,10 +1,20 @@
 """Trials on a Ray cluster: independent ones at the same time, on any of its machines, with the same table in the end.
 
 Ray schedules: a trial is a task that waits for the tasks of its needs, and one whose worker died is run again. A worker
-gets the files of all that the trial needs, and sends back those of the trial; only this process writes into the store.
+gets the files of all that the trial needs, and sends back those of the trial.
+
+Where a worker sees the store at the same path (on this machine, or on a disk that machines share), it works there as
+any local process does. It locks what it trains, so that several drivers on one store train nothing twice and wait for
+each other. It keeps its checkpoint there, so that whoever runs the trial again, in this run or a later one, goes on
+from it. What it finishes is stored even when its driver has died.
+
+A worker elsewhere keeps its checkpoint among its machine's temporary files. Then a trial goes on only when *this* run
+tries it again on that machine, and it begins anew on another one or in a later run. There, a second driver trains what
+the first has not stored yet; the one that is stored first stays.
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -13,6 +23,7 @@ from types import ModuleType
 
 import torch
 
+from kdbook.data.files import check_writable
 from kdbook.lab.engines import run_group, unfinished
 from kdbook.lab.store import Store
 from kdbook.lab.tools import Progress, Tools
@@ -61,14 +72,16 @@ def ray_cluster(
         return
     cluster = nullcontext() if ray.is_initialized() else _connected(ray, address)
     show = Progress(pending, quiet)
-    with cluster, show.bar:
+    check_writable(store.root)
+    store.root.mkdir(parents=True, exist_ok=True)
+    with cluster, show.bar, tempfile.NamedTemporaryFile(prefix=".ray-", dir=store.root) as seen:
         send = ray.remote(max_retries=RETRIES, num_gpus=int(device.type == "cuda"))(measure_away)
         needed = {need for t in pending for need in in_order(t.needs)} - set(pending)
         results = {t.id: ray.put({t: store.files(t)}) for t in needed}  # not all that is stored: it is copied
         running, failed = {}, []
         for group in groups:
             needs = [results[t.id] for t in in_order(group) if t not in group]
-            task = send.remote(group, str(device), *needs)
+            task = send.remote(group, str(device), seen.name, *needs)
             running[task] = group
             results |= {t.id: task for t in group}
         while running:
@@ -79,10 +92,7 @@ def ray_cluster(
             except ray.exceptions.RayError as error:  # the others go on, and what finishes is kept
                 failed.append((group[0].name, str(error).strip().splitlines()[-1]))
                 continue
-            for trial, files in finished.items():
-                with store.lock(trial):
-                    if store.read(trial) is None:  # the rest of its cohort may have been there
-                        store.place(trial, files)
+            store.add(finished)
             kept(group)
             show.done(group)
     if failed:
@@ -101,11 +111,17 @@ def _connected(ray: ModuleType, address: str | None):
         raise RuntimeError(f"{where} ({told}): try again, check the address, or take engine 'local'") from error
 
 
-def measure_away(group: list[Trial], device: str, *needs: dict) -> dict[Trial, dict[str, bytes]]:
-    """Measure a group in an empty store of this worker that holds what it needs; returns the files of its trials."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder))
-        for trial, files in {trial: files for need in needs for trial, files in need.items()}.items():
-            store.place(trial, files)
-        run_group(group, store, Tools(store, torch.device(device), Progress([], quiet=True)))
-        return {trial: store.files(trial) for trial in group}
+def measure_away(group: list[Trial], device: str, seen: str, *needs: dict) -> dict[Trial, dict[str, bytes]]:
+    """Measure a group in the store whose file `seen` tells that it is here, else in a folder that a retry finds again.
+
+    Returns the files of the group's trials.
+    """
+    shared = os.access(seen, os.W_OK)  # another user's worker sees it, but may not write there
+    aside = Path(tempfile.gettempdir()) / f"kdbook{Path(seen).name}-{group[0].id}"
+    store = Store(Path(seen).parent if shared else aside)
+    for need in needs:
+        store.add(need)
+    run_group(group, store, Tools(store, torch.device(device), Progress([], quiet=True)))
+    files = {trial: store.files(trial) for trial in group}
+    shutil.rmtree(aside, ignore_errors=True)
+    return files

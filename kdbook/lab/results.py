@@ -69,8 +69,12 @@ class Results(pd.DataFrame):
 
 
 def save_results(results: Results, name: str, folder: Path) -> None:
-    """Write ``<name>.csv``, when there are arrays ``.npz``, and last ``.json``, which has the SHA-256 of each."""
+    """Write ``<name>.csv``, when there are arrays ``.npz``, and last ``.json``, which has the SHA-256 of each.
+
+    Without one a table was not written to its end.
+    """
     path = folder / f"{name}.csv"
+    path.with_suffix(".json").unlink(missing_ok=True)
     whole = pd.concat([results, results.origin], axis=1) if len(results.origin) else results
     write_atomically(path, whole.to_csv(index=False, lineterminator="\n").encode())
     if results.arrays:

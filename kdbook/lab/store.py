@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import uuid
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -116,9 +117,11 @@ class Store:
         return safetensors.torch.load(files["tensors.safetensors"])
 
     def artifact(self, trial: Trial) -> str:
-        """SHA-256 of the tensors of a finished trial; empty where there is none."""
-        path = self.folder(trial) / "manifest.json"
-        return json.loads(path.read_bytes()).get("tensors.safetensors", "") if path.exists() else ""
+        """SHA-256 of the tensors of a finished trial; empty where there is none, and of a damaged one."""
+        try:
+            return json.loads((self.folder(trial) / "manifest.json").read_bytes()).get("tensors.safetensors", "")
+        except (OSError, ValueError, AttributeError):
+            return ""
 
     def write(
         self, trial: Trial, measured: dict, provenance: dict, tensors: dict | None = None, pictures: dict | None = None
@@ -176,6 +179,13 @@ class Store:
             shutil.rmtree(aside, ignore_errors=True)
             with suppress(OSError):
                 work.rmdir()  # after a failure, unless it holds a checkpoint
+
+    def add(self, finished: Mapping[Trial, dict[str, bytes]]) -> None:
+        """Put into place what is not there, of the files of finished trials; another process may have been faster."""
+        for trial, files in finished.items():
+            with self.lock(trial):
+                if self.read(trial, alone=True) is None:
+                    self.place(trial, files)
 
     def remove(self, trial: Trial, stored_before: float = math.inf) -> None:
         """Forget a trial, its checkpoint included, once nobody is training it; not what was stored after a moment.

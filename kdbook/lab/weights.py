@@ -19,8 +19,7 @@ def restore(trials: Iterable[Trial], store: Store) -> None:
     weights = Store(WEIGHTS)
     for trial in {need for t in trials for need in (t, *t.needs)}:
         if weights.folder(trial).exists() and not store.folder(trial).exists():
-            with store.lock(trial):
-                store.place(trial, weights.files(trial))
+            store.add({trial: weights.files(trial)})
 
 
 def keep(name: str, seed: int | None = None, profile: str = "full", store: Store | None = None) -> int:

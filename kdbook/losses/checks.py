@@ -249,6 +249,7 @@ def logits_pair(check: bool, mask: Tensor | None = None, **pair: Tensor) -> Pair
     """A checked pair over the same classes, the teacher's logits broadcast over the student's leading axes."""
     (ours, student), (theirs, teacher) = pair.items()
     check_floating(ours, student)
+    require(student.shape[-1] > 1, ours, "over 2 classes or more (write one logit z as [0, z])", tuple(student.shape))
     check_broadcast(theirs, teacher.shape, student.shape, of=f"the shape of {ours}", least=2)
     return pair_input(check, mask, **pair)
 

@@ -241,8 +241,6 @@ def dkd_loss(
     Explained in notebooks/04_knowledge_types.
     """
     student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
-    if student.shape[-1] < 2:
-        raise ValueError(f"student_logits must have at least two classes, got {student.shape[-1]}")
     labels = labels_input(labels, student, check)
     temperature = checks.positive("temperature", temperature, student)
     alpha, beta = checks.non_negative("alpha", alpha, student), checks.non_negative("beta", beta, student)

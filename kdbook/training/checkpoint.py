@@ -89,8 +89,10 @@ class Checkpoint:
         return saved["epochs"]
 
 
-def fingerprint(models: nn.Module, objective: Callable, optimizer, schedule, **parts: Any) -> dict[str, str]:
+def fingerprint(models: nn.Module, objective: Callable, optimizer, schedule, made_by, **parts: Any) -> dict[str, str]:
     """What a training depends on before its first step, by the name of each part.
+
+    Optimizer and schedule do not tell all of themselves, as `LambdaLR` hides its function: `made_by` are their makers.
 
     Of the models it holds settings, names and shapes, since their weights are what is trained; of all else the content
     as well. State is left out: it is what a checkpoint holds.
@@ -100,8 +102,8 @@ def fingerprint(models: nn.Module, objective: Callable, optimizer, schedule, **p
     hidden = [type(part).__name__ for part in seen.values() if not isinstance(part, nn.Module) and state_of(part)]
     good = not hidden or hasattr(objective, "state_dict")
     require(good, "an objective with a checkpoint", "one with a state_dict that forwards what it wraps", hidden)
-    parts["schedule"] = [type(schedule).__name__, schedule.state_dict()]
-    parts["optimizer"] = [type(optimizer).__name__, *optimizer.state_dict()["param_groups"]]
+    parts["schedule"] = [type(schedule).__name__, schedule.state_dict(), made_by[1]]
+    parts["optimizer"] = [type(optimizer).__name__, *optimizer.state_dict()["param_groups"], made_by[0]]
     return dict(told + [pair for name, part in parts.items() for pair in described(name, part, seen)])
 
 
@@ -113,7 +115,7 @@ def state_of(part: Any) -> dict:
 def described(name: str, value: Any, seen: dict, weights: bool = True) -> Iterator[tuple[str, str]]:
     """Name and short description of a value and of all that it is made of; `seen` are objects met before, by id."""
     if isinstance(value, Tensor | np.ndarray):
-        yield name, digest(torch.as_tensor(value)) if weights else kind_of(value)
+        yield name, digest(torch.as_tensor(value)) if weights else kind_of(value) + " to train" * value.requires_grad
     elif isinstance(value, PLAIN):
         text = repr(value.item() if isinstance(value, np.generic) else value)
         yield name, text if len(text) <= 80 else f"{text[:60]}… ({zlib.crc32(text.encode()):08x})"
@@ -134,10 +136,14 @@ def made_of(value: Any) -> Mapping:
     attributes = getattr(value, "__dict__", {})
     if isinstance(value, nn.Module):
         settings = {name: v for name, v in attributes.items() if name[0] != "_" and name != "training"}
+        settings["forward"] = type(value).forward
         return settings | value._parameters | value._buffers | value._modules
     if isinstance(value, type | types.ModuleType | types.BuiltinFunctionType):
         return {}
     parts = {name: getattr(value, name) for name in CALLED if hasattr(value, name)}
+    call = inspect.getattr_static(type(value), "__call__", None)
+    if isinstance(call, types.FunctionType):  # written by somebody, as an objective that is a class
+        parts["__call__"] = call
     if isinstance(value, types.FunctionType):  # what a notebook defines beside it, and other numbers that it uses
         used = inspect.getclosurevars(value)
         here = {n: v for n, v in used.globals.items() if getattr(v, "__module__", None) == value.__module__}

@@ -129,6 +129,7 @@ def fit(
         checkpoint = Checkpoint(checkpoint)
     models.to(device)
     split = split.to(device)
+    made_by = optimizer, schedule
     optimizer = optimizer(models.parameters())
     require(hasattr(optimizer, "param_groups"), "optimizer", "a function that makes one", type(optimizer).__name__)
     schedule = schedule(optimizer, epochs * -(-split.visits // batch_size))
@@ -138,8 +139,8 @@ def fit(
         stateful["objective"] = objective
     history = History()
     if checkpoint:
-        run = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "autocast": autocast}
-        whose = {"run": list(checkpoint.run)} | fingerprint(models, objective, optimizer, schedule, split=split, **run)
+        run = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "autocast": autocast, "split": split}
+        whose = {"run": list(checkpoint.run)} | fingerprint(models, objective, optimizer, schedule, made_by, **run)
         done = checkpoint.resume(stateful, whose, device)
         history = History(done, resumed=len(done))
     constrained = [m for m in models.modules() if hasattr(m, "constrain_")]

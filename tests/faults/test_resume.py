@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 
-from kdbook.training import Distillation, LiveTeacher, fit, loop, sgd
+from kdbook.training import Distillation, HardLabels, LiveTeacher, fit, loop, sgd
 from tests.faults import objective_cases
 from tests.faults.objective_cases import CASES, EPOCHS, LONG, found, trained
 from tests.scripts import Script
@@ -133,6 +133,69 @@ def test_a_number_that_a_function_takes_from_beside_it_is_part_of_a_training(tmp
     assert run(2.0).resumed == EPOCHS
     with pytest.raises(ValueError, match="objective.t was 2.0 and is 3.0"):
         run(3.0)
+
+
+def falling(factor):
+    return lambda optimizer, steps: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor**step)
+
+
+def two_rates(head):
+    def make(parameters):
+        first, *others = parameters
+        groups = [first], others
+        return torch.optim.SGD([{"params": groups[head], "lr": 0.1}, {"params": groups[not head], "lr": 0.01}])
+
+    return make
+
+
+def of_class(temperature):
+    class Own:
+        def __call__(self, models, batch):
+            return Distillation(objective_cases.live(), temperature)(models, batch)
+
+    return Own()
+
+
+def net_of_class(times):
+    class Own(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = objective_cases.mlp()
+
+        def forward(self, x):
+            return times * self.inner(x).logits
+
+    return Own()
+
+
+def frozen(layers):
+    model = objective_cases.mlp()
+    for parameter in list(model.parameters())[:layers]:
+        parameter.requires_grad_(False)
+    return model
+
+
+HIDDEN = {
+    "schedule.2.factor": ("schedule", falling, 0.5, 0.9),
+    "optimizer.3.head": ("optimizer", two_rates, 0, 1),
+    "objective.__call__.temperature": ("objective", of_class, 1.0, 4.0),
+    "models.forward.times": ("models", net_of_class, 1, 3),
+    "models.layers.0.weight": ("models", frozen, 0, 1),
+}
+
+
+@pytest.mark.parametrize("part", HIDDEN)
+def test_what_a_function_or_a_class_hides_is_part_of_a_training(part, tmp_path):
+    name, make, one, other = HIDDEN[part]
+
+    def run(value):
+        given = {"models": objective_cases.mlp(), "objective": HardLabels(), "split": objective_cases.images()}
+        return fit(**objective_cases.SETTINGS | given | {name: make(value)}, checkpoint=tmp_path / "c.pt")
+
+    run(one)
+    assert run(one).resumed == EPOCHS
+    with pytest.raises(ValueError, match=f"belongs to another run: .*{part} was .* and is "):
+        run(other)
 
 
 @pytest.mark.parametrize("kind", ["flip", "cut", "swap"])

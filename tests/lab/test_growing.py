@@ -1,8 +1,10 @@
+import threading
+
 import pandas as pd
 import pytest
 import torch
 
-from kdbook.lab import Store, arms, engines, growing, run
+from kdbook.lab import Store, arms, engines, growing, results, run
 from kdbook.lab.results import ORIGIN, read_results
 
 ALL = ["teacher 0", "student 0", "student 1"]
@@ -127,3 +129,53 @@ def test_rows_of_one_teacher_follow_each_other(toy, monkeypatch, tmp_path):
     monkeypatch.setattr(toy, "SEEDS", {"quick": (4, 2), "full": (4, 2)})
     order = growing.Growing("toy", arms.trials("toy", "full"), Store(tmp_path)).missing()
     assert [t.seed for t in order] == [0, 2, 1, 3]
+
+
+@pytest.mark.parametrize("file", ["csv", "npz", "json"])
+def test_a_run_that_is_killed_while_it_writes_its_table_goes_on_and_trains_nothing_again(
+    file, on, toy, own_results, monkeypatch, capsys
+):
+    write, written = results.write_atomically, []
+
+    def writing(path, content):
+        written.append(path)
+        if [p.suffix for p in written].count(f".{file}") == 2:
+            raise KeyboardInterrupt
+        write(path, content)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(results, "write_atomically", writing)
+        on("here")
+    assert len(on("here")) == 2 and sorted(toy.measured()) == sorted(ALL)
+    assert "toy.csv was being written when its process was killed" in capsys.readouterr().err
+    assert len(read_results("toy", own_results / "full")) == 2 and not [*(own_results / "running").iterdir()]
+
+
+def test_two_processes_that_finish_at_once_leave_a_table_that_can_be_read(on, own_results, tmp_path, monkeypatch):
+    on("here")
+    trials, store = arms.trials("toy", "full"), Store(tmp_path / "here")
+    whole, part = (growing.Growing("toy", some, store) for some in (trials, trials[:1]))
+    write, began = results.write_atomically, threading.Event()
+    beside = threading.Thread(target=lambda: part.kept(trials))
+
+    def late(path, content):  # the table's end is late, and another process writes meanwhile, if it can
+        if path.suffix == ".json" and not began.is_set():
+            began.set()
+            beside.start()
+            beside.join(0.5)
+        write(path, content)
+
+    for table in (whole, part):
+        table.missing()
+    monkeypatch.setattr(results, "write_atomically", late)
+    whole.kept(trials)
+    beside.join()
+    assert len(read_results("toy", own_results / "running")) == 1
+
+
+@pytest.mark.parametrize("left", ["nonsense", "[1]", ""])
+def test_a_teacher_whose_manifest_is_damaged_does_not_stop_those_who_have_learned(left, on, toy, own_results, tmp_path):
+    on("here")
+    (teacher,) = arms.trials("toy", "full")[0].needs
+    (Store(tmp_path / "here").folder(teacher) / "manifest.json").write_text(left)
+    assert len(on("here")) == 2 and sorted(toy.measured()) == sorted(ALL)

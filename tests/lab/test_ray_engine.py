@@ -1,4 +1,4 @@
-"""Trials on a Ray cluster of two nodes on loopback: the same table as local, and no trial lost or done twice."""
+"""Trials on a Ray cluster of two nodes on loopback: the table of a local run, and no trial or epoch done twice."""
 
 import ast
 import os
@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,9 @@ import torch
 from kdbook.book import hinton_mnist
 from kdbook.lab import Store, arms, run, runs
 from kdbook.lab.ray_engine import measure_away
+from kdbook.lab.tools import Progress
 from kdbook.lab.trial import Trial
+from kdbook.training import loop
 from tests.scripts import Script
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
@@ -77,7 +80,7 @@ def run_small(store, tmp_path, **how):
 
 
 @pytest.mark.slow
-def test_a_cluster_gives_the_table_of_this_process_even_where_a_worker_is_killed_and_runs_no_other_trial_twice(
+def test_a_cluster_whose_workers_see_the_store_gives_the_table_of_this_process_even_where_one_is_killed(
     cluster, small, tmp_path, monkeypatch
 ):
     small["hard"] = {"samples": 3_000, "epochs": 20, "batch_size": 20}
@@ -101,7 +104,7 @@ def test_a_cluster_gives_the_table_of_this_process_even_where_a_worker_is_killed
     killer.join()
     assert killed and list(workers()) == []
     trials = arms.trials("hinton_mnist", "quick", 1)
-    assert len(table) == len(placed) == len(set(placed)) == len(trials)
+    assert placed == [] and len(table) == len(trials)  # workers store what they train, and the driver finds it there
     pd.testing.assert_frame_equal(pd.DataFrame(table), pd.DataFrame(expected))
     for trial in trials:
         assert away.tensors(trial).keys() == here.tensors(trial).keys()
@@ -111,10 +114,10 @@ def test_a_cluster_gives_the_table_of_this_process_even_where_a_worker_is_killed
 
 def test_a_worker_starts_from_what_a_trial_needs_and_returns_only_what_it_measured(small, tmp_path):
     teacher, student = (arms.trial("hinton_mnist", "quick", arm, 0) for arm in ("teacher", "distilled"))
-    (files,) = measure_away([teacher], "cpu").values()
+    unseen = str(tmp_path / "nowhere" / "seen")
+    found = measure_away([teacher], "cpu", unseen)
     store = Store(tmp_path)
-    for trial, found in measure_away([student], "cpu", {teacher: files}).items():
-        store.place(trial, found)
+    store.add(measure_away([student], "cpu", unseen, found))
     assert store.read(student).measured["agreement"] is not None
     assert store.read(teacher) is None
 
@@ -201,12 +204,15 @@ class FakeRay(SimpleNamespace):
         return value
 
     def remote(self, **how):
-        def task(group, device, *needs):
-            if group[0].arm in self.wrong or RuntimeError in needs:
+        def task(group, *given):
+            if group[0].arm in self.wrong or RuntimeError in given:
                 return RuntimeError
-            return measure_away(group, device, *needs)
+            return self.on_a_worker(measure_away, group, *given)
 
         return lambda function: SimpleNamespace(remote=lambda *given: Answered(task(*given)))
+
+    def on_a_worker(self, measure, *given):
+        return measure(*given)
 
     def wait(self, tasks, num_returns):
         return tasks[:1], tasks[1:]
@@ -269,3 +275,74 @@ def test_a_cluster_that_cannot_be_had_is_a_sentence(small, tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "ray", FakeRay(start=Exception("The current node timed out\nmore")))
     with pytest.raises(RuntimeError, match=rf"{message} \(The current node timed out\): .*engine 'local'"):
         run_small(Store(tmp_path / "store"), tmp_path, engine="ray", address=address)
+
+
+class Dying(FakeRay):
+    """A worker dies in the fifth epoch of the second student, and the trial is run again, as Ray would do it."""
+
+    def __init__(self, monkeypatch, seen):
+        super().__init__()
+        self.seen, self.epochs, self.died = seen, [], False
+        monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+        monkeypatch.setattr(Progress, "epoch", self.epoch)
+
+    def epoch(self, trial, epoch, epochs):
+        self.epochs.append((trial.arm, trial.seed, epoch))
+        if epoch == 4 and trial.seed == 1 and not self.died:
+            self.died = True
+            raise KeyboardInterrupt
+
+    def on_a_worker(self, measure, group, device, seen, *needs):
+        given = group, device, seen if self.seen else f"/nowhere/{Path(seen).name}", *needs
+        try:
+            return measure(*given)
+        except KeyboardInterrupt:
+            return measure(*given)
+
+
+def run_toy(store, out, **how):
+    return run("toy", device="cpu", store=store, out=out, quiet=True, **how)
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["worker sees the store", "worker has a disk of its own"])
+def test_a_worker_that_dies_late_goes_on_from_its_last_epoch_to_the_same_end_and_leaves_nothing_behind(
+    seen, toy, tmp_path, monkeypatch
+):
+    here, away = Store(tmp_path / "here"), Store(tmp_path / "away")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    expected, dying = run_toy(here, tmp_path), Dying(monkeypatch, seen)
+    monkeypatch.setitem(sys.modules, "ray", dying)
+    pd.testing.assert_frame_equal(run_toy(away, tmp_path, engine="ray"), expected)
+    assert dying.died and len(dying.epochs) == len(set(dying.epochs)) == 3 * toy.SETTINGS["epochs"]
+    for trial in arms.trials("toy"):
+        assert away.artifact(trial) == here.artifact(trial)
+    assert [*(tmp_path / "temporary").iterdir(), *away.root.glob(".*"), *away.root.rglob("*.work")] == []
+
+
+class Meeting(FakeRay):
+    """Two drivers wait for each other when they have seen what the store lacks."""
+
+    def __init__(self):
+        super().__init__()
+        self.met = threading.Barrier(2)
+
+    def init(self, address, **how):
+        self.met.wait(60)
+        return nullcontext()
+
+
+def test_two_drivers_that_start_at_once_on_one_store_train_nothing_twice(toy, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", Meeting())
+    store, tables = Store(tmp_path / "store"), []
+
+    def drive(number):
+        tables.append(run_toy(store, tmp_path / str(number), engine="ray"))
+
+    drivers = [threading.Thread(target=drive, args=[number]) for number in range(2)]
+    for driver in drivers:
+        driver.start()
+    for driver in drivers:
+        driver.join()
+    assert Counter(toy.measured()) == Counter(["teacher 0", "student 0", "student 1"])
+    assert len(tables) == 2 and tables[0].equals(tables[1])

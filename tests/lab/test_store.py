@@ -179,3 +179,14 @@ def test_a_lock_keeps_others_out_until_it_is_released(store, trial):
             pass
     assert entered.wait(10)
     thread.join()
+
+
+def test_what_another_process_has_stored_meanwhile_stays_and_what_is_damaged_is_replaced(store, trial, written):
+    later = Store(store.root.parent / "later")
+    later.write(trial, {"n": 2}, PROVENANCE)
+    others = {trial: later.files(trial)}
+    store.add(others)
+    assert store.read(trial).measured == MEASURED
+    (written / "result.json").write_text("{}")
+    store.add(others)
+    assert store.read(trial).measured == {"n": 2}

@@ -522,6 +522,10 @@ BAD = {
         "student_logits must be floating point (convert with .float()), got torch.int64",
     ),
     "no rows": (lambda: hard_loss(S[:0], Y[:0]), "student_logits must have shape (..., C) and not be empty"),
+    "one class": (
+        lambda: kd_loss(S[:, :1], T[:, :1], temperature=1.0),
+        "student_logits must be over 2 classes or more (write one logit z as [0, z]), got (4, 1)",
+    ),
     "ignored label": (lambda: hard_loss(S, torch.tensor([0, 1, -100, 2])), "labels must lie in [0, 5), got -100"),
     "label too large": (
         lambda: kd_loss(S, T, Y.clone().fill_(5), temperature=1.0, alpha=0.5),
@@ -543,9 +547,9 @@ BAD = {
         lambda: hard_loss(S, Y, row_weights=torch.ones(3)),
         "row_weights must broadcast to (4,)",
     ),
-    "one class": (
+    "one class without its rest": (
         lambda: dkd_loss(S[:, :1], T[:, :1], torch.zeros(4, dtype=torch.int64), temperature=1.0),
-        "student_logits must have at least two classes, got 1",
+        "student_logits must be over 2 classes or more",
     ),
 }
 
