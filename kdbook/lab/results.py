@@ -126,7 +126,7 @@ def read_results(name: str, folder: Path) -> Results:
     """
     path = folder / f"{name}.csv"
     if not path.exists():
-        profile = " --profile full" if folder == REFERENCE else ""
+        profile = f" --profile {folder.name}" if folder.parent == REFERENCE.parent else ""
         raise FileNotFoundError(f"no results at {path}: run `python -m kdbook run {name}{profile}`")
     info, pictures = read_info(path.with_suffix(".json")), path.with_suffix(".npz")
     whole = pd.read_csv(path, dtype={"identity": str, "artifacts": str})
