@@ -13,7 +13,20 @@ from kdbook.lab.tools import Tools
 from kdbook.lab.trial import Trial
 from kdbook.nets import network
 from kdbook.nets.vision import count_parameters
-from kdbook.training import CachedTeacher, Distillation, HardLabels, History, LiveTeacher, adam, fit, predict, sgd
+from kdbook.training import (
+    CachedTeacher,
+    CohortTeacher,
+    Distillation,
+    HardLabels,
+    History,
+    LiveTeacher,
+    adam,
+    fit,
+    predict,
+    sgd,
+    stack,
+    unstack,
+)
 
 CACHE_PAYS = 22  # student epochs after which the answers to all 25 shifts have paid; 18 on some machines
 
@@ -68,6 +81,15 @@ def teacher_answers(teacher: Trial, split: Split, tools: Tools) -> Tensor:
 def _asked(teacher: Trial, split: Split) -> tuple:
     """Who is asked about which images: what tells remembered answers apart."""
     return teacher.id, split.origin, split.views, len(split), int(split.index.sum())
+
+
+def cohort_teacher(trials: Sequence[Trial], split: Split, tools: Tools) -> CohortTeacher:
+    """The stored teachers of a cohort's trials, each asked once for all its students."""
+    teachers = [*dict.fromkeys(trial.needs[0] for trial in trials)]
+    logits = torch.stack([cached_teacher(teacher, split, tools).logits for teacher in teachers])  # (K, V, N, C)
+    place = {teacher: at for at, teacher in enumerate(teachers)}
+    whose = torch.tensor([place[trial.needs[0]] for trial in trials])
+    return CohortTeacher(logits.squeeze(1), split.index, split.origin, whose)
 
 
 def objective_for(trial: Trial, split: Split, tools: Tools):
@@ -149,6 +171,19 @@ def train(
         round_kept(model, trial)
     tools.seconds_before += sum(epoch["seconds"] for epoch in history.epochs[: history.resumed])
     return model, history
+
+
+def train_seeds(trials: Sequence[Trial], split: Split, objective, tools: Tools) -> tuple[list[nn.Module], History]:
+    """Train a cohort of all seeds as one model: nets in eval mode, one a trial, and the history, summed over them.
+
+    Each begins, and meets the samples of the split, in the order and the shifts that it would have alone. Dropout is
+    refused, unless the setting `masks` says that the masks of all are drawn at once.
+    """
+    first, every = trials[0], torch.arange(len(split)).expand(len(trials), -1)
+    cohort = stack([seeded_network(trial) for trial in trials], masks="masks" in first.settings)
+    seeds = [trial.seed for trial in trials]
+    cohort, history = train(first, split.drawn(every), objective, tools, cohort, seed=seeds)
+    return [net.eval() for net in unstack(cohort)], history
 
 
 def train_stage(
