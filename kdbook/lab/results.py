@@ -16,8 +16,12 @@ ORIGIN = ["identity", "precision", "artifacts", "device", "threads", "versions",
 
 
 def output_folder(profile: str = "quick") -> Path:
-    """Where a run of the book leaves results and figures: `KDBOOK_OUT`, default ``build/<profile>``."""
-    return folder_of("KDBOOK_OUT", REPOSITORY / "build" / profile)
+    """Where a run of the book leaves results and figures: `KDBOOK_OUT`, default ``build/<profile>``.
+
+    Those of a chapter's gpu cells stand beside those of its own profile, in ``gpu`` of `KDBOOK_OUT`.
+    """
+    folder = folder_of("KDBOOK_OUT", REPOSITORY / "build" / profile)
+    return folder / "gpu" if profile == "gpu" and folder.name != "gpu" else folder
 
 
 class Results(pd.DataFrame):

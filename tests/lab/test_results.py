@@ -91,7 +91,8 @@ def test_missing_results_say_how_to_make_them(tmp_path, monkeypatch):
 
 def test_the_output_folder_is_that_of_the_environment_or_one_for_each_profile(monkeypatch, tmp_path):
     monkeypatch.setenv("KDBOOK_OUT", str(tmp_path))
-    assert output_folder("quick") == tmp_path
+    assert output_folder("quick") == tmp_path and output_folder("gpu") == tmp_path / "gpu"
     monkeypatch.delenv("KDBOOK_OUT")
     assert output_folder("quick") == results.REPOSITORY / "build" / "quick"
     assert output_folder("full") == results.REPOSITORY / "build" / "full"
+    assert output_folder("gpu") == results.REPOSITORY / "build" / "gpu"

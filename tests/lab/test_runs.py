@@ -134,7 +134,8 @@ def test_only_a_full_run_of_all_seeds_writes_the_reference(toy, own_results):
 def test_a_gpu_run_has_seeds_of_its_own_and_is_kept_beside_the_others(toy, own_folders, own_results):
     table = run_toy(profile="gpu")
     assert table.seed.tolist() == [0, 1, 2] and table.info["profile"] == "gpu"
-    assert len(load("toy", own_folders / "out" / "results")) == 3
+    assert len(load("toy", own_folders / "out" / "gpu" / "results")) == 3
+    assert not (own_folders / "out" / "results").exists()
     assert not own_results.exists()
 
 
