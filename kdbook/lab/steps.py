@@ -21,7 +21,9 @@ from kdbook.training import (
     History,
     LiveTeacher,
     adam,
+    falling,
     fit,
+    one_cycle,
     predict,
     sgd,
     stack,
@@ -134,7 +136,8 @@ def train(
         Called with the model after every epoch; such a training is not checkpointed, as what `watch` saw would be lost.
     settings : mapping, optional
         `epochs`, `batch_size` and `lr` of one of several stages; default: the trial's. SGD, or Adam for
-        ``optimizer: adam``; layers compute in float32, or as `autocast` says, such as ``bfloat16``.
+        ``optimizer: adam``; one cycle of the rate, or one that is `falling` after the epochs of `falls`; layers compute
+        in float32, or as `autocast` says, such as ``bfloat16``.
     stage : str
         Name of the checkpoint, another for each stage.
     seed : int or sequence of int, optional
@@ -161,6 +164,7 @@ def train(
         epochs=s["epochs"],
         batch_size=s["batch_size"],
         optimizer=optimizer,
+        schedule=falling(s["falls"], s["epochs"]) if "falls" in s else one_cycle,
         seed=trial.seed if seed is None else seed,
         device=tools.device,
         autocast=getattr(torch, s["autocast"]) if "autocast" in s else None,

@@ -30,7 +30,7 @@ from kdbook.training import (
     sgd,
     stack,
 )
-from kdbook.training.objectives import WithoutFactor
+from kdbook.training.objectives import Cropped, WithoutFactor
 
 SIZES = (36, 16, 16, 4)
 S = 3
@@ -125,6 +125,7 @@ CASES = {
     "distillation": lambda s: (net(), Distillation(cached(s), 4.0, 0.5), s),
     "distillation of all shifts": lambda s: (net(), Distillation(cached(s.shifted()), 4.0, 1.0), s.shifted()),
     "a live teacher": lambda s: (net(), Distillation(LiveTeacher(net(hidden_dropout=0.5)), 4.0, 0.5), s.shifted()),
+    "moved and mirrored": lambda s: (net(), Cropped(HardLabels()), s),
     "without the factor": lambda s: (net(), WithoutFactor(cached(s), 4.0, 0.5), s),
     "settings of a seed": lambda s: (cohort(), OwnRates(Distillation(cached(s), T, 1.0), [0.1, 0.2, 0.3]), s),
     "teachers of all seeds": lambda s: (cohort(**THREE), HardLabels(), of_all(s.shifted())),
