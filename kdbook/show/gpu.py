@@ -10,6 +10,8 @@ from kdbook.show.figures import figure_of, show_picture
 def gpu_cell(question: str, *figures: str, card: str, minutes: float, memory: float, device: str = "auto") -> None:
     """Train a question's profile gpu where there is an NVIDIA GPU, else say what that would be; show what came out.
 
+    Data that are not here stop no chapter: the cell says how to get them.
+
     Parameters
     ----------
     question : str
@@ -32,7 +34,10 @@ def gpu_cell(question: str, *figures: str, card: str, minutes: float, memory: fl
     drawn = [figure_of(name) for name in figures]
     found = None
     if torch.cuda.is_available() and device.startswith(("auto", "cuda")):
-        found = run(question, "gpu", device=device)
+        try:
+            found = run(question, "gpu", device=device)
+        except FileNotFoundError as missing:  # data that the reader's network would bring
+            print(missing)
     else:
         print(
             f"No NVIDIA GPU in use. On one, this cell runs {trials:,} trials ({students} seeds) of {question}, in "

@@ -5,6 +5,7 @@ import time
 import pytest
 import torch
 
+from kdbook.data.cifar import MissingCifarError
 from kdbook.lab import Results, load
 from kdbook.lab.results import save_results
 from kdbook.show import gpu, gpu_cell
@@ -95,3 +96,13 @@ def test_a_question_without_the_profile_or_an_unknown_figure_is_refused_on_every
             gpu_cell("tuning", **TOLD)
         with pytest.raises(ValueError, match="unknown figure 'nonsense'"):
             gpu_cell("hinton_mnist", "nonsense", **TOLD)
+
+
+def test_data_that_a_gpu_run_lacks_stop_no_chapter_and_are_told_how_to_get(machine, shown, capsys, monkeypatch):
+    def without_data(*arguments, **more):
+        raise MissingCifarError("cifar100 is not complete in here: with a network, fetch it by `python -c ...`")
+
+    machine(True)
+    monkeypatch.setattr(gpu, "run", without_data)
+    gpu_cell("knowledge_types", **TOLD)
+    assert capsys.readouterr().out.startswith("cifar100 is not complete in here") and shown == []
