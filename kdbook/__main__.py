@@ -22,10 +22,13 @@ def cli():
 @cli.command("list")
 def list_():
     """The questions of the book, and what the committed results of each took."""
+    on_gpu = arms.on_gpu()
     for name in arms.names():
         about = REFERENCE / f"{name}.json"
         told = json.loads(about.read_text()) if about.exists() else {"trials": 0, "seconds": 0}
-        click.echo(f"{name:26}{arms.asked(name)}\n{'':26}full: {told['trials']} trials, {told['seconds'] / 60:.0f} min")
+        gpu = "; has a profile gpu" if name in on_gpu else ""
+        took = f"full: {told['trials']} trials, {told['seconds'] / 60:.0f} min{gpu}"
+        click.echo(f"{name:26}{arms.asked(name)}\n{'':26}{took}")
 
 
 @cli.command()

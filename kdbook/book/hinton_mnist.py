@@ -4,13 +4,30 @@ Published test errors: teacher 67, student of hard labels 146, distilled student
 regulariser while its teacher has three; `hard_regularized` gives the student the same three without a teacher.
 """
 
+from dataclasses import replace
+
+import numpy as np
+from torch import nn
+
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.statements import published as published_number
-from kdbook.lab.steps import errors, kept_tensors, one_view_each, predict, test_split, train_and_score
+from kdbook.lab.steps import (
+    cohort_teacher,
+    errors,
+    kept_tensors,
+    one_view_each,
+    predict,
+    scores,
+    test_split,
+    train_and_score,
+    train_seeds,
+    training_split,
+)
 from kdbook.show import by_arm, figure, looks, plain, published
+from kdbook.training import Distillation, HardLabels
 
 VERSION = 2
-SEEDS = {"full": (5, 5), "quick": (2, 1)}  # students, teachers
+SEEDS = {"full": (5, 5), "quick": (2, 1), "gpu": (20, 20)}  # students, teachers
 COLUMNS = columns(
     "arm seed teacher_seed test_errors test_errors_shifted parameters agreement mean_kl",
     seed="seed of weights, order, shifts and dropout",
@@ -25,8 +42,19 @@ THREE = {"input_dropout": 0.2, "hidden_dropout": 0.3, "max_norm": 3.5, "shifts":
 
 
 def arms(profile: str) -> dict[str, Arm]:
-    """The teacher that all chapters of MNIST share, and four students."""
-    quick = profile == "quick"
+    """The teacher that all chapters of MNIST share, and four students; on a GPU those of all seeds as one model."""
+    table = _arms(profile == "quick")
+    if profile != "gpu":
+        return table
+    # the teachers' masks are other ones than if they were trained alone, and with them all that learn from them
+    masks = {name: {"masks": "of all seeds"} if "hidden_dropout" in arm.settings else {} for name, arm in table.items()}
+    return {
+        name: replace(arm, settings={**arm.settings, **masks[name]}, cohort=f"seeds {name}")
+        for name, arm in table.items()
+    }
+
+
+def _arms(quick: bool) -> dict[str, Arm]:
     teacher = {"kept": "float16", "sizes": [784, 1200, 1200, 10], **THREE, "lr": 0.2, "batch_size": 256, "epochs": 150}
     student = {"kept": "float16", "sizes": [784, 800, 800, 10], "batch_size": 256, "lr": 0.1}
     if quick:
@@ -50,13 +78,35 @@ def arms(profile: str) -> dict[str, Arm]:
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
-    """Train one net and score it; its weights are kept for those who need them."""
+    """Train one net, or those of all seeds as one, and score it; its weights are kept for those who need them."""
+    if trials[0].cohort:
+        return train_together(trials, tools)
     (trial,) = trials
     model, history, row = train_and_score(trial, tools)
+    return [row | kept_and_shifted(model, trial, history.loss, tools)]
+
+
+def train_together(trials: list[Trial], tools: Tools) -> list[dict]:
+    """Train an arm of all seeds as one model, and score each."""
+    first = trials[0]
+    split, objective = training_split(first, tools), HardLabels()
+    if "temperature" in first.settings:
+        teacher = cohort_teacher(trials, split, tools)
+        objective = Distillation(teacher, first.settings["temperature"], first.settings["alpha"])
+    nets, history = train_seeds(trials, split, objective, tools)
+    loss = history.loss / len(trials)  # the mean of all seeds
+    return [
+        scores(net, trial, tools) | kept_and_shifted(net, trial, loss, tools)
+        for net, trial in zip(nets, trials, strict=True)
+    ]
+
+
+def kept_and_shifted(model: nn.Module, trial: Trial, loss: np.ndarray, tools: Tools) -> dict:
+    """Keep a net and its training loss (epochs,); count its errors on shifted test images."""
     test = test_split(trial, tools)
     shifted = predict(model, test, view=one_view_each(test)).logits
-    tools.keep(trial, tensors=kept_tensors(model, trial), pictures={"loss": history.loss})
-    return [row | {"test_errors_shifted": errors(shifted, test.y)}]
+    tools.keep(trial, tensors=kept_tensors(model, trial), pictures={"loss": loss})
+    return {"test_errors_shifted": errors(shifted, test.y)}
 
 
 ARMS = looks(arms("full"))

@@ -17,12 +17,14 @@ from kdbook.data.images import load_images
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import (
     cached_teacher,
+    cohort_teacher,
     errors,
     fidelity,
     predict,
     teacher_answers,
     test_split,
     train,
+    train_seeds,
     training_split,
 )
 from kdbook.losses import kd_loss, logit_matching, soft_targets
@@ -47,7 +49,7 @@ from kdbook.show import (
 from kdbook.training.objectives import Distillation, WithoutFactor
 
 VERSION = 1
-SEEDS = {"full": (5, 0), "quick": (2, 0)}  # students; the teachers are hinton_mnist's
+SEEDS = {"full": (5, 0), "quick": (2, 0), "gpu": (20, 0)}  # students; the teachers are hinton_mnist's
 TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 8.0, 10.0, 20.0, 40.0, 100.0)
 TRAINED_AT = (1.0, 4.0, 20.0)  # at T = 1 the factor is 1: there are no arms without it
 COLUMNS = columns(
@@ -73,11 +75,12 @@ def net(profile: str) -> dict:
     """What a student learns with.
 
     The learning rate is that of `ablations` for twice the batch, rounded down: not tuned. Quick runs, of few steps,
-    take a lower one, at which training loss and validation errors no longer jump from seed to seed.
+    take a lower one, at which training loss and validation errors no longer jump from seed to seed. On a GPU students
+    have all images.
     """
     full = {"sizes": [784, 300, 300, 10], "samples": 12_000, "batch_size": 128, "lr": 0.05, "epochs": 15}
     quick = {"sizes": [784, 50, 50, 10], "samples": 2_000, "epochs": 12, "lr": 0.03}
-    return full | quick if profile == "quick" else full
+    return full | {"quick": quick, "full": {}, "gpu": {"samples": 60_000}}[profile]
 
 
 def logit_arms(profile: str) -> dict[str, Arm]:
@@ -97,13 +100,14 @@ def logit_arms(profile: str) -> dict[str, Arm]:
 
 
 def arms(profile: str) -> dict[str, Arm]:
-    """Four pairs of logits, and ten students of hinton_mnist's teacher."""
+    """Four pairs of logits, and ten students of hinton_mnist's teacher, on a GPU each of all seeds as one model."""
 
     def taught(name: str, t: float, alpha: float) -> Arm:
         settings = {**net(profile), "temperature": t, "alpha": alpha}
         settings["lr"] *= t**2 if name == "soft_without" else 1
         look = ("without", "hard") if name.endswith("without") else ("with T²", "soft")
-        return Arm(*look, settings, ("hinton_mnist/teacher",), named=name)
+        cohort = f"seeds {name} {t:g}" if profile == "gpu" else ""
+        return Arm(*look, settings, ("hinton_mnist/teacher",), named=name, cohort=cohort)
 
     students = {}
     for kind, alpha in {"mixed": 0.5, "soft": 1.0}.items():
@@ -177,15 +181,18 @@ def nearness(model: nn.Module, trial: Trial, tools: Tools) -> dict:
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
-    """Gradients of stored or drawn logits, or one student trained with T^2 or without."""
-    (trial,) = trials
-    if "rows" in trial.settings:
-        return [{"rows": logit_rows(*logit_pair(trial, tools))}]
-    split, (t, alpha) = training_split(trial, tools), (trial.settings[k] for k in ("temperature", "alpha"))
-    without = trial.arm.endswith("without")
-    objective = (WithoutFactor if without else Distillation)(cached_teacher(trial.needs[0], split, tools), t, alpha)
-    model, _ = train(trial, split, objective, tools)
-    return [{"soft_weight": soft_weight(t, alpha) if without else alpha, **nearness(model, trial, tools)}]
+    """Gradients of stored or drawn logits, or students trained with T^2 or without: one, or those of all seeds."""
+    first = trials[0]
+    if "rows" in first.settings:
+        return [{"rows": logit_rows(*logit_pair(first, tools))}]
+    split, (t, alpha) = training_split(first, tools), (first.settings[k] for k in ("temperature", "alpha"))
+    without = first.arm.endswith("without")
+    kind, weight = (WithoutFactor, soft_weight(t, alpha)) if without else (Distillation, alpha)
+    if first.cohort:
+        nets, _ = train_seeds(trials, split, kind(cohort_teacher(trials, split, tools), t, alpha), tools)
+    else:
+        nets = [train(first, split, kind(cached_teacher(first.needs[0], split, tools), t, alpha), tools)[0]]
+    return [{"soft_weight": weight, **nearness(net, trial, tools)} for net, trial in zip(nets, trials, strict=True)]
 
 
 LOGITS = looks(logit_arms("full"))

@@ -5,10 +5,13 @@ temperatures from 2.5 to 4 were significantly better than higher or lower ones. 
 """
 
 import torch
+from torch import Tensor
 
+from kdbook.data.images import Split
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import (
     cached_teacher,
+    cohort_teacher,
     errors,
     fidelity,
     predict,
@@ -16,12 +19,13 @@ from kdbook.lab.steps import (
     splits,
     teacher_answers,
     train,
+    train_seeds,
 )
 from kdbook.show import SOFT, Look, curve, figure, level, plain, rows_of, temperatures
 from kdbook.training import Distillation, OwnRates, stack
 
 VERSION = 1
-SEEDS = {"full": (20, 0), "quick": (2, 0)}  # students; the teachers are hinton_mnist's
+SEEDS = {"full": (20, 0), "quick": (2, 0), "gpu": (50, 0)}  # students; the teachers are hinton_mnist's
 COLUMNS = columns(
     "arm seed teacher_seed width temperature test_errors agreement mean_kl",
     arm="hidden units, then temperature",
@@ -45,18 +49,19 @@ def learning_rate(temperature: float) -> float:
 
 
 def arms(profile: str) -> dict[str, Arm]:
-    """All temperatures of a seed and a width as one cohort; the teacher is hinton_mnist's."""
-    images, few = {"batch_size": 256}, 5
+    """All temperatures of a seed and a width as one cohort, on a GPU of all seeds; the teacher is hinton_mnist's."""
+    images, few = {"batch_size": 256}, None if profile == "gpu" else 5
     if profile == "quick":
         images, few = {"samples": 2_000, "batch_size": 50}, 1
+    epochs, of = EPOCHS["quick" if profile == "quick" else "full"], "seeds " if profile == "gpu" else ""
 
     def taught(width: int, t: float) -> Arm:
         sizes, soft = [784, width, width, 10], {"temperature": t, "alpha": 1.0, "lr": learning_rate(t)}
         return Arm(
             f"{width} units, T = {t:g}",
-            settings={"sizes": sizes, **soft, "epochs": EPOCHS[profile][width], **images},
+            settings={"sizes": sizes, **soft, "epochs": epochs[width], **images},
             needs=("hinton_mnist/teacher",),
-            cohort=str(width),
+            cohort=f"{of}{width}",
             seeds=few if width == 800 else None,
         )
 
@@ -70,18 +75,24 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
 
 
 def train_cohort(trials: list[Trial], tools: Tools, objective) -> list[dict]:
-    """Train students of one width, seed and teacher under `objective(teacher)`; a row of measurements for each."""
-    first = trials[0]
+    """Train students of one width, of a seed or all, under `objective(teacher)`; a row of measurements for each."""
+    first, rates = trials[0], [t.settings["lr"] for t in trials]
     split, test = splits(first, tools)
-    (teacher,) = first.needs
-    rated = OwnRates(objective(cached_teacher(teacher, split, tools)), [t.settings["lr"] for t in trials])
-    cohort, _ = train(first, split, rated, tools, model=stack([seeded_network(t) for t in trials]))
-    answers = teacher_answers(teacher, test, tools)
-    shared = {"teacher_seed": teacher.seed, "width": first.settings["sizes"][1]}
-    return [
-        {**shared, "test_errors": errors(logits, test.y), **fidelity(logits, answers)}
-        for logits in predict(cohort, test).logits
-    ]
+    if first.cohort.startswith("seeds"):
+        nets, _ = train_seeds(trials, split, OwnRates(objective(cohort_teacher(trials, split, tools)), rates), tools)
+        answers = (predict(net, test).logits for net in nets)
+    else:
+        rated = OwnRates(objective(cached_teacher(first.needs[0], split, tools)), rates)
+        cohort, _ = train(first, split, rated, tools, model=stack([seeded_network(t) for t in trials]))
+        answers = predict(cohort, test).logits
+    return [row_of(logits, trial, test, tools) for trial, logits in zip(trials, answers, strict=True)]
+
+
+def row_of(logits: Tensor, trial: Trial, test: Split, tools: Tools) -> dict:
+    """What is measured of a student by its logits (N, C) for a test split."""
+    (teacher,) = trial.needs
+    row = {"teacher_seed": teacher.seed, "width": trial.settings["sizes"][1], "test_errors": errors(logits, test.y)}
+    return row | fidelity(logits, teacher_answers(teacher, test, tools))
 
 
 TICKS = (1, 2, 4, 8, 20, 40)

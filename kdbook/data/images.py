@@ -104,7 +104,8 @@ class Split:
         """
         if self.chosen is None:
             return self._visit(seed, epoch)
-        orders, views = zip(*(self._visit(s, epoch) for s in seed), strict=True)
+        told = {s: self._visit(s, epoch) for s in dict.fromkeys(seed)}  # students of one seed share it
+        orders, views = zip(*(told[s] for s in seed), strict=True)
         order = self.chosen.gather(1, torch.stack(orders))
         return order, None if views[0] is None else torch.stack(views)
 
@@ -211,9 +212,11 @@ class Split:
             return self.x[rows]
         if isinstance(rows, slice):
             rows = torch.arange(len(self), device=self.x.device)[rows]
-        view = torch.as_tensor(view, device=self.x.device)
-        lowest, highest = int(view.min()), int(view.max())
-        require(0 <= lowest <= highest < VIEWS, "view", f"in 0..{VIEWS - 1}", f"{lowest}..{highest}")
+        view = torch.as_tensor(view)
+        if view.device.type == "cpu":  # elsewhere the look would make the processor wait
+            lowest, highest = int(view.min()), int(view.max())
+            require(0 <= lowest <= highest < VIEWS, "view", f"in 0..{VIEWS - 1}", f"{lowest}..{highest}")
+        view = view.to(self.x.device)
         side = 2 * REACH + 1
         n, *colours, h, w = self.x.shape
         padded, across = self._padded, self._padded.stride()

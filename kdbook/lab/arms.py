@@ -78,10 +78,24 @@ def names() -> list[str]:
     return sorted(files())
 
 
+@cache
+def _parsed(name: str) -> ast.Module:
+    path = BOOK.parents[1].joinpath(*files()[name].split("."))
+    return ast.parse(path.with_suffix(".py").read_text(encoding="utf-8"))
+
+
 def asked(name: str) -> str:
     """What a question asks: the first line of its docstring, read without importing it."""
-    path = BOOK.parents[1].joinpath(*files()[name].split("."))
-    return ast.get_docstring(ast.parse(path.with_suffix(".py").read_text(encoding="utf-8"))).splitlines()[0]
+    return ast.get_docstring(_parsed(name)).splitlines()[0]
+
+
+def on_gpu() -> list[str]:
+    """Questions that have the profile gpu: it is a key of the `SEEDS` in their files; nothing is imported."""
+    return [name for name in names() if any(map(_has_gpu, _parsed(name).body))]
+
+
+def _has_gpu(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Assign) and "SEEDS" in map(ast.unparse, line.targets) and "'gpu':" in ast.unparse(line)
 
 
 def question(name: str) -> ModuleType:
@@ -98,6 +112,22 @@ def question(name: str) -> ModuleType:
     return importlib.import_module(found[name])
 
 
+def seeds_of_profile(name: str, profile: str) -> tuple[int, int]:
+    """Numbers of students and of teachers that a question has in a profile.
+
+    Raises
+    ------
+    ValueError
+        For an unknown question or profile, and for one that the question does not have: only some have gpu.
+    """
+    there = question(name).SEEDS
+    check_profile(profile)
+    if profile not in there:
+        wanted = f"one of {', '.join(there)} (gpu is one of {', '.join(on_gpu())})"
+        require(False, f"profile of {name}", wanted, repr(profile))
+    return there[profile]
+
+
 def trial(name: str, profile: str, arm: str, seed: int, **of) -> Trial:
     """One arm of a question and seed, with all that it needs.
 
@@ -105,7 +135,7 @@ def trial(name: str, profile: str, arm: str, seed: int, **of) -> Trial:
     ----------
     name : str
         Question.
-    profile : {"quick", "full"}
+    profile : {"quick", "full", "gpu"}
         Whose settings.
     arm : str
         A key of the question's `arms`.
@@ -114,13 +144,12 @@ def trial(name: str, profile: str, arm: str, seed: int, **of) -> Trial:
     **of
         What else the question's `arms` takes.
     """
-    module = question(name)
-    check_profile(profile)
+    module, (_, teachers) = question(name), seeds_of_profile(name, profile)
     table, seed = module.arms(profile, **of), whole("seed", seed)
     require(arm in table, f"arm of {name}", f"one of {', '.join(table)}", repr(arm))
     chosen = table[arm]
     if chosen.teaches:
-        seed = getattr(module, "FIRST_TEACHER", 0) + seed % module.SEEDS[profile][1]
+        seed = getattr(module, "FIRST_TEACHER", 0) + seed % teachers
     if chosen.at:
         seed = chosen.at[seed]
     needs = []
@@ -139,7 +168,7 @@ def trials(name: str, profile: str = "quick", seeds: int | None = None, **of) ->
     ----------
     name : str
         Question.
-    profile : {"quick", "full"}
+    profile : {"quick", "full", "gpu"}
         Whose settings, and how many seeds.
     seeds : int, optional
         Number of seeds; None or 0 = the profile's own.
@@ -149,11 +178,10 @@ def trials(name: str, profile: str = "quick", seeds: int | None = None, **of) ->
     Raises
     ------
     ValueError
-        For an unknown question or profile, or a negative number of seeds.
+        For an unknown question, a profile that it does not have, or a negative number of seeds.
     """
     module = question(name)
-    check_profile(profile)
-    students, teachers = module.SEEDS[profile]
+    students, teachers = seeds_of_profile(name, profile)
     chosen = seeds_of(seeds, students)
     listed = {arm: found for arm, found in module.arms(profile, **of).items() if found.listed}
     order = [(s, n) for s in range(min(teachers, len(chosen))) for n, arm in listed.items() if arm.teaches]

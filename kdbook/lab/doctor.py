@@ -7,6 +7,7 @@ import torch
 from jupyter_client.kernelspec import KernelSpecManager
 
 from kdbook.data.files import REPOSITORY, SHA256, DamagedFileError, check_writable, folder_of, home, verified_bytes
+from kdbook.lab import arms
 from kdbook.lab.devices import pick_device
 
 PACKAGES = (
@@ -27,7 +28,7 @@ def examine() -> list[tuple[str, str, str]]:
     needed = [_package(name, name, "missing", "run `make setup`") for name in PACKAGES]
     extras = [_package(n, f"extra {e}", f"optional: pip install 'kdbook[{e}]'") for n, e in OPTIONAL.items()]
     device = "device", f"{pick_device().type}, {torch.get_num_threads()} threads", ""
-    return [*needed, *extras, device, _kernel(), _data(), _disk()]
+    return [*needed, *extras, device, _gpu(), _kernel(), _data(), _disk()]
 
 
 def print_lines(found: list[tuple[str, str, str]]) -> bool:
@@ -42,6 +43,11 @@ def _package(name: str, what: str, missing: str, remedy: str = ""):
         return what, version(name), ""
     except PackageNotFoundError:
         return what, missing, remedy
+
+
+def _gpu():
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "no NVIDIA GPU here"
+    return "profile gpu", f"{card}; for {', '.join(arms.on_gpu())}", ""
 
 
 def _kernel():

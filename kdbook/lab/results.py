@@ -16,8 +16,12 @@ ORIGIN = ["identity", "precision", "artifacts", "device", "threads", "versions",
 
 
 def output_folder(profile: str = "quick") -> Path:
-    """Where a run of the book leaves results and figures: `KDBOOK_OUT`, default ``build/<profile>``."""
-    return folder_of("KDBOOK_OUT", REPOSITORY / "build" / profile)
+    """Where a run of the book leaves results and figures: `KDBOOK_OUT`, default ``build/<profile>``.
+
+    Those of a chapter's gpu cells stand beside those of its own profile, in ``gpu`` of `KDBOOK_OUT`.
+    """
+    folder = folder_of("KDBOOK_OUT", REPOSITORY / "build" / profile)
+    return folder / "gpu" if profile == "gpu" and folder.name != "gpu" else folder
 
 
 class Results(pd.DataFrame):
@@ -130,7 +134,7 @@ def read_results(name: str, folder: Path) -> Results:
     """
     path = folder / f"{name}.csv"
     if not path.exists():
-        profile = " --profile full" if folder == REFERENCE else ""
+        profile = f" --profile {folder.name}" if folder.parent == REFERENCE.parent else ""
         raise FileNotFoundError(f"no results at {path}: run `python -m kdbook run {name}{profile}`")
     info, pictures = read_info(path.with_suffix(".json")), path.with_suffix(".npz")
     whole = pd.read_csv(path, dtype={"identity": str, "artifacts": str})

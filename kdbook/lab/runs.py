@@ -44,12 +44,12 @@ def run(
     ----------
     name : str
         A module of `kdbook.book`.
-    profile : {"quick", "full"}
-        How much: settings for live use, or for the reference numbers.
+    profile : {"quick", "full", "gpu"}
+        How much: settings for live use, for the reference numbers, or for an NVIDIA GPU, which some questions have.
     seeds : int, optional
         Number of seeds; None or 0 = the profile's own.
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        ``auto``, ``cpu``, ``cuda`` or ``mps``. Profile gpu takes another one than CUDA only when it is named.
     engine : str
         ``local`` (this process), or ``ray`` (a cluster).
     rerun : bool
@@ -61,8 +61,8 @@ def run(
     store : Store, optional
         Where trials are kept; default the user's own.
     out : Path, optional
-        Folder of ``<name>.csv``; default ``build/quick/results`` (or below `KDBOOK_OUT`) for a quick run or another
-        number of seeds. The reference grows in ``results/running``, and moves into ``results/full`` when it is whole.
+        Folder of ``<name>.csv``; default ``build/<profile>/results`` (or below `KDBOOK_OUT`) for all but a full run of
+        its own number of seeds. That grows in ``results/running``, and moves into ``results/full`` when it is whole.
     quiet : bool
         Show no progress.
 
@@ -83,6 +83,8 @@ def run(
     kdbook.require(engine in ENGINES, "engine", f"one of {', '.join(ENGINES)}", repr(engine))
     kdbook.require(engine == "ray" or not address, "engine", f"'ray', as address is {address!r}", repr(engine))
     kdbook.require(isinstance(rerun, bool), "rerun", "True or False", repr(rerun))
+    here = device != "auto" or profile != "gpu" or torch.cuda.is_available()
+    kdbook.require(here, "device", "an NVIDIA GPU for profile gpu (or named: cpu takes hours)", "a machine without one")
     store, device = store or Store(), pick_device(device)
     check_use(cards_of(trials), use)
     reference = profile == "full" and not seeds and out is None
@@ -114,7 +116,7 @@ def describe_run(profile: str, device: str = "auto", minutes: dict[str, float] |
 
     Parameters
     ----------
-    profile : {"quick", "full"}
+    profile : {"quick", "full", "gpu"}
         What the chapter runs.
     device : str
         As for `run`.
@@ -130,7 +132,7 @@ def describe_run(profile: str, device: str = "auto", minutes: dict[str, float] |
     unknown = sorted(_unknown_parameters())
     kdbook.require(not unknown, "parameters", "of those that `papermill --help-notebook` lists", unknown)
     found = pick_device(device)
-    time = f", about {minutes[profile]:g} min on two cores from scratch" if minutes else ""
+    time = f", about {minutes[profile]:g} min on two cores from scratch" if profile in (minutes or {}) else ""
     print(
         f"kdbook {kdbook.__version__}, torch {torch.__version__}, profile {profile}, "
         f"device {found.type} ({torch.get_num_threads()} threads){time}"
@@ -153,25 +155,27 @@ def prepare(profile: str, device: str = "auto", *, store: Store | None = None, q
     int
         Their number.
     """
-    trials = [t for name in arms.names() for t in arms.trials(name, profile)]
+    check_profile(profile)
+    having = [name for name in arms.names() if profile in arms.question(name).SEEDS]
+    trials = [t for name in having for t in arms.trials(name, profile)]
     shared = {need for t in trials for need in t.needs if need.experiment != t.experiment}
     shared = sorted(shared, key=lambda t: (t.seed, t.arm != "teacher", t.name))
     local(shared, store or Store(), pick_device(device), quiet)
     return len(shared)
 
 
-def load(name: str, folder: Path = REFERENCE) -> Results:
-    """The committed full results of an experiment (or those of another folder); never trains.
+def load(name: str, folder: Path | None = None, *, profile: str = "full") -> Results:
+    """The committed full results of an experiment (or those of another folder or profile); never trains.
 
     Raises
     ------
     ValueError
-        For an unknown experiment.
+        For an unknown experiment or profile.
     FileNotFoundError
         When there are no results yet, saying how to make them.
     """
-    arms.question(name)
-    return read_results(name, Path(folder))
+    arms.seeds_of_profile(name, profile)
+    return read_results(name, REFERENCE.parent / profile if folder is None else Path(folder))
 
 
 def outdated(folder: Path = REFERENCE) -> dict[str, int]:

@@ -13,7 +13,22 @@ from kdbook.lab.tools import Tools
 from kdbook.lab.trial import Trial
 from kdbook.nets import network
 from kdbook.nets.vision import count_parameters
-from kdbook.training import CachedTeacher, Distillation, HardLabels, History, LiveTeacher, adam, fit, predict, sgd
+from kdbook.training import (
+    CachedTeacher,
+    CohortTeacher,
+    Distillation,
+    HardLabels,
+    History,
+    LiveTeacher,
+    adam,
+    falling,
+    fit,
+    one_cycle,
+    predict,
+    sgd,
+    stack,
+    unstack,
+)
 
 CACHE_PAYS = 22  # student epochs after which the answers to all 25 shifts have paid; 18 on some machines
 
@@ -70,6 +85,15 @@ def _asked(teacher: Trial, split: Split) -> tuple:
     return teacher.id, split.origin, split.views, len(split), int(split.index.sum())
 
 
+def cohort_teacher(trials: Sequence[Trial], split: Split, tools: Tools) -> CohortTeacher:
+    """The stored teachers of a cohort's trials, each asked once for all its students."""
+    teachers = [*dict.fromkeys(trial.needs[0] for trial in trials)]
+    logits = torch.stack([cached_teacher(teacher, split, tools).logits for teacher in teachers])  # (K, V, N, C)
+    place = {teacher: at for at, teacher in enumerate(teachers)}
+    whose = torch.tensor([place[trial.needs[0]] for trial in trials])
+    return CohortTeacher(logits.squeeze(1), split.index, split.origin, whose)
+
+
 def objective_for(trial: Trial, split: Split, tools: Tools):
     """Hard labels, or distillation when the trial's settings name a temperature."""
     s = trial.settings
@@ -112,7 +136,8 @@ def train(
         Called with the model after every epoch; such a training is not checkpointed, as what `watch` saw would be lost.
     settings : mapping, optional
         `epochs`, `batch_size` and `lr` of one of several stages; default: the trial's. SGD, or Adam for
-        ``optimizer: adam``; layers compute in float32, or as `autocast` says, such as ``bfloat16``.
+        ``optimizer: adam``; one cycle of the rate, or one that is `falling` after the epochs of `falls`; layers compute
+        in float32, or as `autocast` says, such as ``bfloat16``.
     stage : str
         Name of the checkpoint, another for each stage.
     seed : int or sequence of int, optional
@@ -139,6 +164,7 @@ def train(
         epochs=s["epochs"],
         batch_size=s["batch_size"],
         optimizer=optimizer,
+        schedule=falling(s["falls"], s["epochs"]) if "falls" in s else one_cycle,
         seed=trial.seed if seed is None else seed,
         device=tools.device,
         autocast=getattr(torch, s["autocast"]) if "autocast" in s else None,
@@ -149,6 +175,19 @@ def train(
         round_kept(model, trial)
     tools.seconds_before += sum(epoch["seconds"] for epoch in history.epochs[: history.resumed])
     return model, history
+
+
+def train_seeds(trials: Sequence[Trial], split: Split, objective, tools: Tools) -> tuple[list[nn.Module], History]:
+    """Train a cohort of all seeds as one model: nets in eval mode, one a trial, and the history, summed over them.
+
+    Each begins, and meets the samples of the split, in the order and the shifts that it would have alone. Dropout is
+    refused, unless the setting `masks` says that the masks of all are drawn at once.
+    """
+    first, every = trials[0], torch.arange(len(split)).expand(len(trials), -1)
+    cohort = stack([seeded_network(trial) for trial in trials], masks="masks" in first.settings)
+    seeds = [trial.seed for trial in trials]
+    cohort, history = train(first, split.drawn(every), objective, tools, cohort, seed=seeds)
+    return [net.eval() for net in unstack(cohort)], history
 
 
 def train_stage(

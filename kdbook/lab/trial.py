@@ -11,7 +11,7 @@ from typing import Any
 
 from kdbook import require
 
-PROFILES = ("quick", "full")
+PROFILES = ("quick", "full", "gpu")
 
 
 @dataclass(frozen=True, eq=False)

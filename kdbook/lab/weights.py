@@ -61,7 +61,7 @@ def load_teacher(name: str, seed: int = 0, profile: str = "full") -> nn.Module:
         Question and arm, such as ``"hinton_mnist/teacher"``; a trained student is had in the same way.
     seed : int
         Of the student that asks: a teacher has this seed modulo the number of teachers.
-    profile : {"full", "quick"}
+    profile : {"full", "quick", "gpu"}
         Of what was trained; what travels is of the full one.
 
     Returns

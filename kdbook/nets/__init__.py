@@ -16,7 +16,7 @@ REGISTRY = {
     "bag_of_words": ("vision", "BagOfWords", "sizes input_dropout"),
     "lenet5": ("vision", "LeNet5", ""),
     "conv": ("vision", "ConvNet", "widths depth"),
-    "resnet": ("vision", "ResNet", "widths blocks channels classes"),
+    "resnet": ("vision", "ResNet", "widths blocks channels classes stride"),
     "mobilenet": ("mobile", "MobileNet", "rows last channels classes"),
     "efficientnet": ("mobile", "EfficientNet", "rows last channels classes"),
 }

@@ -264,21 +264,33 @@ class ResNet(Staged):
         Residual blocks a stage.
     classes, channels : int
         Length of the logits; 1 for grey images, 3 for colour.
+    stride : int
+        Of the first stage; with 1, widths (16, 32, 64) and n blocks it is the paper's ResNet of 6n + 2 layers.
     """
 
-    def __init__(self, widths: Sequence[int] = (16, 32, 64), blocks: int = 1, classes: int = 10, channels: int = 1):
-        stages = _stages(_Residual, (*widths[:1], *widths), blocks)
+    def __init__(
+        self,
+        widths: Sequence[int] = (16, 32, 64),
+        blocks: int = 1,
+        classes: int = 10,
+        channels: int = 1,
+        stride: int = 2,
+    ):
+        stages = _stages(_Residual, (*widths[:1], *widths), blocks, stride)
         super().__init__(_conv_relu(channels, widths[0]), stages, widths[-1], classes)
 
 
-def _stages(block: Callable, channels: Sequence[int], blocks: int) -> list[nn.Sequential]:
-    """A stage from each number of channels to the next, of `blocks` blocks (before, after, stride)."""
+def _stages(block: Callable, channels: Sequence[int], blocks: int, first: int = 2) -> list[nn.Sequential]:
+    """A stage from each number of channels to the next, of `blocks` blocks (before, after, stride); stride 2 each.
+
+    The `first` one may have another stride.
+    """
     good = len(channels) >= 2 and min(channels) >= 1
     require(good, "widths", "one or more positive numbers of channels", list(channels[1:]))
     require(blocks >= 1, "blocks", "1 or more a stage", blocks)
     return [
-        nn.Sequential(block(before, width, 2), *(block(width, width, 1) for _ in range(blocks - 1)))
-        for before, width in pairwise(channels)
+        nn.Sequential(block(before, width, 2 if at else first), *(block(width, width, 1) for _ in range(blocks - 1)))
+        for at, (before, width) in enumerate(pairwise(channels))
     ]
 
 

@@ -118,6 +118,13 @@ def registered() -> dict[str, Registered]:
     return dict(sorted(_REGISTRY.items()))
 
 
+def figure_of(name: str) -> Registered:
+    """The figure that is registered under a name; ValueError for an unknown one."""
+    if name not in [*registered()]:
+        raise ValueError(f"unknown figure {name!r}; there are {', '.join(registered())}")
+    return registered()[name]
+
+
 def show_figure(name: str, reference, mine=None) -> None:
     """Draw a registered figure in a notebook with its alt text; a run of the book (`KDBOOK_OUT`) keeps it as well.
 
@@ -135,9 +142,7 @@ def show_figure(name: str, reference, mine=None) -> None:
     ValueError
         For an unknown name, listing those there are.
     """
-    found = registered().get(name)
-    if found is None:
-        raise ValueError(f"unknown figure {name!r}; there are {', '.join(registered())}")
+    found = figure_of(name)
     drawn = found.draw(reference, mine)
     if os.environ.get("KDBOOK_OUT"):
         save(drawn, name, alt=found.alt, folder=output_folder() / "figures")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kdbook import require
-from kdbook.nets.vision import MLP, Outputs
+from kdbook.nets.vision import MLP, Outputs, dropout
 
 
 class StackedMLP(nn.Module):
@@ -18,18 +18,22 @@ class StackedMLP(nn.Module):
     Parameters
     ----------
     models : sequence of MLP
-        Their weights are copied. Dropout is refused: one mask for all would tie the students together, and
-        S masks would not be those that each student draws alone.
+        Their weights are copied.
+    masks : bool
+        Whether they may have dropout, for which masks of all are drawn at once: not those that each draws alone.
+        A batch that is shared has one mask for its pixels.
     """
 
-    def __init__(self, models: Sequence[MLP]):
+    def __init__(self, models: Sequence[MLP], masks: bool = False):
         super().__init__()
         require(len(models) > 0, "models", "at least one MLP", "an empty sequence")
         sizes = sorted({m.sizes for m in models})
         require(len(sizes) == 1, "models of a cohort", "of equal sizes", sizes)
         rates = {(m.input_dropout, m.hidden_dropout, m.max_norm) for m in models}
-        require(rates == {(0, 0, None)}, "models", "with neither dropout nor max_norm: train them one by one", rates)
+        good = rates == {(0, 0, None)} or (masks and len(rates) == 1)
+        require(good, "models", "with neither dropout nor max_norm: train them one by one, or with masks=True", rates)
         self.sizes = models[0].sizes
+        ((self.input_dropout, self.hidden_dropout, self.max_norm),) = rates
         layers = list(zip(*(m.layers for m in models), strict=True))
         first, *rest = [torch.stack([layer.weight.detach().t() for layer in same]) for same in layers]
         biases = [torch.stack([layer.bias.detach() for layer in same])[:, None] for same in layers]
@@ -51,6 +55,8 @@ class StackedMLP(nn.Module):
 
         x : Tensor (B, ...), the batch that all students share, or (S, B, ...), one for each
         """
+        if self.training:
+            x = dropout(x, self.input_dropout)
         if x.ndim > 2 and x[0, 0].numel() == self.sizes[0]:
             h = torch.baddbmm(self.biases[0], x.flatten(2), self.weights[0])  # (S, B, out)
         else:
@@ -60,13 +66,23 @@ class StackedMLP(nn.Module):
         for weight, bias in zip(self.rest, self.biases[1:], strict=True):
             h = h.relu()
             features.append(h)
+            if self.training:
+                h = dropout(h, self.hidden_dropout)
             h = torch.baddbmm(bias, h, weight)
         return Outputs(h, features)
 
+    @torch.no_grad()
+    def constrain_(self) -> None:
+        """As `MLP.constrain_`, each student's units by themselves."""
+        if self.max_norm is not None:
+            for at, weight in enumerate([self.first, *self.rest][:-1]):
+                norm = torch.linalg.vector_norm(weight, dim=min(at, 1), keepdim=True)
+                weight.mul_((self.max_norm / norm).clamp_(max=1))
 
-def stack(models: Sequence[MLP]) -> StackedMLP:
+
+def stack(models: Sequence[MLP], masks: bool = False) -> StackedMLP:
     """Make one model of S students; see `StackedMLP`."""
-    return StackedMLP(models)
+    return StackedMLP(models, masks)
 
 
 def unstack(cohort: StackedMLP) -> list[MLP]:

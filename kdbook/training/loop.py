@@ -62,6 +62,18 @@ def one_cycle(optimizer: torch.optim.Optimizer, steps: int):
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, peaks, total_steps=steps + 1, cycle_momentum=False)
 
 
+def falling(after: Sequence[int], epochs: int) -> Callable:
+    """A schedule: the learning rate stays, and falls to a tenth after each of these epochs, of `epochs` in all."""
+    check_number("epochs", epochs, "[1, inf)", whole=True)
+    for epoch in after:
+        check_number("after", epoch, "[1, inf)", whole=True)
+
+    def schedule(optimizer: torch.optim.Optimizer, steps: int):
+        return torch.optim.lr_scheduler.MultiStepLR(optimizer, [epoch * steps // epochs for epoch in after])
+
+    return schedule
+
+
 def fit(
     models: nn.Module,
     objective: Callable,

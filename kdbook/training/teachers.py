@@ -160,12 +160,29 @@ class CachedTeacher(Lookup):
 
 
 class CohortTeacher(Lookup):
-    """A teacher of its own for each of S students: unshifted logits (S, N, C), looked up by sample index (N,)."""
+    """A teacher of its own for each of S students, looked up by sample index (N,).
+
+    Parameters
+    ----------
+    logits : Tensor (K, N, C), or (K, V, N, C) with V = 25 views
+        Answers of K teachers.
+    index, origin
+        As for `Lookup`.
+    whose : Tensor (S,), int64, optional
+        Which of the teachers each student has; default: student s has teacher s.
+    """
+
+    def __init__(self, logits: Tensor, index: Tensor, origin: str = "", whose: Tensor | None = None):
+        super().__init__(logits, index, origin)
+        whose = torch.arange(len(logits)) if whose is None else whose
+        good = whose.ndim == 1 and 0 <= int(whose.min()) <= int(whose.max()) < len(logits)
+        require(good, "whose", f"one of the {len(logits)} teachers for each student", whose.tolist())
+        self.whose = whose.to(logits.device)[:, None]
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Stored logits (S, B, C) of the samples `index` (B,), or (S, B) where each student has a batch of its own."""
-        students = torch.arange(len(self.logits), device=self.logits.device)[:, None]
-        return SoftTargets(self.logits[students, self.column(index)])
+        seen = (self.column(index),) if self.logits.ndim == 3 else (view, self.column(index))
+        return SoftTargets(self.logits[self.whose, *seen])
 
 
 @dataclass

@@ -31,11 +31,14 @@ def micro_store(tmp_path_factory):
 
 @pytest.fixture
 def cut():
-    """Function (trial, most, **changes) -> the trial and all that it needs, cut down; `changes` replace settings."""
+    """Function (trial, most, **changes) -> the trial and all that it needs, cut down; `changes` replace settings.
+
+    `samples` is given also to who has none, and so learns from all.
+    """
 
     def cut(trial, most=None, **changes):
         settings = cut_down(trial.settings, {**MOST, **(most or {})})
-        settings |= {key: value for key, value in changes.items() if key in settings}
+        settings |= {key: value for key, value in changes.items() if key in (*settings, "samples")}
         return replace(trial, settings=settings, needs=tuple(cut(need, most, **changes) for need in trial.needs))
 
     return cut
@@ -43,15 +46,18 @@ def cut():
 
 @pytest.fixture
 def micro(micro_store, cut):
-    """Function that runs the quick arms of a question cut down; returns its table, and each trial's measured rows."""
+    """Function that runs the quick arms of a question cut down; returns its table, and each trial's measured rows.
 
-    def run_small(name, seeds=1, most=None, only=lambda trial: True, **changes):
-        trials = [cut(trial, most, **changes) for trial in arms.trials(name, "quick", seeds) if only(trial)]
+    With ``profile="gpu"`` those for a GPU; give `changes` that make their nets small.
+    """
+
+    def run_small(name, seeds=1, most=None, only=lambda trial: True, profile="quick", **changes):
+        trials = [cut(trial, most, **changes) for trial in arms.trials(name, profile, seeds) if only(trial)]
         local(trials, micro_store, torch.device("cpu"), quiet=True)
         measured = {trial: micro_store.read(trial).measured for trial in trials}
         table = Growing(name, trials, micro_store)
         assert not table.missing()
-        return table.results("quick"), {trial: rows.get("rows", [rows]) for trial, rows in measured.items()}
+        return table.results(profile), {trial: rows.get("rows", [rows]) for trial, rows in measured.items()}
 
     return run_small
 

@@ -5,9 +5,12 @@ import torch
 
 from kdbook.book import hinton_mnist
 from kdbook.data import load_images
-from kdbook.lab import arms
-from kdbook.lab.steps import errors, network, one_view_each, seeded_network
-from kdbook.training import predict
+from kdbook.lab import Tools, arms
+from kdbook.lab.engines import grouped
+from kdbook.lab.steps import cached_teacher, errors, network, one_view_each, seeded_network, training_split
+from kdbook.lab.tools import Progress
+from kdbook.lab.trial import in_order
+from kdbook.training import Distillation, HardLabels, fit, predict, sgd
 
 FULL = {name: arm.settings for name, arm in hinton_mnist.arms("full").items()}
 STUDENTS = [name for name in FULL if name != "teacher"]
@@ -64,5 +67,53 @@ def test_students_of_one_seed_start_from_the_same_weights():
 
 
 def test_a_profile_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match="profile must be one of quick, full, got 'slow'"):
+    with pytest.raises(ValueError, match="profile must be one of quick, full, gpu, got 'slow'"):
         arms.trials("hinton_mnist", "slow")
+
+
+SMALL = {"sizes": [784, 20, 20, 10], "samples": 300}
+
+
+def test_on_a_gpu_every_arm_has_the_full_settings_and_is_one_model_of_twenty_seeds():
+    for name, arm in hinton_mnist.arms("gpu").items():
+        assert {k: v for k, v in arm.settings.items() if k != "masks"} == FULL[name]
+    groups = grouped(in_order(arms.trials("hinton_mnist", "gpu")))
+    assert [{(t.arm, t.seed) for t in g} for g in groups] == [{(a, s) for s in range(20)} for a in FULL]
+
+
+def test_what_a_gpu_trains_is_none_of_the_trials_of_the_full_results():
+    assert not {*arms.trials("hinton_mnist", "gpu")} & {*arms.trials("hinton_mnist", "full")}
+
+
+def test_the_arms_for_a_gpu_run_on_a_stand_in_and_measure_what_the_others_do(micro, micro_store, documented):
+    table, measured = micro("hinton_mnist", 3, profile="gpu", **SMALL)
+    documented("hinton_mnist", table, measured)
+    assert table.groupby("arm").size().to_dict() == dict.fromkeys(FULL, 3)
+    students = table[table.arm != "teacher"]
+    assert (students.teacher_seed == students.seed).all() and students.agreement.between(0, 1).all()
+    assert table[["test_errors", "mean_kl"]].duplicated().sum() == 0
+    test = load_images("mnist", "test")
+    for trial, (row,) in measured.items():
+        model = network(trial.settings)
+        model.load_state_dict(micro_store.tensors(trial))
+        assert errors(predict(model, test).logits, test.y) == row["test_errors"]
+        assert micro_store.read(trial).provenance["device"] == "cpu"
+
+
+@pytest.mark.parametrize("arm", ["hard", "distilled", "distilled_shifted"])
+def test_a_student_of_the_cohort_for_a_gpu_is_the_student_that_it_would_be_alone(micro, micro_store, cut, arm):
+    micro("hinton_mnist", 3, profile="gpu", **SMALL)
+    for trial in arms.trials("hinton_mnist", "gpu", 3):
+        if trial.arm == arm:
+            trial = cut(trial, **SMALL)
+            tools = Tools(micro_store, torch.device("cpu"), Progress([], quiet=True))
+            split = training_split(trial, tools)
+            model = seeded_network(trial)
+            objective = HardLabels()
+            if arm != "hard":
+                teacher = cached_teacher(trial.needs[0], split, tools)
+                objective = Distillation(teacher, trial.settings["temperature"], trial.settings["alpha"])
+            settings = {key: trial.settings[key] for key in ("epochs", "batch_size")}
+            fit(model, objective, split, optimizer=sgd(0.1), seed=trial.seed, progress=False, **settings)
+            for name, kept in micro_store.tensors(trial).items():
+                torch.testing.assert_close(kept.float(), model.state_dict()[name], rtol=2e-3, atol=2e-4)

@@ -12,6 +12,7 @@ from kdbook.lab import arms
 from kdbook.lab.steps import network, seeded_network
 from kdbook.nets.vision import MLP, ConvNet, count_parameters
 from kdbook.training import Batch, CachedTeacher
+from tests.cifar_files import KINDS, expect, files_of, put
 
 FULL = knowledge_types.arms("full")
 STUDENTS = [arm for arm in FULL if arm != "teacher"]
@@ -94,3 +95,37 @@ def test_a_small_run_measures_every_kind_of_knowledge(micro, micro_store, docume
     assert students.parameters.nunique() == 2  # regressors are thrown away
     at = next(t for t in measured if t.arm == "at")
     assert micro_store.read(at).pictures["attention_1"].shape == (6, 7, 7)
+
+
+@pytest.fixture
+def cifar(own_folders, monkeypatch):
+    """A home with a CIFAR-100 of 40 training and 40 test images, in the authors' own files."""
+    files = files_of("cifar100", 40)
+    expect(monkeypatch, KINDS["cifar100"], files)
+    monkeypatch.setattr("kdbook.data.cifar.home", lambda: own_folders)  # not below data/, which all tests share
+    put(own_folders / "data" / "cifar", KINDS["cifar100"], files)
+
+
+def test_on_a_gpu_the_nets_are_the_papers_and_all_have_its_recipe():
+    made = {t.arm: t for t in arms.trials("knowledge_types", "gpu", 1)}
+    sizes = {arm: count_parameters(seeded_network(trial)) / 1e6 for arm, trial in made.items()}
+    assert sizes == pytest.approx({"teacher": 0.86, "hard": 0.28, "kd": 0.28}, abs=0.005)
+    assert {t.data for t in made.values()} == {"cifar100"} and len(arms.trials("knowledge_types", "gpu")) == 1 + 2 * 5
+    for trial in made.values():
+        s = trial.settings
+        assert (s["epochs"], s["batch_size"], s["lr"], s["weight_decay"]) == (240, 64, 0.05, 5e-4)
+        assert s["falls"] == [150, 180, 210]
+
+
+def test_the_arms_for_a_gpu_run_on_a_small_cifar_100_in_its_own_file_format(micro, cifar):
+    table, _ = micro("knowledge_types", 2, profile="gpu", blocks=1)
+    assert table.groupby("arm").size().to_dict() == {"teacher": 1, "hard": 2, "kd": 2}
+    assert table.test_errors.between(1, 40).all() and set(table.columns) & {"recall", "few_shot"} == set()
+    students = table[table.arm != "teacher"]
+    assert (students.teacher_seed == 0).all() and students.mean_kl.nunique() == 4
+
+
+def test_without_the_images_a_gpu_run_says_how_to_get_them(micro, own_folders, monkeypatch):
+    monkeypatch.setattr("kdbook.data.cifar.home", lambda: own_folders)
+    with pytest.raises(FileNotFoundError, match="cifar100 is not complete in .*with a network, fetch it by `python -c"):
+        micro("knowledge_types", 1, profile="gpu", blocks=1, epochs=1)

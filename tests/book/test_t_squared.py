@@ -81,3 +81,18 @@ def test_a_small_run_measures_real_logits_and_trains_with_the_factor_and_without
     assert trained.logit_gap["soft", 4] == trained.logit_gap["soft_without", 4]
     assert trained.logit_gap["mixed", 20] != trained.logit_gap["mixed_without", 20]
     assert (trained.mean_kl > 0).all() and trained.agreement.between(0, 1).all()
+
+
+def test_the_arms_for_a_gpu_run_on_a_stand_in_and_measure_what_the_others_do(micro, documented):
+    table, measured = micro("t_squared", 3, most={"rows": 200}, profile="gpu", sizes=[784, 20, 20, 10], samples=300)
+    documented("t_squared", table, measured)
+    students = table[table.test_errors.notna()]
+    assert students.groupby(["arm", "temperature"]).size().to_dict() == dict.fromkeys(
+        [(arm.named, arm.settings["temperature"]) for arm in arms("gpu").values() if arm.named], 3
+    )
+    assert students[["arm", "temperature", "logit_gap"]].duplicated().sum() == 0
+    assert {t.cohort[:5] for t in measured if "alpha" in t.settings} == {"seeds"}
+
+
+def test_students_on_a_gpu_have_all_images():
+    assert {arm.settings["samples"] for arm in arms("gpu").values() if arm.named} == {60_000}

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 import torch
 
-from kdbook.book.temperature_by_width import TEMPERATURES, arms, learning_rate, paired
+from kdbook.book.temperature_by_width import TEMPERATURES, WIDTHS, arms, learning_rate, paired
 from kdbook.lab.arms import trials
+from kdbook.lab.engines import grouped
 from kdbook.lab.steps import seeded_network
 
 
@@ -54,4 +55,22 @@ def test_a_small_run_measures_every_student_of_a_cohort(micro, documented):
     assert (table.arm == [f"{w}:T={t:g}" for w, t in zip(table.width, table.temperature, strict=True)]).all()
     assert table.test_errors.between(1, 9999).all() and table.agreement.between(0, 1).all()
     assert (table.mean_kl > 0).all() and (table.teacher_seed == 0).all()
+    assert table[["test_errors", "mean_kl"]].duplicated().sum() == 0
+
+
+def test_on_a_gpu_every_width_is_one_model_of_fifty_seeds_with_the_full_settings():
+    full, gpu = arms("full"), arms("gpu")
+    assert {name: arm.settings for name, arm in gpu.items()} == {name: arm.settings for name, arm in full.items()}
+    groups = grouped(trials("temperature_by_width", "gpu"))
+    assert [len(group) for group in groups] == [50 * (3 if width == 800 else 9) for width in WIDTHS]
+
+
+def test_the_arms_for_a_gpu_run_on_a_stand_in_and_measure_what_the_others_do(micro, documented):
+    chosen = {"10:T=1", "10:T=4", "30:T=2.5"}
+    small = {"profile": "gpu", "sizes": [784, 20, 20, 10], "samples": 300}
+    table, measured = micro("temperature_by_width", 3, only=lambda trial: trial.arm in chosen, **small)
+    documented("temperature_by_width", table, measured)
+    assert table.groupby("arm").size().to_dict() == dict.fromkeys(chosen, 3)
+    assert (table.teacher_seed == table.seed).all() and (table.width == 20).all()
+    assert table.test_errors.between(1, 9999).all() and table.agreement.between(0, 1).all()
     assert table[["test_errors", "mean_kl"]].duplicated().sum() == 0

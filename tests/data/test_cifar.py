@@ -15,39 +15,17 @@ from torchvision import datasets
 
 from kdbook.data import checksum, load_images
 from kdbook.data.cifar import CIFAR_MD5, MissingCifarError, cifar_arrays
+from tests.cifar_files import KINDS, expect, files_of, put
 
 EACH = 4  # images a file
-
-
-def files_of(kind, labels, classes):
-    """Name to bytes of the files of a CIFAR, as its authors pickle them, with `EACH` images each."""
-    names = [name for name, _ in (*kind.train_list, *kind.test_list)]
-    generator = np.random.default_rng(0)
-    made = {}
-    for name in names:
-        data = generator.integers(256, size=(EACH, 3 * 32 * 32), dtype=np.uint8)
-        made[name] = pickle.dumps({"data": data, labels: generator.integers(classes, size=EACH).tolist()})
-    label_names = {kind.meta["key"]: [f"class {i}" for i in range(classes)]}
-    return made | {kind.meta["filename"]: pickle.dumps(label_names)}
 
 
 @pytest.fixture(params=["cifar10", "cifar100"])
 def small(request, monkeypatch):
     """A CIFAR's name, torchvision's class that expects the small files' checksums, and the files."""
-    kind = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[request.param]
-    files = files_of(kind, *(("labels", 10) if request.param == "cifar10" else ("fine_labels", 100)))
-    md5 = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
-    for attribute in ("train_list", "test_list"):
-        monkeypatch.setattr(kind, attribute, [[name, md5[name]] for name, _ in getattr(kind, attribute)])
-    monkeypatch.setattr(kind, "meta", {**kind.meta, "md5": md5[kind.meta["filename"]]})
+    kind, files = KINDS[request.param], files_of(request.param, EACH)
+    expect(monkeypatch, kind, files)
     return request.param, kind, files
-
-
-def put(folder, kind, files):
-    target = folder / kind.base_folder
-    target.mkdir(parents=True)
-    for name, content in files.items():
-        (target / name).write_bytes(content)
 
 
 def test_a_local_copy_becomes_images_of_three_colours_in_order(small, tmp_path):

@@ -176,6 +176,7 @@ CASES = {
         images(),
     ),
     "Seen": lambda: (peers(1), o.Seen(o.ProgressiveSelf(images(), epochs=EPOCHS, classes=4)), images()),
+    "Cropped": lambda: on_images(o.Cropped(o.Distillation(live(), 1.0), reach=1)),
     "Mixup": lambda: on_images(o.Mixup(o.Distillation(live(), 1.0))),
     "labels": lambda: on_texts(o.TeacherForced([o.labels()]), gpt()),
     "soft": lambda: on_texts(o.TeacherForced([o.soft(token_kd, temperature=2.0)], gpt(9)), gpt()),

@@ -62,7 +62,8 @@ NO_WHOLE = [-1, 1.5, 2.0, "2", True, [1], NAN, math.inf]
 
 SENTENCES = [
     *run_with("name", "question must be one of ablations", "got ")(["", "nonsense", "../x", "Tuning", "a.py", 3, None]),
-    *run_with("profile", "profile must be one of quick, full")(["", "Quick", "gpu", "fast", 1, None]),
+    *run_with("profile", "profile must be one of quick, full, gpu")(["", "Quick", "fast", 1, None]),
+    *run_with("profile", "profile of tuning must be one of full, quick", "gpu is one of", "got 'gpu'")(["gpu"]),
     *run_with("seeds", "seeds must be a whole number")(NO_WHOLE),
     *run_with("device", "device must be one that is here", "'cpu'], got ")(["", "gpu", "CPU", "cuda:99", "cpu:x", 0]),
     *run_with("engine", "engine must be one of local, ray")(["", "Local", "slurm", "dask", None, 1]),
@@ -76,7 +77,8 @@ SENTENCES = [
     *each(lambda name: load_teacher(f"{name}/teacher"), ["nonsense", "hinton-mnist"], "question must be one of"),
     *each(lambda arm: load_teacher(f"tuning/{arm}"), ["nope", "../x"], "arm of tuning must be one of"),
     *each(lambda seed: load_teacher("hinton_mnist/teacher", seed), NO_WHOLE, "seed must be a whole number"),
-    *each(lambda p: load_teacher("hinton_mnist/teacher", profile=p), ["", "gpu", None], "profile must be one of"),
+    *each(lambda p: load_teacher("hinton_mnist/teacher", profile=p), ["", "GPU", None], "profile must be one of"),
+    *each(lambda p: load("tuning", profile=p), ["", "GPU", None], "profile must be one of"),
     *each(lambda name: status([name]), ["", "nonsense", "../x", None], "question must be one of ablations", "got "),
     *each(named("arm"), PATHS, "arm must be a name"),
     *each(named("experiment"), PATHS, "experiment must be a name"),
@@ -104,7 +106,7 @@ SENTENCES = [
     (lambda: Results(RESULTS).stack("hard", "loss"), ("no array loss", "there are none")),
     *each(card, ["", "nonsense", "MNIST"], "learned from must be one that has a card", "cards.yaml"),
     *each(lambda use: check_use(["mnist"], use), ["", "fun", None], "use must be one of"),
-    *each(lambda profile: runs.describe_run(profile), ["", "gpu", None], "profile must be one of quick, full"),
+    *each(lambda profile: runs.describe_run(profile), ["", "GPU", None], "profile must be one of quick, full"),
     *each(lambda device: runs.describe_run("quick", device), ["", "gpu"], "device must be one", "'cpu'], got "),
     *each(lambda p: runs.prepare(p, "cpu", quiet=True), ["", "Full"], "profile must be one of"),
     *each(lambda name: show_figure(name, RESULTS), ["", "nonsense", "../x", None], "unknown figure", "there are"),
@@ -168,7 +170,7 @@ RIGHT = [
 COMMANDS = [
     ((), "Usage"), (("nonsense",), "No such command 'nonsense'"), (("run",), "Missing argument"),
     (("run", "nonsense"), "'nonsense' is not one of"), (("run", "../../x"), "'../../x' is not one of"),
-    (("run", "tuning", "--profile", "fast"), "'fast' is not one of 'quick', 'full'"),
+    (("run", "tuning", "--profile", "fast"), "'fast' is not one of 'quick', 'full', 'gpu'"),
     (("run", "tuning", "--seeds", "two"), "'two' is not a valid integer"),
     (("run", "tuning", "--seeds", "-3"), "seeds must be a whole number, 0 or more, got -3"),
     (("run", "tuning", "--device", "gpu"), "got 'gpu'"),

@@ -83,14 +83,16 @@ def test_missing_results_say_how_to_make_them(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="run `python -m kdbook run tuning`") as raised:
         read_results("tuning", tmp_path)
     assert str(tmp_path / "tuning.csv") in str(raised.value)
-    monkeypatch.setattr(results, "REFERENCE", tmp_path)
-    with pytest.raises(FileNotFoundError, match="run `python -m kdbook run tuning --profile full`"):
-        read_results("tuning", tmp_path)
+    monkeypatch.setattr(results, "REFERENCE", tmp_path / "full")
+    for profile in ("full", "gpu"):
+        with pytest.raises(FileNotFoundError, match=f"run `python -m kdbook run tuning --profile {profile}`"):
+            read_results("tuning", tmp_path / profile)
 
 
 def test_the_output_folder_is_that_of_the_environment_or_one_for_each_profile(monkeypatch, tmp_path):
     monkeypatch.setenv("KDBOOK_OUT", str(tmp_path))
-    assert output_folder("quick") == tmp_path
+    assert output_folder("quick") == tmp_path and output_folder("gpu") == tmp_path / "gpu"
     monkeypatch.delenv("KDBOOK_OUT")
     assert output_folder("quick") == results.REPOSITORY / "build" / "quick"
     assert output_folder("full") == results.REPOSITORY / "build" / "full"
+    assert output_folder("gpu") == results.REPOSITORY / "build" / "gpu"

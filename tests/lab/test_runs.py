@@ -57,7 +57,7 @@ def assert_equal_weights(first, second):
     ("arguments", "message"),
     [
         (("mnist",), "question must be one of ablations, "),
-        (("tuning", "fast"), "profile must be one of quick, full, got 'fast'"),
+        (("tuning", "fast"), "profile must be one of quick, full, gpu, got 'fast'"),
         (("tuning", "quick", -1), "seeds must be a whole number, 0 or more, got -1"),
         (("tuning", "quick", 1, "tpu"), r"device must be one that is here, of \[.*'cpu'\], got 'tpu'"),
         (("tuning", "quick", 1, "cpu", "slurm"), "engine must be one of local.*, got 'slurm'"),
@@ -129,6 +129,41 @@ def test_only_a_full_run_of_all_seeds_writes_the_reference(toy, own_results):
     run_toy(profile="full")
     assert (own_results / "full" / "toy.csv").exists()
     assert not (own_results / "running").exists()  # all was in the store
+
+
+def test_a_gpu_run_has_seeds_of_its_own_and_is_kept_beside_the_others(toy, own_folders, own_results):
+    table = run_toy(profile="gpu")
+    assert table.seed.tolist() == [0, 1, 2] and table.info["profile"] == "gpu"
+    assert len(load("toy", own_folders / "out" / "gpu" / "results")) == 3
+    assert not (own_folders / "out" / "results").exists()
+    assert not own_results.exists()
+
+
+def test_committed_results_of_a_gpu_run_stand_beside_the_full_ones_and_name_the_card(toy, monkeypatch, tmp_path):
+    card = "NVIDIA H100 80GB HBM3"
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: card)
+    about = engines.provenance(torch.device("cuda"), 1.0)
+    monkeypatch.setattr(engines, "provenance", lambda device, seconds: about)
+    monkeypatch.setattr(runs, "REFERENCE", tmp_path / "full")
+    run_toy(profile="gpu", out=tmp_path / "gpu")
+    found = load("toy", profile="gpu")
+    assert len(found) == 3 and set(found.origin.device) == {found.info["device"]} == {card}
+    with pytest.raises(FileNotFoundError, match="no results at"):
+        load("toy")
+
+
+def test_a_gpu_run_without_a_gpu_is_refused_unless_a_device_is_named(toy, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device must be an NVIDIA GPU for profile gpu .* got a machine without one"):
+        run("toy", "gpu", quiet=True)
+    assert toy.measured() == []
+    assert len(run("toy", "gpu", seeds=1, device="cpu", quiet=True)) == 1
+
+
+def test_preparing_for_a_gpu_leaves_out_questions_that_have_no_such_profile(toy, monkeypatch):
+    monkeypatch.setattr(toy, "SEEDS", {"quick": (2, 1), "full": (2, 1)})
+    assert runs.prepare("gpu", "cpu", quiet=True) == 0
+    assert toy.measured() == []
 
 
 def test_loading_never_trains(toy, own_folders):

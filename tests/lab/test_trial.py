@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_a_trial_differs_from_things_that_are_no_trial(trial):
 
 
 def test_an_unknown_profile_is_named_with_those_there_are():
-    with pytest.raises(ValueError, match="profile must be one of quick, full, got 'fast'"):
+    with pytest.raises(ValueError, match="profile must be one of quick, full, gpu, got 'fast'"):
         check_profile("fast")
 
 
@@ -106,8 +107,21 @@ def test_an_unknown_experiment_is_named_with_those_there_are():
         arms.question("hinton")
 
 
-@pytest.mark.parametrize("profile", ["quick", "full"])
-@pytest.mark.parametrize("name", arms.names())
+def test_the_questions_on_a_gpu_are_found_without_importing_them():
+    assert arms.on_gpu() == [name for name in arms.names() if "gpu" in arms.question(name).SEEDS]
+
+
+def test_a_question_without_the_profile_gpu_says_which_have_it():
+    wanted = f"profile of tuning must be one of full, quick (gpu is one of {', '.join(arms.on_gpu())}), got 'gpu'"
+    for ask in (lambda: arms.trials("tuning", "gpu"), lambda: arms.trial("tuning", "gpu", "teacher", 0)):
+        with pytest.raises(ValueError, match=re.escape(wanted)):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [*((name, p) for name in arms.names() for p in ("quick", "full")), *((name, "gpu") for name in arms.on_gpu())],
+)
 def test_the_trials_of_an_experiment_are_its_own_distinct_and_can_be_stored(name, profile):
     trials = arms.trials(name, profile)
     assert {t.experiment for t in trials} == {name}

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from kdbook.nets import network
 from kdbook.nets.vision import (
     MLP,
     ConvNet,
@@ -233,3 +234,14 @@ def test_networks_too_narrow_for_the_fast_layout_keep_the_plain_one(widths, expe
     model = ResNet(widths)
     assert model.memory_format is expected
     assert model.stages[0][0].second[0].weight.is_contiguous(memory_format=expected)
+
+
+@pytest.mark.parametrize(("blocks", "layers"), [(3, 20), (9, 56)])
+def test_with_a_first_stride_of_one_a_resnet_is_the_papers_of_6n_and_2_layers(blocks, layers):
+    net = network(
+        {"net": "resnet", "widths": [16, 32, 64], "blocks": blocks, "channels": 3, "classes": 100, "stride": 1}
+    )
+    out = net(torch.zeros(2, 3, 32, 32))
+    assert [tuple(f.shape[1:]) for f in out.features] == [(16, 32, 32), (32, 16, 16), (64, 8, 8), (64,)]
+    convolutions = [m for m in net.modules() if isinstance(m, torch.nn.Conv2d) and m.kernel_size == (3, 3)]
+    assert len(convolutions) + 1 == layers and out.logits.shape == (2, 100)

@@ -96,6 +96,49 @@ def test_students_that_cannot_be_stacked_are_refused(models, message):
         stack(models)
 
 
+def test_teachers_that_students_cannot_have_are_refused():
+    for whose in ([0, 2], [-1, 0], [[0, 1]]):
+        with pytest.raises(ValueError, match="whose must be one of the 2 teachers for each student, got"):
+            CohortTeacher(torch.zeros(2, 5, 4), torch.arange(5), whose=torch.tensor(whose))
+
+
+def regularised(rate=0.0, max_norm=None):
+    torch.manual_seed(4)
+    return [MLP((36, 40, 40, 4), input_dropout=rate, hidden_dropout=rate, max_norm=max_norm) for _ in range(3)]
+
+
+def test_masks_of_a_cohort_differ_from_student_to_student_and_keep_their_share():
+    model = regularised(0.5)[0]
+    cohort, x = stack([model, model, model], masks=True).train(), torch.ones(3, 50, 36)
+    torch.manual_seed(0)
+    first, second, third = cohort(x).logits
+    assert not torch.equal(first, second) and not torch.equal(second, third)
+    torch.manual_seed(0)
+    with patch("kdbook.training.cohort.dropout", lambda x, p: seen.append((x.shape, p)) or x):
+        seen = []
+        assert torch.equal(*cohort(x).logits[:2])
+    assert seen == [((3, 50, 36), 0.5), ((3, 50, 40), 0.5), ((3, 50, 40), 0.5)]
+
+
+def test_a_cohort_in_eval_mode_drops_nothing():
+    models = regularised(0.5)
+    x = torch.rand(3, 7, 36)
+    alone = torch.stack([model.eval()(one).logits for model, one in zip(models, x, strict=True)])
+    torch.testing.assert_close(stack(models, masks=True).eval()(x).logits, alone)
+
+
+def test_the_weights_of_every_student_of_a_cohort_are_limited_as_they_are_alone():
+    models = regularised(0.0, max_norm=0.4)
+    cohort = stack(models, masks=True)
+    cohort.constrain_()
+    for trained, model in zip(unstack(cohort), models, strict=True):
+        before = model.layers[-1].weight.clone()
+        model.constrain_()
+        assert_same_weights(trained, model, atol=1e-6)
+        assert torch.equal(model.layers[-1].weight, before)
+    assert float(torch.linalg.vector_norm(cohort.rest[0].detach(), dim=1).max()) == pytest.approx(0.4)
+
+
 SEEDS = (3, 4, 11)
 
 
@@ -114,22 +157,25 @@ def seeded(sizes=(36, 12, 8, 4)):
 
 @pytest.mark.parametrize(
     ("kind", "shifts"),
-    [("labels", False), ("labels", True), ("one teacher", False), ("one teacher", True), ("a teacher each", False)],
+    [("labels", False), ("labels", True), ("one teacher", False), ("one teacher", True), ("a teacher each", False)]
+    + [("a teacher each", True), ("two for three", True)],
 )
 def test_each_seed_of_a_cohort_ends_as_it_would_alone_on_its_own_draw(quadrants, kind, shifts):
     whole = quadrants()
     split, chosen, models = whole.shifted() if shifts else whole, draws(whole), seeded()
     cohort = stack(models)
     torch.manual_seed(9)
-    teachers = [CachedTeacher.of(MLP([36, 30, 4]), split if kind == "one teacher" else whole) for _ in SEEDS]
+    teachers = [CachedTeacher.of(MLP([36, 30, 4]), split) for _ in SEEDS]
     if kind == "labels":
         objective, alone = HardLabels(), [HardLabels()] * len(SEEDS)
     elif kind == "one teacher":
         objective = Distillation(teachers[0], 4.0, 0.5)
         alone = [objective] * len(SEEDS)
     else:
-        objective = Distillation(CohortTeacher(torch.cat([t.logits for t in teachers]), whole.index), 4.0, 0.5)
-        alone = [Distillation(teacher, 4.0, 0.5) for teacher in teachers]
+        whose = torch.tensor([1, 0, 1] if kind == "two for three" else [0, 1, 2])
+        logits = torch.stack([t.logits for t in teachers]).squeeze(1)
+        objective = Distillation(CohortTeacher(logits, whole.index, whose=whose), 4.0, 0.5)
+        alone = [Distillation(teachers[at], 4.0, 0.5) for at in whose]
     settings = {"epochs": 4, "batch_size": 16, "optimizer": sgd(0.05), "progress": False}
     together = fit(cohort, objective, split.drawn(chosen), seed=list(SEEDS), **settings)
     losses = []

@@ -393,3 +393,21 @@ def test_a_checkpoint_of_another_precision_is_refused(quadrants, tmp_path):
     fit(network(), HardLabels(), quadrants(), checkpoint=tmp_path / "c", **settings)
     with pytest.raises(ValueError, match="autocast was None and is torch.bfloat16"):
         fit(network(), HardLabels(), quadrants(), checkpoint=tmp_path / "c", autocast=torch.bfloat16, **settings)
+
+
+def test_a_falling_rate_is_a_tenth_after_each_of_its_epochs(train):
+    rates = []
+
+    def schedule(optimizer, steps):
+        optimizer.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
+        return loop.falling([2, 4], EPOCHS)(optimizer, steps)
+
+    train(network(), schedule=schedule, optimizer=sgd(0.5))
+    steps = len(rates) // EPOCHS
+    assert rates == pytest.approx([0.5] * 2 * steps + [0.05] * 2 * steps + [0.005] * (EPOCHS - 4) * steps)
+
+
+@pytest.mark.parametrize(("after", "epochs"), [([0], 3), ([1.5], 3), ([2], 0)])
+def test_a_rate_cannot_fall_where_there_is_no_epoch(after, epochs):
+    with pytest.raises(ValueError, match="must be a whole number, 1 or more"):
+        loop.falling(after, epochs)

@@ -17,6 +17,6 @@ __getattr__ = on_demand(
         "modes": "Collaborative CoTrained Logged MutualLearning ProgressiveSelf SelfExits TrainingMode who_teaches",
         "sentences": "OnPolicy PolicyGradient TeacherForced labels places recorded shifted soft top_k",
         "words": "LayerDistillation LayerRecipe MaskedLM Projected TripleDistillation TripleRecipe",
-        "wrappers": "Mixup OwnRates Seen",
+        "wrappers": "Cropped Mixup OwnRates Seen",
     },
 )

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook import require
@@ -61,6 +63,33 @@ class Mixup(Objective):
         count, device = len(batch.x), batch.x.device
         x = mixed(batch.x, torch.rand(count, device=device), torch.randperm(count, device=device))
         return self.objective(model, batch._replace(x=x))
+
+
+@dataclass
+class Cropped(Objective):
+    """Another objective on images moved by up to `reach` pixels with zero fill, every second one mirrored.
+
+    The usual augmentation of CIFAR (He et al. 2016, section 4.2), made where the images lie. Its views have no number:
+    a teacher inside must answer for the images that it is given (`LiveTeacher`).
+    """
+
+    objective: Callable
+    reach: int = 4
+
+    def __call__(self, model, batch: Batch) -> Loss:
+        return self.objective(model, batch._replace(x=cropped(batch.x, self.reach)))
+
+
+def cropped(x: Tensor, reach: int) -> Tensor:
+    """Images (B, H, W) or (B, 3, H, W), each moved by up to `reach` down and across and perhaps mirrored, at random."""
+    require(x.ndim == 3 or x.shape[1:-2] == (3,), "x", "images (B, H, W) or (B, 3, H, W)", tuple(x.shape))
+    (count, *colours, h, w), at = x.shape, partial(torch.arange, device=x.device)
+    down, across = torch.randint(2 * reach + 1, (2, count, 1, 1), device=x.device)
+    mirrored = torch.rand(count, 1, 1, device=x.device) < 0.5
+    columns = across + torch.where(mirrored, at(w).flip(0), at(w))  # (B, 1, W)
+    padded = F.pad(x, (reach,) * 4)
+    where = at(count)[:, None, None], down + at(h)[:, None], columns
+    return padded.movedim(1, -1)[where].movedim(-1, 1) if colours else padded[where]
 
 
 def mixed(x: Tensor, weight: Tensor, partner: Tensor) -> Tensor:

@@ -1,13 +1,16 @@
 """Objectives around objectives: mixtures, and a record of what was seen."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 import torch
 
 from kdbook.data.images import CENTRE_VIEW
 from kdbook.nets.vision import MLP
-from kdbook.training import Batch, Distillation, HardLabels, LiveTeacher, fit, sgd, stack, unstack
-from kdbook.training.objectives import Mixup, OwnRates, Seen
-from kdbook.training.objectives.wrappers import mixed
+from kdbook.training import Batch, Distillation, HardLabels, LiveTeacher, SoftTargets, fit, sgd, stack, unstack
+from kdbook.training.objectives import Cropped, Mixup, OwnRates, Seen
+from kdbook.training.objectives.wrappers import cropped, mixed
 
 
 def test_mixtures_by_hand():
@@ -81,3 +84,37 @@ def test_each_student_of_a_cohort_learns_as_it_would_alone_at_its_own_rate(quadr
         for start, p, q in zip(before, alone.parameters(), found.parameters(), strict=True):
             torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-4)
             assert float((p.detach() - start).abs().max()) > 1e-2
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_a_cropped_image_is_moved_by_at_most_the_reach_and_perhaps_mirrored_with_zero_fill(colours):
+    torch.manual_seed(0)
+    x = torch.rand(400, *colours, 5, 6) + 1
+    padded, seen = torch.nn.functional.pad(x, (2,) * 4), set()
+    for image, whole in zip(cropped(x, 2), padded, strict=True):
+        windows = {
+            (down, across, mirror): whole[..., down : down + 5, across : across + 6].flip(-1 if mirror else ())
+            for down in range(5) for across in range(5) for mirror in (0, 1)
+        }  # fmt: skip
+        (at,) = [at for at, window in windows.items() if torch.equal(window, image)]
+        seen.add(at)
+    assert len(seen) == 50
+
+
+def test_images_of_a_cohort_with_a_batch_each_are_not_cropped():
+    with pytest.raises(ValueError, match=r"x must be images .* got \(4, 7, 6, 6\)"):
+        cropped(torch.zeros(4, 7, 6, 6), 2)
+
+
+def test_a_cropped_batch_is_what_student_and_teacher_see():
+    shown = []
+    batch = Batch(torch.rand(8, 6, 6), torch.zeros(8).long(), torch.arange(8), 12)
+    teacher = SimpleNamespace(soft_targets=lambda x, index, view: shown.append(x) or SoftTargets(torch.zeros(8, 4)))
+
+    def student(x):
+        shown.append(x)
+        return torch.zeros(8, 4, requires_grad=True)
+
+    Cropped(Distillation(teacher, 2.0))(student, batch)
+    ours, theirs = shown
+    assert ours is theirs and not torch.equal(ours, batch.x)
