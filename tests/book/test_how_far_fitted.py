@@ -75,7 +75,7 @@ def test_a_small_run_measures_every_method(micro, documented):
 
 
 def test_a_small_run_scores_tries_on_validation_images(micro, documented):
-    chosen = {"labels 15", "more labels 15", "labels 60 try 0.1 0.02", "born_again 60 try 0.1 0.02"}
+    chosen = {"labels 15", "more labels 15", "labels 60 try 0.05 0.02", "born_again 60 try 0.05 0.02"}
     table, measured = micro("how_far_fitted_settings", most={"images": 100}, only=lambda t: t.arm in chosen)
     documented("how_far_fitted_settings", table, measured)
     assert {*table.arm} == chosen and {t.settings["scored_on"] for t in measured} == {"validation"}
