@@ -23,7 +23,7 @@ def begun(monkeypatch):
 
         monkeypatch.setattr(how_far_fitted, "objective_for", lambda *_: None)
         monkeypatch.setattr(how_far_fitted, "train", train)
-        train_nets(trial("how_far_fitted", "quick", f"{method} 5", seed), None, None)
+        train_nets(trial("how_far_fitted", "quick", f"{method} 15", seed), None, None)
         return met
 
     return begin
@@ -67,7 +67,7 @@ def test_errors_are_paired_with_those_of_labels_by_draw_epochs_and_decay():
 
 
 def test_a_small_run_measures_every_method(micro, documented):
-    table, measured = micro("how_far_fitted", most={"images": 100}, only=lambda t: t.settings["epochs"] == 5)
+    table, measured = micro("how_far_fitted", most={"images": 100}, only=lambda t: t.settings["epochs"] == 15)
     documented("how_far_fitted", table, measured)
     assert {*table.method} == {*METHODS}
     assert table.set_index("method").train_loss.between(1, 3).all()  # hardly begun: ln 10 = 2.3 is to know nothing
