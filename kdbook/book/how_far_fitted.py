@@ -143,7 +143,7 @@ def by_epochs(left, right, both):
     more = both.map(against_labels)
     looks = {name: Look(label, ROLES[role]) for name, (label, role) in METHODS.items() if name != "labels"}
     for method, look in looks.items():
-        rows, own = more.rows(decay="usual", method=method), OWN if method == "dml_4" else None
+        rows, own = more.rows(decay="usual", method=method), OWN if method == "born_again" else None
         curve(left, rows, "epochs", "more", look, own=own)
     loss = both.reference[(both.reference.method == "labels") & (both.reference.decay == "usual")]
     fitted = loss.groupby("epochs").train_loss.mean()
