@@ -131,6 +131,8 @@ class CoTrained(TrainingMode):
 class ProgressiveSelf(TrainingMode):
     """PS-KD: a net's answers of the last epoch, mixed with the labels, are its targets (Kim et al. 2021, section 3).
 
+    Nets that ignore each other need a `table` for each, ``table.repeat(nets, 1, 1)``.
+
     Parameters
     ----------
     split : Split
@@ -159,10 +161,10 @@ class ProgressiveSelf(TrainingMode):
     def learn(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cross entropy with the mixed targets; then the table gets the new answers."""
         same_set(self, batch)
-        target = losses.progressive_targets(batch.y, self.table[batch.index], self.a_t, check=batch.check)
+        target = losses.progressive_targets(batch.y, self.table[..., batch.index, :], self.a_t, check=batch.check)
         # an epoch visits each image once, so that its row can be overwritten as soon as it is read
-        self.table[batch.index] = logits[0].detach().softmax(-1)
-        return -(target * logits.log_softmax(-1)).sum(-1), target
+        self.table[..., batch.index, :] = logits.detach().softmax(-1)
+        return -(target * logits.log_softmax(-1)).sum(-1), target.view(-1, *logits.shape[1:])[0]
 
 
 @dataclass

@@ -144,6 +144,15 @@ def test_ps_kd_starts_from_labels_and_then_mixes_in_the_answers_of_last_epoch_by
     torch.testing.assert_close(rows[0], -(target * z.log_softmax(-1)).sum(-1)[order])
 
 
+def test_nets_with_a_table_each_learn_by_ps_kd_as_each_would_alone(split):
+    three, mode = nets(3), ProgressiveSelf(split, epochs=4, classes=4)
+    mode.table = mode.table.repeat(3, 1, 1)
+    fit(three, mode, split, **SETTINGS)
+    for together, alone in zip(three, nets(3), strict=True):
+        fit(nn.ModuleList([alone]), ProgressiveSelf(split, epochs=4, classes=4), split, **SETTINGS)
+        torch.testing.assert_close(weights(together), weights(alone), rtol=1e-4, atol=1e-5)
+
+
 def test_the_deepest_exit_teaches_and_reversed_the_first(batch):
     torch.manual_seed(0)
     net = EarlyExits((8, 8), classes=4).eval()
