@@ -53,7 +53,7 @@ ANSWERS = {
 SETTINGS = {"epochs": 2, "batch_size": 2, "optimizer": sgd(0.05), "seed": 1, "progress": False}  # two rows: see A6
 NO_FEATURES = [
     "HardLabels", "Distillation", "WithoutFactor", "LogitRegression", "Logged", "MutualLearning", "Collaborative",
-    "CoTrained", "ProgressiveSelf", "OwnRates", "Seen", "Mixup", "RegularisedSpecialist",
+    "CoTrained", "ProgressiveSelf", "OwnRates", "Seen", "Mixup", "RegularisedSpecialist", "StandardizedDistillation",
 ]  # fmt: skip
 ASK_MORE = {
     "features": {"Transfer", "Pairwise", "Flow", "Contrastive", "SelfExits"},

@@ -1,0 +1,80 @@
+"""With which rate, decay and temperature do the nets of `capacity_gap` learn? Chosen on validation images.
+
+Nine tries an arm: three rates, each with three decays or temperatures. Teachers are tried with one seed, the smaller
+and the larger of a kind (those between take what the larger has), assistants with three temperatures at their own
+rate, and students, who cost a second, on three draws. Some are trained again on five draws, as chosen and for twice the
+epochs: the gates.
+"""
+
+from contextlib import suppress
+from dataclasses import replace
+from itertools import product
+
+from kdbook.book import capacity_gap
+from kdbook.book.capacity_gap import train_students, train_teacher
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.lab.steps import errors, predict, splits
+
+VERSION, DATA = 1, capacity_gap.DATA
+SEEDS = {"full": (5, 5), "quick": (1, 1)}  # draws; teachers are those of capacity_gap
+COLUMNS = columns(
+    "arm seed told_by images logits lr weight_decay temperature validation_errors",
+    arm="as in capacity_gap; with `chosen` or `twice` its chosen settings, or these for twice the epochs",
+    seed="seed of weights, order and of the draw of images",
+    told_by="arm of the teacher that it learns from",
+    images="images that it sees",
+    logits="plain or standardized; none where labels teach",
+    lr="learning rate",
+    weight_decay="decay of the weights",
+    temperature="T of training",
+    validation_errors="wrong answers on the 10,000 validation images, last epoch; none where a try diverged",
+)
+TRIES = 3  # draws of each student's try
+RATES, DECAYS = (0.05, 0.1, 0.2), {True: (5e-4, 5e-3, 2e-2), False: (0.0, 5e-4, 2e-3)}  # whether images are few
+LOW, TEMPERATURES = (0.025, 0.05, 0.1), capacity_gap.TEMPERATURES  # rates of students of soft targets, whose T^2 counts
+TRIED = ("mlp_64", "mlp_800", "conv_8", "conv_32")  # the smaller and the larger teacher of a kind
+
+
+def arms(profile: str) -> dict[str, Arm]:
+    """Every net of `capacity_gap` with each try; students of one rate and decay or T are trained as one."""
+    found = {}
+    for name, arm in capacity_gap.arms(profile).items():
+        needs = tuple(f"capacity_gap/{need}" for need in arm.needs)
+        unseen = replace(arm, settings={**arm.settings, "scored_on": "validation"}, needs=needs, teaches=False)
+        if arm.cohort:
+            for try_, own in tries(arm).items():
+                found[f"{name}{try_}"] = tried(unseen, name, own, seeds=TRIES, cohort=f"seeds {name}{try_}")
+        elif name in TRIED:
+            found |= {f"{name}{try_}": tried(unseen, name, own, seeds=1) for try_, own in tries(arm).items()}
+        elif needs:
+            own = {t: {"temperature": t} for t in TEMPERATURES}
+            found |= {f"{name} T = {t:g}": tried(unseen, name, own[t], seeds=1) for t in TEMPERATURES}
+    return found
+
+
+def tries(arm: Arm) -> dict[str, dict]:
+    """Rates and decays of a net of labels, rates of a student of soft targets, whose T is its arm's."""
+    if arm.needs:
+        return {f" lr={lr:g}": {"lr": lr} for lr in (RATES if arm.settings["logits"] == "standardized" else LOW)}
+    decays = DECAYS[arm.settings["images"] == capacity_gap.FEW]
+    return {f" lr={lr:g} {d:g}": {"lr": lr, "weight_decay": d} for lr, d in product(RATES, decays)}
+
+
+def tried(arm: Arm, name: str, own: dict, **how) -> Arm:
+    """An arm with settings of a try, under its own name in the table."""
+    return replace(arm, settings={**arm.settings, **own}, named=name, **how)
+
+
+def measure(trials: list[Trial], tools: Tools) -> list[dict]:
+    """Train one teacher, or the tries of a student as one, and score each on validation images."""
+    first = trials[0]
+    whole, unseen = splits(first, tools)
+    wrong = [None] * len(trials)
+    with suppress(FloatingPointError):  # at the largest rates some diverge
+        if first.cohort:
+            answers = predict(train_students(trials, whole, tools), unseen).logits
+        else:
+            answers = [predict(train_teacher(first, whole.rows(slice(first.settings["images"])), tools), unseen).logits]
+        wrong = [errors(logits, unseen.y) for logits in answers]
+    told_by = first.needs[0].arm if first.needs else None
+    return [{"told_by": told_by, "validation_errors": found} for found in wrong]
