@@ -1,15 +1,17 @@
 """Is a better teacher a better one to learn from, does an assistant help, and do targets get softer or sharper?
 
 Mirzadeh et al. 2020 (teacher assistants), Cho & Hariharan 2019 (early-stopped teachers), Sun et al. 2024 (standardized
-logits): one student of 32 units, which sees 2,000 images, learns from teachers of all 50,000 labels. Four are of its
+logits): one student of 32 units, which sees 2,000 images, learns from teachers of all 50,000 labels. Three are of its
 own kind and grow, three are convolutional and grow; assistants stand between the best of them and the student. The
 summary says that the targets of too large a teacher are too spread: how vague they are is measured.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,11 +22,12 @@ from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, errors, fidelity, predict, seeded_network, splits, teacher_answers, train
 from kdbook.losses import entropy_bits
 from kdbook.nets.vision import count_parameters
+from kdbook.show import CONTROL, SOFT, SOFT_SHIFTED, TEACHER, Look, figure, ladder, line, rows_of
 from kdbook.training import CohortTeacher, Distillation, HardLabels, stack
 from kdbook.training.objectives import StandardizedDistillation
 
 VERSION, DATA = 2, "fashion-mnist"
-SEEDS = {"full": (40, 10), "quick": (4, 2)}  # students, teachers: a draw is one teacher of each kind, and 2,000 images
+SEEDS = {"full": (24, 6), "quick": (4, 1)}  # students, teachers: a draw is one teacher of each kind, and 2,000 images
 COLUMNS = columns(
     "arm seed teacher_seed told_by images logits temperature best test_errors teacher_errors entropy_1 entropy_4 "
     "wrong_entropy_4 agreement mean_kl parameters",
@@ -42,9 +45,9 @@ COLUMNS = columns(
     agreement="share of test images with that teacher's top class",
 )
 ALL, FEW = 50_000, 2_000  # the last 10,000 training images are never seen: settings are chosen on them
-MLPS = {f"mlp_{width}": {"sizes": [784, width, width, 10], "epochs": 20} for width in (32, 64, 256, 800)}
-CONVS = {f"conv_{w}": {"net": "conv", "widths": [w, 2 * w, 4 * w], "epochs": 12} for w in (8, 16, 32)}
-EARLY = {f"conv_32_early_{n}": {**CONVS["conv_32"], "epochs": n} for n in (1, 3)}  # each with a schedule to its end
+MLPS = {f"mlp_{width}": {"sizes": [784, width, width, 10], "epochs": 20} for width in (64, 256, 800)}
+CONVS = {f"conv_{w}": {"net": "conv", "widths": [w, 2 * w, 4 * w], "epochs": 8} for w in (8, 16, 32)}
+EARLY = {"conv_32_early": {**CONVS["conv_32"], "epochs": 2}}  # a quarter, with a schedule that ends there
 TEACHERS = MLPS | CONVS | EARLY
 # assistant -> its teacher, and the net that it is
 ASSISTANTS = {
@@ -53,7 +56,13 @@ ASSISTANTS = {
     "assistant_conv_8": ("conv_32", "conv_8"),
     "assistant_256_64": ("assistant_256", "mlp_64"),
 }
+LABELS = {name: f"MLP, {net['sizes'][1]} units" for name, net in MLPS.items()}
+LABELS |= {name: f"convolutional, {net['widths'][0]} channels" for name, net in CONVS.items()}
+LABELS |= {"conv_32_early": "that of 32, stopped early"}
+LABELS |= {"assistant_64": "assistant, 64 units", "assistant_256": "assistant, 256 units"}
+LABELS |= {"assistant_conv_8": "convolutional assistant", "assistant_256_64": "assistants, 256 then 64 units"}
 SOME = ("mlp_64", "mlp_800", "conv_8", "conv_32")  # those who also teach by standardized logits, or on all images
+QUICK = ("mlp_64", "mlp_800", "conv_8", "conv_32", "conv_32_early", "assistant_64")
 TEMPERATURES = (1.0, 2.0, 4.0)
 # Chosen on validation images by `capacity_gap_settings`: rate and decay of nets of labels, rate and T of assistants,
 # the rate of each other student, and of each teacher's students those of the best T
@@ -68,7 +77,7 @@ def teacher(name: str, net: dict, told_by: str = "") -> Arm:
     own = {"temperature": other} if told_by else {"weight_decay": other}
     net = {"part": "fit", "scored_on": "test", "images": ALL, **net, "batch_size": 128, "lr": lr, **own}
     needs = (told_by,) if told_by else ()
-    return Arm(name.replace("_", " "), "teacher", net | {"autocast": "bfloat16"}, needs, teaches=True)
+    return Arm(LABELS[name], "teacher", net | {"autocast": "bfloat16"}, needs, teaches=True)
 
 
 def students(images: int, told_by: Sequence[str], standardized: Sequence[str] = ()) -> dict[str, Arm]:
@@ -80,27 +89,32 @@ def students(images: int, told_by: Sequence[str], standardized: Sequence[str] = 
     found = {f"labels{of}": Arm("labels", "hard", net | {"lr": lr, "weight_decay": decay, "logits": "none"})}
     for logits, tell in {"plain": told_by, "standardized": standardized}.items():
         for who, t in product(tell, TEMPERATURES):
-            told = f"from {who}" if logits == "plain" else f"from {who}, standardized"
-            name = f"{told}, T = {t:g}{of}"
+            name = f"from {who}{', standardized' * (logits != 'plain')}, T = {t:g}{of}"
             own = {"lr": RATES.get(name, 0.05), "temperature": t, "logits": logits}
-            found[name] = Arm(who.replace("_", " "), "soft", net | own, (who,))
+            found[name] = Arm(LABELS[who], "soft", net | own, (who,))
     return found
 
 
 def arms(profile: str) -> dict[str, Arm]:
     """Teachers and assistants of all images, and the students of few images, and of all, by who teaches them."""
-    few, teachers = students(FEW, (*TEACHERS, *ASSISTANTS), SOME), SEEDS[profile][1]
-    draws = {"draw": lambda seed: seed % teachers}
+    draws = {"draw": lambda seed: seed % SEEDS[profile][1]}
     found = {name: teacher(name, net) for name, net in TEACHERS.items()}
     found |= {name: teacher(name, TEACHERS[net], told_by) for name, (told_by, net) in ASSISTANTS.items()}
     if profile == "quick":
-        small = {"images": 10_000, "epochs": 3}
-        found = {name: replace(arm, settings={**arm.settings, **small}) for name, arm in found.items()}
-    else:
-        few |= {name: replace(arm, seeds=teachers) for name, arm in students(ALL, SOME).items()}
-    for name, arm in few.items():
-        found[name] = replace(arm, settings={**arm.settings, **draws}, cohort=f"seeds {name}")
+        found = {name: quick(found[name]) for name in QUICK}
+    learn = students(FEW, [*found], [name for name in SOME if name in found])
+    if profile == "full":
+        learn |= {name: replace(arm, seeds=SEEDS[profile][1]) for name, arm in students(ALL, SOME).items()}
+    for name, arm in learn.items():
+        if profile == "full" or arm.settings.get("temperature") in (None, 4.0) or name in BEST:
+            found[name] = replace(arm, settings={**arm.settings, **draws}, cohort=f"seeds {name}")
     return found
+
+
+def quick(arm: Arm) -> Arm:
+    """A teacher of fewer images and epochs."""
+    less = {"images": 10_000, "epochs": min(3, arm.settings["epochs"])}
+    return replace(arm, settings={**arm.settings, **less})
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
@@ -157,3 +171,49 @@ def softness(logits: Tensor, labels: Tensor) -> dict:
     wrong = logits.masked_fill(F.one_hot(labels, logits.shape[-1]).bool(), -torch.inf)
     asked = {"entropy_1": (logits, 1.0), "entropy_4": (logits, 4.0), "wrong_entropy_4": (wrong, 4.0)}
     return {name: float(entropy_bits((z.double() / t).softmax(-1)).mean()) for name, (z, t) in asked.items()}
+
+
+def by_teacher(table: pd.DataFrame, **chosen) -> pd.DataFrame:
+    """Errors of the students of few images by who taught them as `arm`, and averaged over those of one draw."""
+    few = table[table.teacher_seed.notna() & (table.images == FEW)]
+    ours = rows_of(few, {"logits": "plain", **chosen})
+    rows = pd.concat([few[few.arm == "labels"], ours]).rename(columns={"teacher_seed": "draw"})
+    rows = rows.assign(arm=rows.told_by.fillna("labels"))
+    return rows.groupby(["arm", "draw"]).test_errors.mean().reset_index().rename(columns={"draw": "seed"})
+
+
+@figure("capacity_gap_students", chapter="09", size=(12, 5), grid=(1, 2), sharey=True)
+def students_by_teacher(left, right, both):
+    """Mirzadeh et al. 2020 and Cho & Hariharan 2019: who should teach a student of 32 units?
+
+    Test errors of one student minus those that it makes with labels, a line for each teacher: MLPs and convolutional
+    nets of growing width, such as stopped early, and assistants. Left at the best T of each teacher, right at T = 4.
+    """
+    colours = dict.fromkeys(MLPS, SOFT) | dict.fromkeys(CONVS, TEACHER)
+    colours |= dict.fromkeys(EARLY, CONTROL) | dict.fromkeys(ASSISTANTS, SOFT_SHIFTED)
+    shown = {name: Look(LABELS[name], colour) for name, colour in colours.items()}
+    for axes, title, chosen in (
+        (left, "at its teacher's best T", {"best": 1}),
+        (right, "at T = 4", {"temperature": 4}),
+    ):
+        ladder(axes, both.map(partial(by_teacher, **chosen)), "test_errors", shown, minus="labels")
+        axes.set(title=title, xlabel="student's errors of 10,000, minus those with labels")
+
+
+@figure("capacity_gap_softness", chapter="09", size=(11, 4.4), grid=(1, 2))
+def by_errors_of_teacher(left, right, both):
+    """TAKD, section 3: is a better teacher a better one to learn from, and are its targets vaguer or sharper?
+
+    Over the test errors of teachers of two kinds that grow: left those of their students, at the best T and at T = 4,
+    right the mean entropy of their targets. Within a kind, the better a teacher the sharper are its targets.
+    """
+    teachers = both.reference[both.reference.arm.isin([*MLPS, *CONVS])].set_index("arm")
+    for kind, colour in ((MLPS, SOFT), (CONVS, TEACHER)):
+        at = {name: teachers.test_errors[name].mean() for name in kind}
+        label = "MLPs of 64 to 800 units" if kind is MLPS else "convolutional nets of 8 to 32 channels"
+        for mark, told, chosen in (("o-", "best T", {"best": 1}), ("s:", "T = 4", {"temperature": 4})):
+            rows = by_teacher(both.reference, **chosen).groupby("arm").test_errors
+            line(left, {at[name]: rows.get_group(name) for name in kind}, colour, mark, f"{label}, {told}")
+        line(right, {at[name]: teachers.entropy_1[name] for name in kind}, colour, label=f"{label}, T = 1")
+    left.set(title="Students", ylabel="student's errors of 10,000", xlabel="teacher's errors of 10,000")
+    right.set(title="Targets", ylabel="mean entropy, bits", xlabel="teacher's errors of 10,000")
