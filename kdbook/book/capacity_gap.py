@@ -66,7 +66,11 @@ QUICK = ("mlp_64", "mlp_800", "conv_8", "conv_32", "conv_32_early", "assistant_6
 TEMPERATURES = (1.0, 2.0, 4.0)
 # Chosen on validation images by `capacity_gap_settings`: rate and decay of nets of labels, rate and T of assistants,
 # the rate of each other student, and of each teacher's students those of the best T
-CHOSEN: dict[str, tuple[float, float]] = {}
+CHOSEN: dict[str, tuple[float, float]] = {
+    "mlp_64": (0.1, 5e-4),
+    "mlp_256": (0.1, 0.0),
+    "mlp_800": (0.1, 0.0),
+}
 RATES: dict[str, float] = {}
 BEST: tuple[str, ...] = ()
 
@@ -177,9 +181,9 @@ def by_teacher(table: pd.DataFrame, **chosen) -> pd.DataFrame:
     """Errors of the students of few images by who taught them as `arm`, and averaged over those of one draw."""
     few = table[table.teacher_seed.notna() & (table.images == FEW)]
     ours = rows_of(few, {"logits": "plain", **chosen})
-    rows = pd.concat([few[few.arm == "labels"], ours]).rename(columns={"teacher_seed": "draw"})
-    rows = rows.assign(arm=rows.told_by.fillna("labels"))
-    return rows.groupby(["arm", "draw"]).test_errors.mean().reset_index().rename(columns={"draw": "seed"})
+    rows = pd.concat([few[few.arm == "labels"], ours])
+    by = [rows.told_by.fillna("labels").rename("arm"), rows.teacher_seed.rename("seed")]
+    return rows.groupby(by).test_errors.mean().reset_index()
 
 
 @figure("capacity_gap_students", chapter="09", size=(12, 5), grid=(1, 2), sharey=True)

@@ -11,9 +11,10 @@ from dataclasses import replace
 from itertools import product
 
 from kdbook.book import capacity_gap
-from kdbook.book.capacity_gap import train_students, train_teacher
+from kdbook.book.capacity_gap import ASSISTANTS, CONVS, EARLY, FEW, LABELS, MLPS, train_students, train_teacher
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, predict, splits
+from kdbook.show import figure, line, temperatures
 
 VERSION, DATA = 1, capacity_gap.DATA
 SEEDS = {"full": (5, 5), "quick": (1, 1)}  # draws; teachers are those of capacity_gap
@@ -56,7 +57,7 @@ def tries(arm: Arm) -> dict[str, dict]:
     """Rates and decays of a net of labels, rates of a student of soft targets, whose T is its arm's."""
     if arm.needs:
         return {f" lr={lr:g}": {"lr": lr} for lr in (RATES if arm.settings["logits"] == "standardized" else LOW)}
-    decays = DECAYS[arm.settings["images"] == capacity_gap.FEW]
+    decays = DECAYS[arm.settings["images"] == FEW]
     return {f" lr={lr:g} {d:g}": {"lr": lr, "weight_decay": d} for lr, d in product(RATES, decays)}
 
 
@@ -78,3 +79,24 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         wrong = [errors(logits, unseen.y) for logits in answers]
     told_by = first.needs[0].arm if first.needs else None
     return [{"told_by": told_by, "validation_errors": found} for found in wrong]
+
+
+@figure("capacity_gap_settings", chapter="09", size=(11, 4.4), grid=(1, 2), sharey=True)
+def by_temperature(left, right, both):
+    """Which T suits which teacher of a student of few images?
+
+    Validation errors of the student over T, at the best of three learning rates, for each teacher: left those of labels
+    that grow, right assistants and the largest convolutional net stopped early. Three draws each, with 95 % intervals.
+    """
+    students = both.reference[(both.reference.images == FEW) & (both.reference.logits == "plain")]
+    for axes, tell in ((left, (*MLPS, *CONVS)), (right, (*EARLY, *ASSISTANTS))):
+        for colour, name in enumerate(tell):
+            tried = students[students.told_by == name].dropna(subset="validation_errors")
+            best = {}
+            for t, rows in tried.groupby("temperature"):
+                rates = rows.groupby("lr").validation_errors
+                best[t] = rates.get_group(rates.mean().idxmin())
+            line(axes, best, f"C{colour}", label=LABELS[name])
+        temperatures(axes, TEMPERATURES)
+    left.set(title="Teachers of labels", ylabel="student's validation errors of 10,000")
+    right.set_title("Stopped early, and assistants")

@@ -67,7 +67,7 @@ def test_wrong_classes_are_taken_alone():
 
 
 def test_a_small_run_measures_teachers_assistants_and_students(micro, documented):
-    table, measured = micro("capacity_gap", seeds=2, most={"images": 100, "epochs": 1}, widths=[2, 4, 8])
+    table, measured = micro("capacity_gap", seeds=2, most={"images": 2_000, "epochs": 1}, widths=[2, 4, 8])
     documented("capacity_gap", table, measured)
     assert set(table.arm) == set(arms("quick"))
     rows = table[table.seed == 0].set_index("arm")
