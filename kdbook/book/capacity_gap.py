@@ -77,7 +77,7 @@ BEST: tuple[str, ...] = ()
 
 def teacher(name: str, net: dict, told_by: str = "") -> Arm:
     """Who has learned from all images: labels, or as an assistant the answers of another teacher."""
-    lr, other = CHOSEN.get(name.partition("_early")[0], (0.1, 2.0 if told_by else 5e-4))
+    lr, other = CHOSEN.get(name.partition("_early")[0], (0.05, 2.0) if told_by else (0.1, 5e-4))
     own = {"temperature": other} if told_by else {"weight_decay": other}
     net = {"part": "fit", "scored_on": "test", "images": ALL, **net, "batch_size": 128, "lr": lr, **own}
     needs = (told_by,) if told_by else ()

@@ -1,7 +1,7 @@
 """With which rate, decay and temperature do the nets of `capacity_gap` learn? Chosen on validation images.
 
-Nine tries an arm: three rates, each with three decays or temperatures. Teachers are tried with one seed, the smaller
-and the larger of a kind (those between take what the larger has), assistants with three temperatures at their own
+Nine tries an arm: three rates (of convolutional nets four), each with three decays or temperatures. Teachers are tried
+with one seed, the smaller and the larger of a kind (those between take what the larger has), assistants with three temperatures at their own
 rate, and students, who cost a second, on three draws. Some are trained again on five draws, as chosen and for twice the
 epochs: the gates.
 """
@@ -57,8 +57,10 @@ def tries(arm: Arm) -> dict[str, dict]:
     """Rates and decays of a net of labels, rates of a student of soft targets, whose T is its arm's."""
     if arm.needs:
         return {f" lr={lr:g}": {"lr": lr} for lr in (RATES if arm.settings["logits"] == "standardized" else LOW)}
-    decays = DECAYS[arm.settings["images"] == FEW]
-    return {f" lr={lr:g} {d:g}": {"lr": lr, "weight_decay": d} for lr, d in product(RATES, decays)}
+    decays, rates = DECAYS[arm.settings["images"] == FEW], RATES
+    if "net" in arm.settings:  # convolutional nets were best at 0.2, where their range ended
+        rates = (*RATES, 0.4)
+    return {f" lr={lr:g} {d:g}": {"lr": lr, "weight_decay": d} for lr, d in product(rates, decays)}
 
 
 def tried(arm: Arm, name: str, own: dict, **how) -> Arm:
