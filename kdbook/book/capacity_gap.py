@@ -70,6 +70,9 @@ CHOSEN: dict[str, tuple[float, float]] = {
     "mlp_64": (0.1, 5e-4),
     "mlp_256": (0.1, 0.0),
     "mlp_800": (0.1, 0.0),
+    "conv_8": (0.2, 0.0),
+    "conv_16": (0.2, 0.0),
+    "conv_32": (0.2, 0.0),
 }
 RATES: dict[str, float] = {}
 BEST: tuple[str, ...] = ()
