@@ -73,6 +73,10 @@ CHOSEN: dict[str, tuple[float, float]] = {
     "conv_8": (0.2, 0.0),
     "conv_16": (0.2, 0.0),
     "conv_32": (0.2, 0.0),
+    "assistant_64": (0.05, 2.0),
+    "assistant_256": (0.05, 2.0),
+    "assistant_conv_8": (0.05, 2.0),
+    "assistant_256_64": (0.05, 2.0),
 }
 RATES: dict[str, float] = {}
 BEST: tuple[str, ...] = ()
