@@ -1,9 +1,9 @@
 """With which rate, decay and temperature do the nets of `capacity_gap` learn? Chosen on validation images.
 
 Nine tries an arm: three rates (of convolutional nets four), each with three decays or temperatures. Teachers are tried
-with one seed, the smaller and the larger of a kind (those between take what the larger has), assistants with three temperatures at their own
-rate, and students, who cost a second, on three draws. Some are trained again on five draws, as chosen and for twice the
-epochs: the gates.
+with one seed, the smaller and the larger of a kind (those between take what the larger has), assistants with three
+temperatures at their own rate, and students, who cost a second, on three draws. Some are trained again on five draws,
+as chosen and for twice the epochs: the gates.
 """
 
 from contextlib import suppress
@@ -13,14 +13,14 @@ from itertools import product
 from kdbook.book import capacity_gap
 from kdbook.book.capacity_gap import ASSISTANTS, CONVS, EARLY, FEW, LABELS, MLPS, train_students, train_teacher
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import errors, predict, splits
+from kdbook.lab.steps import errors, predict, splits, teacher_answers
 from kdbook.show import figure, line, temperatures
 
 VERSION, DATA = 1, capacity_gap.DATA
 SEEDS = {"full": (5, 5), "quick": (1, 1)}  # draws; teachers are those of capacity_gap
 COLUMNS = columns(
     "arm seed told_by images logits lr weight_decay temperature validation_errors",
-    arm="as in capacity_gap; with `chosen` or `twice` its chosen settings, or these for twice the epochs",
+    arm="as in capacity_gap; with `chosen` or `twice` as it was chosen, or so for twice the epochs; a teacher `scored`",
     seed="seed of weights, order and of the draw of images",
     told_by="arm of the teacher that it learns from",
     images="images that it sees",
@@ -32,7 +32,12 @@ COLUMNS = columns(
 )
 TRIES = 3  # draws of each student's try
 RATES, DECAYS = (0.05, 0.1, 0.2), {True: (5e-4, 5e-3, 2e-2), False: (0.0, 5e-4, 2e-3)}  # whether images are few
-LOW, TEMPERATURES = (0.025, 0.05, 0.1), capacity_gap.TEMPERATURES  # rates of students of soft targets, whose T^2 counts
+LOW, TEMPERATURES = (0.025, 0.05, 0.1), capacity_gap.TEMPERATURES  # rates of students of soft targets
+SCORED = ("mlp_64", "conv_32")  # teachers that the gates ask for, and their students
+GATED = (
+    "labels",
+    *(best for best in capacity_gap.BEST if best.startswith(tuple(f"from {name}, T" for name in SCORED))),
+)
 TRIED = ("mlp_64", "mlp_800", "conv_8", "conv_32")  # the smaller and the larger teacher of a kind
 
 
@@ -50,6 +55,13 @@ def arms(profile: str) -> dict[str, Arm]:
         elif needs:
             own = {t: {"temperature": t} for t in TEMPERATURES}
             found |= {f"{name} T = {t:g}": tried(unseen, name, own[t], seeds=1) for t in TEMPERATURES}
+        if name in GATED:
+            for again, times in {"chosen": 1, "twice": 2}.items():
+                own = {"epochs": arm.settings["epochs"] * times}
+                found[f"{name} {again}"] = tried(unseen, f"{name} {again}", own, cohort=f"seeds {name} {again}")
+        if name in SCORED:
+            settings = {"part": "fit", "scored_on": "validation"}
+            found[f"{name} scored"] = Arm(LABELS[name], "teacher", settings, (f"capacity_gap/{name}",))
     return found
 
 
@@ -76,8 +88,10 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     with suppress(FloatingPointError):  # at the largest rates some diverge
         if first.cohort:
             answers = predict(train_students(trials, whole, tools), unseen).logits
-        else:
+        elif "epochs" in first.settings:
             answers = [predict(train_teacher(first, whole.rows(slice(first.settings["images"])), tools), unseen).logits]
+        else:
+            answers = [teacher_answers(first.needs[0], unseen, tools)]
         wrong = [errors(logits, unseen.y) for logits in answers]
     told_by = first.needs[0].arm if first.needs else None
     return [{"told_by": told_by, "validation_errors": found} for found in wrong]
