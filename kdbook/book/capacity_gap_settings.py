@@ -2,7 +2,7 @@
 
 Nine tries an arm: three rates (of convolutional nets four), each with three decays or temperatures. Teachers are tried
 with one seed, the smaller and the larger of a kind (those between take what the larger has), assistants with three
-temperatures at their own rate, and students, who cost a second, on three draws. Some are trained again on five draws,
+temperatures at their own rate, and students, who cost a second, on three draws and at four. Some are trained again on five draws,
 as chosen and for twice the epochs: the gates.
 """
 
@@ -32,7 +32,7 @@ COLUMNS = columns(
 )
 TRIES = 3  # draws of each student's try
 RATES, DECAYS = (0.05, 0.1, 0.2), {True: (5e-4, 5e-3, 2e-2), False: (0.0, 5e-4, 2e-3)}  # whether images are few
-LOW, TEMPERATURES = (0.025, 0.05, 0.1), capacity_gap.TEMPERATURES  # rates of students of soft targets
+TEMPERATURES = (1.0, 2.0, 4.0)  # of assistants
 SCORED = ("mlp_64", "conv_32")  # teachers that the gates ask for, and their students
 GATED = (
     "labels",
@@ -66,9 +66,9 @@ def arms(profile: str) -> dict[str, Arm]:
 
 
 def tries(arm: Arm) -> dict[str, dict]:
-    """Rates and decays of a net of labels, rates of a student of soft targets, whose T is its arm's."""
+    """Rates and decays of a net of labels, or rates of a student of soft targets, whose gradient grows as T does."""
     if arm.needs:
-        return {f" lr={lr:g}": {"lr": lr} for lr in (RATES if arm.settings["logits"] == "standardized" else LOW)}
+        return {f" lr={lr:g}": {"lr": lr} for lr in (rate / arm.settings["temperature"] for rate in RATES)}
     decays, rates = DECAYS[arm.settings["images"] == FEW], RATES
     if "net" in arm.settings:  # convolutional nets were best at 0.2, where their range ended
         rates = (*RATES, 0.4)
@@ -113,6 +113,6 @@ def by_temperature(left, right, both):
                 rates = rows.groupby("lr").validation_errors
                 best[t] = rates.get_group(rates.mean().idxmin())
             line(axes, best, f"C{colour}", label=LABELS[name])
-        temperatures(axes, TEMPERATURES)
+        temperatures(axes, capacity_gap.TEMPERATURES)
     left.set(title="Teachers of labels", ylabel="student's validation errors of 10,000")
     right.set_title("Stopped early, and assistants")
