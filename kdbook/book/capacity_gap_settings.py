@@ -1,9 +1,10 @@
 """With which rate, decay and temperature do the nets of `capacity_gap` learn? Chosen on validation images.
 
-Nine tries an arm: three rates (of convolutional nets four), each with three decays or temperatures. Teachers are tried
-with one seed, the smaller and the larger of a kind (those between take what the larger has), assistants with three
-temperatures at their own rate, and students, who cost a second, on three draws and at four. Some are trained again on five draws,
-as chosen and for twice the epochs: the gates.
+Twelve tries an arm: four rates, each with three decays, or three rates at each of four temperatures (on all images
+three); rates of soft targets are divided by T, as their gradient grows with it. MLPs that teach have three rates.
+Teachers are tried with one seed, the smaller and the larger of a kind (those between take what the larger has),
+assistants with three temperatures at one rate, and students, who cost a second, on three draws. Some are trained again
+on five draws, as chosen and for twice the epochs: the gates.
 """
 
 from contextlib import suppress
@@ -72,6 +73,8 @@ def tries(arm: Arm) -> dict[str, dict]:
     decays, rates = DECAYS[arm.settings["images"] == FEW], RATES
     if "net" in arm.settings:  # convolutional nets were best at 0.2, where their range ended
         rates = (*RATES, 0.4)
+    if arm.cohort:
+        rates = (0.025, *RATES)
     return {f" lr={lr:g} {d:g}": {"lr": lr, "weight_decay": d} for lr, d in product(rates, decays)}
 
 
