@@ -61,9 +61,10 @@ LABELS |= {name: f"convolutional, {net['widths'][0]} channels" for name, net in 
 LABELS |= {"conv_32_early": "that of 32, stopped early"}
 LABELS |= {"assistant_64": "assistant, 64 units", "assistant_256": "assistant, 256 units"}
 LABELS |= {"assistant_conv_8": "convolutional assistant", "assistant_256_64": "assistants, 256 then 64 units"}
-SOME = ("mlp_64", "mlp_800", "conv_8", "conv_32")  # those who also teach by standardized logits, or on all images
+STANDARDIZED = ("mlp_64", "mlp_800", "conv_8", "conv_32")  # those who teach by z scores of their logits as well
+OF_ALL = ("mlp_64", "conv_32")  # those who teach on all images as well
 QUICK = ("mlp_64", "mlp_800", "conv_8", "conv_32", "conv_32_early", "assistant_64")
-TEMPERATURES = (1.0, 2.0, 4.0, 8.0)  # on all images the first three
+TEMPERATURES = (1.0, 2.0, 4.0, 8.0)  # of z scores, and on all images, the first three
 # Chosen on validation images by `capacity_gap_settings`: rate and decay of nets of labels, rate and T of assistants,
 # the rate of each other student, and of each teacher's students those of the best T
 CHOSEN: dict[str, tuple[float, float]] = {
@@ -99,7 +100,7 @@ def students(images: int, told_by: Sequence[str], standardized: Sequence[str] = 
     lr, decay = CHOSEN.get(f"labels{of}", (0.1, 5e-3))
     found = {f"labels{of}": Arm("labels", "hard", net | {"lr": lr, "weight_decay": decay, "logits": "none"})}
     for logits, tell in {"plain": told_by, "standardized": standardized}.items():
-        for who, t in product(tell, TEMPERATURES if images == FEW else TEMPERATURES[:3]):
+        for who, t in product(tell, TEMPERATURES if images == FEW and logits == "plain" else TEMPERATURES[:3]):
             name = f"from {who}{', standardized' * (logits != 'plain')}, T = {t:g}{of}"
             own = {"lr": RATES.get(name, 0.05), "temperature": t, "logits": logits}
             found[name] = Arm(LABELS[who], "soft", net | own, (who,))
@@ -113,9 +114,9 @@ def arms(profile: str) -> dict[str, Arm]:
     found |= {name: teacher(name, TEACHERS[net], told_by) for name, (told_by, net) in ASSISTANTS.items()}
     if profile == "quick":
         found = {name: quick(found[name]) for name in QUICK}
-    learn = students(FEW, [*found], [name for name in SOME if name in found])
+    learn = students(FEW, [*found], [name for name in STANDARDIZED if name in found])
     if profile == "full":
-        learn |= {name: replace(arm, seeds=SEEDS[profile][1]) for name, arm in students(ALL, SOME).items()}
+        learn |= {name: replace(arm, seeds=SEEDS[profile][1]) for name, arm in students(ALL, OF_ALL).items()}
     for name, arm in learn.items():
         if profile == "full" or arm.settings.get("temperature") in (None, 4.0) or name in BEST:
             found[name] = replace(arm, settings={**arm.settings, **draws}, cohort=f"seeds {name}")
