@@ -1,10 +1,10 @@
 """With which rate, decay and temperature do the nets of `capacity_gap` learn? Chosen on validation images.
 
-Twelve tries an arm: four rates, each with three decays, or three rates at each of four temperatures (nine of z scores
-and on all images); rates of soft targets are divided by T, as their gradient grows with it. MLPs that teach have three rates.
-Teachers are tried with one seed, the smaller and the larger of a kind (those between take what the larger has),
-assistants with three temperatures at one rate, and students, who cost a second, on three draws. Some are trained again
-on five draws, as chosen and for twice the epochs: the gates.
+Twelve tries an arm: four rates, each with three decays, or three rates at each of four temperatures (of z scores, and
+on all images, at three); rates of soft targets are divided by T, as their gradient grows with it. MLPs that teach have
+three rates. Teachers are tried with one seed, the smaller and the larger of a kind (those between take what the larger
+has), assistants with three temperatures at one rate, and students, who cost a second, on three draws. Some are trained
+again on five draws, as chosen and for twice the epochs: the gates.
 """
 
 from contextlib import suppress
