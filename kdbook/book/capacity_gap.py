@@ -64,7 +64,7 @@ LABELS |= {"assistant_conv_8": "convolutional assistant", "assistant_256_64": "a
 STANDARDIZED = ("mlp_64", "mlp_800", "conv_8", "conv_32")  # those who teach by z scores of their logits as well
 OF_ALL = ("mlp_64", "conv_32")  # those who teach on all images as well
 QUICK = ("mlp_64", "mlp_800", "conv_8", "conv_32", "conv_32_early", "assistant_64")
-TEMPERATURES = (1.0, 2.0, 4.0, 8.0)  # of z scores, and on all images, the first three
+TEMPERATURES = {"plain": (1.0, 2.0, 4.0, 8.0), "standardized": (0.5, 1.0, 2.0, 4.0)}
 # Chosen on validation images by `capacity_gap_settings`: rate and decay of nets of labels, rate and T of assistants,
 # the rate of each other student, and of each teacher's students those of the best T
 CHOSEN: dict[str, tuple[float, float]] = {
@@ -100,7 +100,7 @@ def students(images: int, told_by: Sequence[str], standardized: Sequence[str] = 
     lr, decay = CHOSEN.get(f"labels{of}", (0.1, 5e-3))
     found = {f"labels{of}": Arm("labels", "hard", net | {"lr": lr, "weight_decay": decay, "logits": "none"})}
     for logits, tell in {"plain": told_by, "standardized": standardized}.items():
-        for who, t in product(tell, TEMPERATURES if images == FEW and logits == "plain" else TEMPERATURES[:3]):
+        for who, t in product(tell, TEMPERATURES[logits][: None if images == FEW else 3]):
             name = f"from {who}{', standardized' * (logits != 'plain')}, T = {t:g}{of}"
             own = {"lr": RATES.get(name, 0.05), "temperature": t, "logits": logits}
             found[name] = Arm(LABELS[who], "soft", net | own, (who,))

@@ -1,7 +1,7 @@
 """With which rate, decay and temperature do the nets of `capacity_gap` learn? Chosen on validation images.
 
-Twelve tries an arm: four rates, each with three decays, or three rates at each of four temperatures (of z scores, and
-on all images, at three); rates of soft targets are divided by T, as their gradient grows with it. MLPs that teach have
+Twelve tries an arm: four rates, each with three decays, or three rates at each of four temperatures (on all images
+of three); rates of soft targets are divided by T, as their gradient grows with it. MLPs that teach have
 three rates. Teachers are tried with one seed, the smaller and the larger of a kind (those between take what the larger
 has), assistants with three temperatures at one rate, and students, who cost a second, on three draws. Some are trained
 again on five draws, as chosen and for twice the epochs: the gates.
@@ -116,6 +116,6 @@ def by_temperature(left, right, both):
                 rates = rows.groupby("lr").validation_errors
                 best[t] = rates.get_group(rates.mean().idxmin())
             line(axes, best, f"C{colour}", label=LABELS[name])
-        temperatures(axes, capacity_gap.TEMPERATURES)
+        temperatures(axes, capacity_gap.TEMPERATURES["plain"])
     left.set(title="Teachers of labels", ylabel="student's validation errors of 10,000")
     right.set_title("Stopped early, and assistants")
