@@ -35,10 +35,7 @@ TRIES = 3  # draws of each student's try
 RATES, DECAYS = (0.05, 0.1, 0.2), {True: (5e-4, 5e-3, 2e-2), False: (0.0, 5e-4, 2e-3)}  # whether images are few
 TEMPERATURES = (1.0, 2.0, 4.0)  # of assistants
 SCORED = ("mlp_64", "conv_32")  # teachers that the gates ask for, and their students
-GATED = (
-    "labels",
-    *(best for best in capacity_gap.BEST if best.startswith(tuple(f"from {name}, T" for name in SCORED))),
-)
+GATED = ("labels", *(f"from {name}, T = {t:g}" for name, t in zip(SCORED, (4, 2), strict=True)))
 TRIED = ("mlp_64", "mlp_800", "conv_8", "conv_32")  # the smaller and the larger teacher of a kind
 
 
