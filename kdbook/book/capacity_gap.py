@@ -1,184 +1,318 @@
-"""Is a larger teacher a better one, does an assistant between the two help, and do targets get softer or sharper?
+"""Is a better teacher a better one to learn from, does an assistant help, and do targets get softer or sharper?
 
-Mirzadeh et al. 2020 (teacher assistants) and Cho & Hariharan 2019 (early-stopped teachers): one student of 30 units,
-in every arm of a seed the same, learns MNIST from teachers of 30 to 1200 units, from assistants taught by the
-largest, and from the largest as it was early in its training. The summary says that the targets of too large a teacher
-are too spread; what each student is told is therefore measured: its entropy at T = 1 and at T = 4.
+Mirzadeh et al. 2020 (teacher assistants), Cho & Hariharan 2019 (early-stopped teachers), Sun et al. 2024 (standardized
+logits): one student of 32 units, which sees 2,000 images, learns from teachers of all 50,000 labels. Three are of its
+own kind and grow, three are convolutional and grow; assistants stand between the best of them and the student. The
+summary says that the targets of too large a teacher are too spread: how vague they are is measured.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
+
+import pandas as pd
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from kdbook.book.few_labels import draw
 from kdbook.data.images import Split
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import errors, fidelity, predict, seeded_network, splits, train
+from kdbook.lab.steps import cached_teacher, errors, fidelity, predict, seeded_network, splits, teacher_answers, train
 from kdbook.losses import entropy_bits
 from kdbook.nets.vision import count_parameters
-from kdbook.show import CONTROL, HARD, SOFT, TEACHER, Both, Look, by_arm, curve, figure, level, looks, of_seeds, plain
-from kdbook.training import CachedTeacher, CohortTeacher, Distillation, HardLabels, OwnRates, stack
+from kdbook.show import CONTROL, SOFT, SOFT_SHIFTED, TEACHER, Look, figure, ladder, line, rows_of
+from kdbook.training import CohortTeacher, Distillation, HardLabels, stack
+from kdbook.training.objectives import StandardizedDistillation
 
-VERSION = 1
-SEEDS = {"full": (6, 3), "quick": (1, 1)}  # students, teachers
+VERSION, DATA = 2, "fashion-mnist"
+SEEDS = {"full": (24, 6), "quick": (4, 1)}  # students, teachers: a draw is one teacher of each kind, and 2,000 images
 COLUMNS = columns(
-    "arm seed teacher_seed told_by temperature test_errors teacher_errors entropy_1 entropy_4 entropy_test_1 "
+    "arm seed teacher_seed told_by images logits temperature best test_errors teacher_errors entropy_1 entropy_4 "
     "wrong_entropy_4 agreement mean_kl parameters",
-    arm="teacher_, assistant_: those who teach; hard, from_, via_, early_: the student by who taught it",
-    seed="seed of weights and order; the student of a seed starts alike in every arm",
-    told_by="width of who told the student its targets; of the student for hard labels",
+    arm="a teacher by kind and width, an assistant, labels, or from and the teacher that a student learns from",
+    seed="seed of weights and order; students of a teacher share its draw of images",
+    told_by="arm of the teacher that it learns from",
+    images="images that it sees",
+    logits="plain or standardized; none where labels teach",
     temperature="T of training",
-    teacher_errors="the same of who told the student its targets",
-    entropy_1="mean entropy of the targets on the training images at T = 1, bits",
+    best="1 where T is the best of this teacher's on validation images, else 0",
+    teacher_errors="wrong answers of that teacher",
+    entropy_1="mean entropy of a teacher's targets on the training images at T = 1, bits",
     entropy_4="the same at T = 4",
-    entropy_test_1="the same at T = 1 on the test images",
-    wrong_entropy_4="mean entropy of the targets at T = 4 among the wrong classes alone, bits",
-    agreement="share of test images with the top class of who told the targets",
+    wrong_entropy_4="the same at T = 4 among the wrong classes alone",
+    agreement="share of test images with that teacher's top class",
 )
-WIDTHS, LARGEST = (30, 100, 300, 1200), 1200
-# assistant -> (who teaches it, the way to a student as figures call it)
+ALL, FEW = 50_000, 2_000  # the last 10,000 training images are never seen: settings are chosen on them
+MLPS = {f"mlp_{width}": {"sizes": [784, width, width, 10], "epochs": 20} for width in (64, 256, 800)}
+CONVS = {f"conv_{w}": {"net": "conv", "widths": [w, 2 * w, 4 * w], "epochs": 8} for w in (8, 16, 32)}
+EARLY = {"conv_32_early": {**CONVS["conv_32"], "epochs": 2}}  # a quarter, with a schedule that ends there
+TEACHERS = MLPS | CONVS | EARLY
+# assistant -> its teacher, and the net that it is
 ASSISTANTS = {
-    "300": ("teacher_1200", "1200\n→ 300"),
-    "100": ("teacher_1200", "1200\n→ 100"),
-    "300_100": ("assistant_300", "1200 →\n300 → 100"),
+    "assistant_64": ("conv_32", "mlp_64"),
+    "assistant_256": ("conv_32", "mlp_256"),
+    "assistant_conv_8": ("conv_32", "conv_8"),
+    "assistant_256_64": ("assistant_256", "mlp_64"),
 }
-# A student's settings are those that chapter 02 chose on validation images for 30 units: batches of 256, its rates, and
-# its weight of the soft term. Tried besides on those, one seed: 10,000 images of MNIST, 20,000 of Fashion-MNIST.
-# With so few, 30 units make hardly more errors than 300, and there is no gap to be seen. Teachers: a rate of 0.1.
-FULL = {"samples": 30_000, "batch_size": 256}
-QUICK = {"samples": 2_000, "epochs": 5, "batch_size": 50}
-EARLY = {"full": (1, 2, 4), "quick": (1, 2)}  # epochs after which the largest teacher is asked as well
+LABELS = {name: f"MLP, {net['sizes'][1]} units" for name, net in MLPS.items()}
+LABELS |= {name: f"convolutional, {net['widths'][0]} channels" for name, net in CONVS.items()}
+LABELS |= {"conv_32_early": "that of 32, stopped early"}
+LABELS |= {"assistant_64": "assistant, 64 units", "assistant_256": "assistant, 256 units"}
+LABELS |= {"assistant_conv_8": "convolutional assistant", "assistant_256_64": "assistants, 256 then 64 units"}
+STANDARDIZED = ("mlp_64", "mlp_800", "conv_8", "conv_32")  # those who teach by z scores of their logits as well
+OF_ALL = ("mlp_64", "conv_32")  # those who teach on all images as well
+QUICK = ("mlp_64", "mlp_800", "conv_8", "conv_32", "conv_32_early", "assistant_64")
+TEMPERATURES = {"plain": (1.0, 2.0, 4.0, 8.0), "standardized": (0.5, 1.0, 2.0, 4.0)}
+# Chosen on validation images by `capacity_gap_settings`: rate and decay of nets of labels, rate and T of assistants,
+# the rate of each other student, and of each teacher's students those of the best T
+CHOSEN: dict[str, tuple[float, float]] = {
+    "mlp_64": (0.1, 5e-4),
+    "mlp_256": (0.1, 0.0),
+    "mlp_800": (0.1, 0.0),
+    "conv_8": (0.2, 0.0),
+    "conv_16": (0.2, 0.0),
+    "conv_32": (0.2, 0.0),
+    "assistant_64": (0.05, 2.0),
+    "assistant_256": (0.05, 2.0),
+    "assistant_conv_8": (0.05, 2.0),
+    "assistant_256_64": (0.05, 2.0),
+    "labels": (0.1, 5e-3),
+    "labels of all": (0.1, 5e-4),
+}
+RATES: dict[str, float] = {
+    "from mlp_64, T = 1": 0.1,
+    "from mlp_64, T = 2": 0.05,
+    "from mlp_64, T = 4": 0.05,
+    "from mlp_64, T = 8": 0.025,
+    "from mlp_256, T = 1": 0.1,
+    "from mlp_256, T = 2": 0.05,
+    "from mlp_256, T = 4": 0.025,
+    "from mlp_256, T = 8": 0.025,
+    "from mlp_800, T = 1": 0.1,
+    "from mlp_800, T = 2": 0.05,
+    "from mlp_800, T = 4": 0.025,
+    "from mlp_800, T = 8": 0.0125,
+    "from conv_8, T = 1": 0.1,
+    "from conv_8, T = 2": 0.05,
+    "from conv_8, T = 4": 0.05,
+    "from conv_8, T = 8": 0.025,
+    "from conv_16, T = 1": 0.1,
+    "from conv_16, T = 2": 0.05,
+    "from conv_16, T = 4": 0.05,
+    "from conv_16, T = 8": 0.025,
+    "from conv_32, T = 1": 0.1,
+    "from conv_32, T = 2": 0.05,
+    "from conv_32, T = 4": 0.05,
+    "from conv_32, T = 8": 0.025,
+    "from conv_32_early, T = 1": 0.1,
+    "from conv_32_early, T = 2": 0.1,
+    "from conv_32_early, T = 4": 0.05,
+    "from conv_32_early, T = 8": 0.025,
+    "from assistant_64, T = 1": 0.1,
+    "from assistant_64, T = 2": 0.05,
+    "from assistant_64, T = 4": 0.05,
+    "from assistant_64, T = 8": 0.025,
+    "from assistant_256, T = 1": 0.1,
+    "from assistant_256, T = 2": 0.05,
+    "from assistant_256, T = 4": 0.05,
+    "from assistant_256, T = 8": 0.025,
+    "from assistant_conv_8, T = 1": 0.1,
+    "from assistant_conv_8, T = 2": 0.05,
+    "from assistant_conv_8, T = 4": 0.025,
+    "from assistant_conv_8, T = 8": 0.025,
+    "from assistant_256_64, T = 1": 0.1,
+    "from assistant_256_64, T = 2": 0.05,
+    "from assistant_256_64, T = 4": 0.05,
+    "from assistant_256_64, T = 8": 0.025,
+    "from mlp_64, standardized, T = 0.5": 0.4,
+    "from mlp_64, standardized, T = 1": 0.2,
+    "from mlp_64, standardized, T = 2": 0.1,
+    "from mlp_64, standardized, T = 4": 0.05,
+    "from mlp_800, standardized, T = 0.5": 0.2,
+    "from mlp_800, standardized, T = 1": 0.1,
+    "from mlp_800, standardized, T = 2": 0.1,
+    "from mlp_800, standardized, T = 4": 0.05,
+    "from conv_8, standardized, T = 0.5": 0.1,
+    "from conv_8, standardized, T = 1": 0.1,
+    "from conv_8, standardized, T = 2": 0.1,
+    "from conv_8, standardized, T = 4": 0.05,
+    "from conv_32, standardized, T = 0.5": 0.2,
+    "from conv_32, standardized, T = 1": 0.2,
+    "from conv_32, standardized, T = 2": 0.05,
+    "from conv_32, standardized, T = 4": 0.05,
+    "from mlp_64, T = 1 of all": 0.2,
+    "from mlp_64, T = 2 of all": 0.1,
+    "from mlp_64, T = 4 of all": 0.05,
+    "from conv_32, T = 1 of all": 0.2,
+    "from conv_32, T = 2 of all": 0.05,
+    "from conv_32, T = 4 of all": 0.05,
+}
+BEST = (
+    "from mlp_64, T = 4",
+    "from mlp_256, T = 8",
+    "from mlp_800, T = 4",
+    "from conv_8, T = 2",
+    "from conv_16, T = 2",
+    "from conv_32, T = 2",
+    "from conv_32_early, T = 2",
+    "from assistant_64, T = 2",
+    "from assistant_256, T = 4",
+    "from assistant_conv_8, T = 2",
+    "from assistant_256_64, T = 4",
+    "from mlp_64, standardized, T = 0.5",
+    "from mlp_800, standardized, T = 0.5",
+    "from conv_8, standardized, T = 0.5",
+    "from conv_32, standardized, T = 0.5",
+    "from mlp_64, T = 1 of all",
+    "from conv_32, T = 1 of all",
+)
+
+
+def teacher(name: str, net: dict, told_by: str = "") -> Arm:
+    """Who has learned from all images: labels, or as an assistant the answers of another teacher."""
+    lr, other = CHOSEN.get(name.partition("_early")[0], (0.05, 2.0) if told_by else (0.1, 5e-4))
+    own = {"temperature": other} if told_by else {"weight_decay": other}
+    net = {"part": "fit", "scored_on": "test", "images": ALL, **net, "batch_size": 128, "lr": lr, **own}
+    needs = (told_by,) if told_by else ()
+    return Arm(LABELS[name], "teacher", net | {"autocast": "bfloat16"}, needs, teaches=True)
+
+
+def students(images: int, told_by: Sequence[str], standardized: Sequence[str] = ()) -> dict[str, Arm]:
+    """The student of labels, and one for each teacher and T, of plain logits and of standardized ones."""
+    net = {"part": "fit", "scored_on": "test", "sizes": [784, 32, 32, 10], "images": images}
+    net |= {"epochs": 60, "batch_size": 64} if images == FEW else {"epochs": 12, "batch_size": 256}
+    of = "" if images == FEW else " of all"
+    lr, decay = CHOSEN.get(f"labels{of}", (0.1, 5e-3))
+    found = {f"labels{of}": Arm("labels", "hard", net | {"lr": lr, "weight_decay": decay, "logits": "none"})}
+    for logits, tell in {"plain": told_by, "standardized": standardized}.items():
+        for who, t in product(tell, TEMPERATURES[logits][: None if images == FEW else 3]):
+            name = f"from {who}{', standardized' * (logits != 'plain')}, T = {t:g}{of}"
+            own = {"lr": RATES.get(name, 0.05), "temperature": t, "logits": logits}
+            found[name] = Arm(LABELS[who], "soft", net | own, (who,))
+    return found
 
 
 def arms(profile: str) -> dict[str, Arm]:
-    """Teachers, their assistants, and one student by who taught it."""
+    """Teachers and assistants of all images, and the students of few images, and of all, by who teaches them."""
+    draws = {"draw": lambda seed: seed % SEEDS[profile][1]}
+    found = {name: teacher(name, net) for name, net in TEACHERS.items()}
+    found |= {name: teacher(name, TEACHERS[net], told_by) for name, (told_by, net) in ASSISTANTS.items()}
+    if profile == "quick":
+        found = {name: quick(found[name]) for name in QUICK}
+    learn = students(FEW, [*found], [name for name in STANDARDIZED if name in found])
+    if profile == "full":
+        learn |= {name: replace(arm, seeds=SEEDS[profile][1]) for name, arm in students(ALL, OF_ALL).items()}
+    for name, arm in learn.items():
+        if profile == "full" or arm.settings.get("temperature") in (None, 4.0) or name in BEST:
+            found[name] = replace(arm, settings={**arm.settings, **draws}, cohort=f"seeds {name}")
+    return found
 
-    def net(width: int, epochs: int, **more) -> dict:
-        common = QUICK if profile == "quick" else {**FULL, "epochs": epochs}
-        return {**common, "sizes": [784, width, width, 10], **more}
 
-    def soft(temperature: float, alpha: float = 0.9) -> dict:
-        # the rate of labels at T = 1, and less at high temperatures, whose gradients are larger
-        rate = 0.1 if temperature == 1 else max(0.05, 0.2 / temperature)
-        return {"temperature": temperature, "alpha": alpha, "lr": rate}
-
-    def teacher(width: int) -> Arm:
-        early = list(EARLY[profile]) if width == LARGEST else []
-        return Arm(str(width), "teacher", net(width, 6, lr=0.1, early=early), teaches=True)
-
-    def assistant(name: str, told_by: str) -> Arm:
-        return Arm(name, "teacher", net(int(name[-3:]), 6, **soft(4.0)), (told_by,), teaches=True)
-
-    def student(label: str, role: str, told_by: str, temperature=4.0, alpha=0.9, answers="train") -> Arm:
-        settings = net(30, 8, answers=answers, **soft(temperature, alpha))
-        return Arm(label, role, settings, (told_by,), cohort="students")
-
-    early = {f"early_{e}": (f"1200, epoch\n{e}", f"train_{e}") for e in EARLY[profile]}
-    return {
-        **{f"teacher_{w}": teacher(w) for w in WIDTHS},
-        **{f"assistant_{name}": assistant(name, told_by) for name, (told_by, _) in ASSISTANTS.items()},
-        "hard": student("labels", "hard", "teacher_30", 1.0, 0.0),
-        **{f"from_{w}": student(str(w), "soft", f"teacher_{w}") for w in WIDTHS},
-        **{f"via_{name}": student(way, "shifted", f"assistant_{name}") for name, (_, way) in ASSISTANTS.items()},
-        **{arm: student(label, "control", "teacher_1200", answers=asked) for arm, (label, asked) in early.items()},
-        **{f"from_{w}_t1": student(f"{w}, T = 1", "soft", f"teacher_{w}", 1.0) for w in WIDTHS},
-    }
+def quick(arm: Arm) -> Arm:
+    """A teacher of fewer images and epochs."""
+    less = {"images": 10_000, "epochs": min(3, arm.settings["epochs"])}
+    return replace(arm, settings={**arm.settings, **less})
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
-    """Train a teacher or an assistant, or all students of a seed as one cohort; the test set is read once."""
-    split, test = splits(trials[0], tools)
-    if trials[0].cohort:
-        return measure_students(trials, split, test, tools)
-    (trial,) = trials
-    kept, epochs = {}, iter(range(1, trial.settings["epochs"] + 1))
+    """Train one teacher, or the students of all seeds as one; score each on its test images."""
+    first = trials[0]
+    whole, test = splits(first, tools)
+    if first.cohort:
+        return measure_students(trials, whole, test, tools)
+    seen = whole.rows(slice(first.settings["images"]))
+    model = train_teacher(first, seen, tools)
+    tools.keep(first, tensors=model.state_dict())
+    row = {"told_by": first.needs[0].arm if first.needs else None, "parameters": count_parameters(model)}
+    row |= {"test_errors": errors(predict(model, test).logits, test.y)}
+    return [row | softness(predict(model, seen).logits, seen.y)]
 
-    def ask(model, name: str = "") -> None:
-        kept[f"train{name}"], kept[f"test{name}"] = (predict(model, part).logits for part in (split, test))
 
-    def watch(model) -> None:
-        if (now := next(epochs)) in trial.settings["early"]:
-            ask(model, f"_{now}")
-
+def train_teacher(trial: Trial, seen: Split, tools: Tools) -> nn.Module:
+    """A teacher of labels, or an assistant of its own teacher's answers."""
     objective = HardLabels()
     if trial.needs:
-        theirs = CachedTeacher(tools.tensors(trial.needs[0])["train"][None], split.index)
-        objective = Distillation(theirs, trial.settings["temperature"], trial.settings["alpha"])
-    model, _ = train(trial, split, objective, tools, watch=watch if trial.settings.get("early") else None)
-    ask(model)
-    tools.keep(trial, tensors=kept)
-    row = {"teacher_seed": None, "told_by": trial.settings["sizes"][1], "test_errors": errors(kept["test"], test.y)}
-    return [row | softness(kept["train"], kept["test"], split.y) | {"parameters": count_parameters(model)}]
+        objective = Distillation(cached_teacher(trial.needs[0], seen, tools), trial.settings["temperature"])
+    return train(trial, seen, objective, tools)[0]
 
 
-def measure_students(trials: list[Trial], split: Split, test: Split, tools: Tools) -> list[dict]:
-    """All arms of a seed, sharing their first weights and batches, each with its own teacher's answers."""
-    told = [tools.remember(("told", t.needs[0].id), lambda t=t: tools.tensors(t.needs[0])) for t in trials]
-    names = [t.settings["answers"] for t in trials]
-    logits = torch.stack([answers[name] for answers, name in zip(told, names, strict=True)])
-    temperature, alpha = (torch.tensor([[t.settings[key]] for t in trials]) for key in ("temperature", "alpha"))
-    objective = Distillation(CohortTeacher(logits, split.index), temperature, alpha)
-    objective = OwnRates(objective, [t.settings["lr"] for t in trials])
-    cohort, _ = train(trials[0], split, objective, tools, model=stack([seeded_network(t) for t in trials]))
+def measure_students(trials: list[Trial], whole: Split, test: Split, tools: Tools) -> list[dict]:
+    """The students of an arm as one model, each on its draw of images and with its own teacher's answers."""
+    model = train_students(trials, whole, tools)
     rows = []
-    for trial, answers, name, ours in zip(trials, told, names, predict(cohort, test).logits, strict=True):
-        theirs = answers[name.replace("train", "test")]
-        row = {"teacher_seed": trial.needs[0].seed, "told_by": trial.needs[0].settings["sizes"][1]}
-        row |= {"test_errors": errors(ours, test.y), "teacher_errors": errors(theirs, test.y)}
-        row |= softness(answers[name], theirs, split.y)
-        rows.append(row | fidelity(ours, theirs) | {"parameters": count_parameters(seeded_network(trial))})
+    for trial, logits in zip(trials, predict(model, test).logits, strict=True):
+        row = {"parameters": count_parameters(model) // len(trials), "test_errors": errors(logits, test.y)}
+        row |= {"teacher_seed": trial.settings["draw"], "told_by": None, "best": int(trial.arm in BEST)}
+        for told_by in trial.needs:
+            theirs = teacher_answers(told_by, test, tools)
+            row |= {"told_by": told_by.arm, "teacher_errors": errors(theirs, test.y), **fidelity(logits, theirs)}
+        rows.append(row)
     return rows
 
 
-def softness(train: Tensor, test: Tensor, labels: Tensor) -> dict:
-    """How spread the targets of a teacher are, bits."""
-    wrong = train.masked_fill(F.one_hot(labels, train.shape[-1]).bool(), -torch.inf)
-    asked = {"entropy_1": (train, 1.0), "entropy_4": (train, 4.0), "entropy_test_1": (test, 1.0)}
-    asked |= {"wrong_entropy_4": (wrong, 4.0)}
+def train_students(trials: list[Trial], whole: Split, tools: Tools) -> nn.Module:
+    """Students of one arm and several seeds, as one model."""
+    first = trials[0]
+    objective = HardLabels()
+    if first.needs:
+        logits = torch.stack([teacher_answers(trial.needs[0], whole, tools) for trial in trials])
+        learning = {"plain": Distillation, "standardized": StandardizedDistillation}[first.settings["logits"]]
+        objective = learning(CohortTeacher(logits, whole.index, whole.origin), first.settings["temperature"])
+    split = whole.drawn(torch.stack([draw(trial, whole) for trial in trials]))
+    cohort = stack([seeded_network(trial) for trial in trials])
+    return train(first, split, objective, tools, cohort, seed=[trial.seed for trial in trials])[0]
+
+
+def softness(logits: Tensor, labels: Tensor) -> dict:
+    """How vague a teacher's targets are, bits."""
+    wrong = logits.masked_fill(F.one_hot(labels, logits.shape[-1]).bool(), -torch.inf)
+    asked = {"entropy_1": (logits, 1.0), "entropy_4": (logits, 4.0), "wrong_entropy_4": (wrong, 4.0)}
     return {name: float(entropy_bits((z.double() / t).softmax(-1)).mean()) for name, (z, t) in asked.items()}
 
 
-ARMS = looks(arms("full"), [arm for arm, a in arms("full").items() if a.cohort and not arm.endswith("_t1")])
+def by_teacher(table: pd.DataFrame, **chosen) -> pd.DataFrame:
+    """Errors of the students of few images by who taught them as `arm`, and averaged over those of one draw."""
+    few = table[table.teacher_seed.notna() & (table.images == FEW)]
+    ours = rows_of(few, {"logits": "plain", **chosen})
+    rows = pd.concat([few[few.arm == "labels"], ours])
+    by = [rows.told_by.fillna("labels").rename("arm"), rows.teacher_seed.rename("seed")]
+    return rows.groupby(by).test_errors.mean().reset_index()
 
 
-def above_labels(table):
-    """With `excess`: errors above those of the seed's student of labels, in % of them."""
-    return table.assign(excess=100 * (table.test_errors / table.seed.map(of_seeds(table, "hard", "test_errors")) - 1))
+@figure("capacity_gap_students", chapter="09", size=(12, 5), grid=(1, 2), sharey=True)
+def students_by_teacher(left, right, both):
+    """Mirzadeh et al. 2020 and Cho & Hariharan 2019: who should teach a student of 32 units?
 
-
-@figure("capacity_gap_students", chapter="09", size=(12, 4.4))
-def students(axes, both):
-    """Mirzadeh et al. 2020 and Cho & Hariharan 2019: who should teach a student of 30 units?
-
-    Test errors of the same student above or below those that it makes with labels, in per cent: taught by teachers of
-    growing width, by assistants that the largest teacher taught, and by the largest as it was after its first epochs.
+    Test errors of one student minus those that it makes with labels, a line for each teacher: MLPs and convolutional
+    nets of growing width, such as stopped early, and assistants. Left at the best T of each teacher, right at T = 4.
     """
-    by_arm(axes, both.map(above_labels), "excess", ARMS, own="yours (quick: few images)")
-    level(axes, 0, HARD)
-    plain(axes.yaxis, (-20, -10, 0, 10, 20, 50, 100, 200), "symlog", linthresh=20, linscale=2)
-    title, ylabel = "Test errors of one student by who taught it", "% more or less than with labels"
-    axes.set(title=title, ylabel=ylabel, ylim=(-20, 250))
+    colours = dict.fromkeys(MLPS, SOFT) | dict.fromkeys(CONVS, TEACHER)
+    colours |= dict.fromkeys(EARLY, CONTROL) | dict.fromkeys(ASSISTANTS, SOFT_SHIFTED)
+    shown = {name: Look(LABELS[name], colour) for name, colour in colours.items()}
+    for axes, title, chosen in (
+        (left, "at its teacher's best T", {"best": 1}),
+        (right, "at T = 4", {"temperature": 4}),
+    ):
+        ladder(axes, both.map(partial(by_teacher, **chosen)), "test_errors", shown, minus="labels")
+        axes.set(title=title, xlabel="student's errors of 10,000, minus those with labels")
 
 
-@figure("capacity_gap_softness", chapter="09", size=(11, 4.2), grid=(1, 2), legend="all")
-def targets(left, right, both):
-    """TAKD, section 3: do the targets of larger teachers get more spread, as the summary says, or sharper?
+@figure("capacity_gap_softness", chapter="09", size=(11, 4.4), grid=(1, 2))
+def by_errors_of_teacher(left, right, both):
+    """TAKD, section 3: is a better teacher a better one to learn from, and are its targets vaguer or sharper?
 
-    Left, mean entropy of the targets on training images at two temperatures over the width of the teacher. Right, test
-    errors of teachers and of their students over the same widths. Teachers get better and surer as they grow.
+    Over the test errors of teachers of two kinds that grow: left those of their students, at the best T and at T = 4,
+    right the mean entropy of their targets. Within a kind, the better a teacher the sharper are its targets.
     """
-
-    def over_width(axes, tables: Both, arm: str, column: str, look: Look, own=None) -> None:
-        arms = [arm.format(w) for w in WIDTHS]
-        curve(axes, tables.map(lambda table: table[table.arm.isin(arms)]), "told_by", column, look, own=own)
-
-    over_width(left, both, "teacher_{}", "entropy_1", Look("T = 1", TEACHER), own="yours (quick)")
-    over_width(left, both, "teacher_{}", "entropy_4", Look("T = 4", SOFT))
-    over_width(right, both.alone(), "teacher_{}", "test_errors", Look("the teachers", TEACHER))
-    over_width(right, both.alone(), "from_{}_t1", "test_errors", Look("student of 30 units, T = 1", CONTROL))
-    over_width(right, both.alone(), "from_{}", "test_errors", Look("student of 30 units, T = 4", SOFT))
-    level(right, of_seeds(both.reference, "hard", "test_errors").mean(), HARD, "student of labels", lw=1.2)
-    for axes in (left, right):
-        plain(axes.xaxis, WIDTHS, "log")
-        axes.set_xlabel("units a layer of the teacher (log scale)")
-    left.set(title="Softness of the targets", ylabel="mean entropy, bits", ylim=(0, None))
-    right.set(title="Test errors of 10,000", ylabel="wrong answers")
+    teachers = both.reference[both.reference.arm.isin([*MLPS, *CONVS])].set_index("arm")
+    for kind, colour in ((MLPS, SOFT), (CONVS, TEACHER)):
+        at = {name: teachers.test_errors[name].mean() for name in kind}
+        label = "MLPs of 64 to 800 units" if kind is MLPS else "convolutional nets of 8 to 32 channels"
+        for mark, told, chosen in (("o-", "best T", {"best": 1}), ("s:", "T = 4", {"temperature": 4})):
+            rows = by_teacher(both.reference, **chosen).groupby("arm").test_errors
+            line(left, {at[name]: rows.get_group(name) for name in kind}, colour, mark, f"{label}, {told}")
+        line(right, {at[name]: teachers.entropy_1[name] for name in kind}, colour, label=f"{label}, T = 1")
+    left.set(title="Students", ylabel="student's errors of 10,000", xlabel="teacher's errors of 10,000")
+    right.set(title="Targets", ylabel="mean entropy, bits", xlabel="teacher's errors of 10,000")

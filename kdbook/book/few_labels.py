@@ -111,8 +111,8 @@ def arm_of(answers: str, images: int, labels: int = 0) -> str:
 
 
 def draw(trial: Trial, whole: Split) -> Tensor:
-    """Rows of the first images of the trial's draw: those of a small one are in every larger one of its seed."""
-    generator = torch.Generator().manual_seed(1_000 + trial.seed)
+    """Rows of the first images of a trial's draw (by default its seed's): small ones are in every larger one of it."""
+    generator = torch.Generator().manual_seed(1_000 + trial.settings.get("draw", trial.seed))
     return torch.randperm(len(whole), generator=generator)[: trial.settings["images"]]
 
 

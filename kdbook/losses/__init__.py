@@ -11,4 +11,5 @@ from kdbook.losses.response import (
     logit_matching,
     soft_cross_entropy,
     soft_targets,
+    standardized_logits,
 )

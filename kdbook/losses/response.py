@@ -205,6 +205,33 @@ def logit_matching(
     return gap.square().mean(-1) / 2
 
 
+@entry
+def standardized_logits(logits: Tensor, *, check: bool = True) -> Tensor:
+    """Each row's z scores (..., C): its mean taken away, then divided by its standard deviation over the classes.
+
+    Distilled so, from teacher to student, only the relations of logits count and no longer their size, which a small
+    student cannot reach (Sun et al. 2024, Logit Standardization in Knowledge Distillation, section 4). The deviation is
+    that of the paper's equation, with C in the denominator; the authors' code has C - 1.
+
+    Parameters
+    ----------
+    logits : Tensor (..., C)
+        Gradient passes through. Equal logits have no relation: their scores are 0.
+    check : bool
+        Also reject logits that are not finite.
+
+    Raises
+    ------
+    ValueError
+        If logits are malformed.
+
+    Explained in notebooks/09_llm_era.
+    """
+    logits = checks.values_input("logits", logits, check)
+    centred = logits - logits.mean(-1, keepdim=True)
+    return centred * (centred.square().mean(-1, keepdim=True) + 1e-12).rsqrt()
+
+
 @row_loss
 def dkd_loss(
     student_logits: Tensor,

@@ -1,62 +1,108 @@
-"""Teachers of growing size: who tells whom, what softness means, and a run of a second."""
+"""Teachers that grow, assistants and early stops: who tells whom, what softness means, and runs of a second."""
 
 import math
 
 import pytest
 import torch
 
-from kdbook.book.capacity_gap import arms, softness
-from kdbook.lab.arms import trial, trials
-from kdbook.lab.steps import seeded_network
+from kdbook.book import capacity_gap, capacity_gap_settings
+from kdbook.book.capacity_gap import ASSISTANTS, OF_ALL, TEACHERS, TEMPERATURES, arms, by_teacher, softness
+from kdbook.book.few_labels import draw
+from kdbook.lab.arms import trial
+from kdbook.show import rows_of
+from kdbook.training import loop
 
 
 @pytest.mark.parametrize(
-    ("arm", "told_by", "taught_by", "answers"),
+    ("arm", "taught_by"),
     [
-        ("from_300", "teacher_300", [], "train"),
-        ("via_100", "assistant_100", ["teacher_1200"], "train"),
-        ("via_300_100", "assistant_300_100", ["assistant_300"], "train"),
-        ("early_2", "teacher_1200", [], "train_2"),
+        ("from mlp_64, T = 2", ["mlp_64"]),
+        ("from assistant_64, T = 4", ["assistant_64", "conv_32"]),
+        ("from assistant_256_64, T = 1", ["assistant_256_64", "assistant_256", "conv_32"]),
+        ("from conv_32_early, T = 4", ["conv_32_early"]),
+        ("from conv_8, standardized, T = 1", ["conv_8"]),
     ],
 )
-def test_each_student_is_told_by_whom_its_arm_names(arm, told_by, taught_by, answers):
-    student = trial("capacity_gap", "full", arm, 4)
-    (need,) = student.needs
-    assert (need.arm, need.seed, [n.arm for n in need.needs]) == (told_by, 1, taught_by)
-    assert student.settings["answers"] == answers
+def test_each_student_is_told_by_whom_its_arm_names_and_all_of_a_draw(arm, taught_by):
+    asked, found = trial("capacity_gap", "full", arm, 14), []
+    while asked.needs:
+        (asked,) = asked.needs
+        found.append((asked.arm, asked.seed))
+    assert found == [(name, 14 % capacity_gap.SEEDS["full"][1]) for name in taught_by]
 
 
-def test_students_of_a_seed_are_alike_but_for_who_tells_them_what_and_how():
-    cohort = [t for t in trials("capacity_gap", "full") if t.cohort and t.seed == 3]
-    assert len(cohort) == 15 and next(t for t in cohort if t.arm == "hard").settings["alpha"] == 0
-    told = ("answers", "temperature", "alpha", "lr")
-    shared = [{k: v for k, v in t.settings.items() if k not in told} for t in cohort]
-    assert all(s == shared[0] for s in shared)
-    first, last = seeded_network(cohort[0]), seeded_network(cohort[-1])
-    assert all(torch.equal(p, q) for p, q in zip(first.parameters(), last.parameters(), strict=True))
-    assert {n.seed for t in cohort for n in t.needs} == {0}
+def test_students_of_a_teacher_see_its_draw_of_images_whoever_tells_them():
+    teachers, whole = capacity_gap.SEEDS["full"][1], range(50_000)
+    seen = {
+        (arm, seed): draw(trial("capacity_gap", "full", arm, seed), whole)
+        for arm in ("labels", "from mlp_64, T = 2")
+        for seed in (1, 1 + teachers, 2)
+    }
+    first = seen["labels", 1]
+    assert len(first) == 2_000 and not torch.equal(first, seen["labels", 2])
+    for same in (("labels", 1 + teachers), ("from mlp_64, T = 2", 1), ("from mlp_64, T = 2", 1 + teachers)):
+        assert torch.equal(first, seen[same])
+
+
+def test_every_teacher_has_students_at_each_temperature_and_an_early_one_ends_its_own_schedule():
+    made = arms("full")
+    assert all(f"from {who}, T = {t:g}" in made for who in (*TEACHERS, *ASSISTANTS) for t in TEMPERATURES["plain"])
+    assert all(f"from {who}, T = {t:g} of all" in made for who in OF_ALL for t in TEMPERATURES["plain"][:3])
+    end, early = (dict(made[name].settings) for name in ("conv_32", "conv_32_early"))
+    assert early.pop("epochs") == 2 and end.pop("epochs") == 8 and early == end
+    assert loop.fit.__kwdefaults__["schedule"] is loop.one_cycle
 
 
 def test_softness_is_the_entropy_of_what_students_are_told_and_grows_with_the_temperature():
     answer = torch.tensor([[math.log(0.9), math.log(0.1)]])
-    found = softness(answer, torch.tensor([[5000.0, 0.0]]), torch.tensor([0]))
+    found = softness(answer, torch.tensor([0]))
     assert found["entropy_1"] == pytest.approx(-(0.9 * math.log2(0.9) + 0.1 * math.log2(0.1)))
     assert found["entropy_1"] < found["entropy_4"] < 1
-    assert found["entropy_test_1"] == found["wrong_entropy_4"] == 0
+    assert found["wrong_entropy_4"] == 0
 
 
 def test_wrong_classes_are_taken_alone():
     logits = torch.tensor([[9.0, 0.0, 0.0, 0.0, 0.0]])
-    assert softness(logits, logits, torch.tensor([0]))["wrong_entropy_4"] == pytest.approx(2)
+    assert softness(logits, torch.tensor([0]))["wrong_entropy_4"] == pytest.approx(2)
 
 
 def test_a_small_run_measures_teachers_assistants_and_students(micro, documented):
-    table, measured = micro("capacity_gap")
+    table, measured = micro("capacity_gap", seeds=2, most={"images": 2_000, "epochs": 1}, widths=[2, 4, 8])
     documented("capacity_gap", table, measured)
-    rows = table.set_index("arm")
-    assert set(rows.index) == set(arms("quick"))
-    assert rows.teacher_errors["from_1200"] == rows.test_errors["teacher_1200"]
-    assert rows.entropy_4["via_100"] == pytest.approx(rows.entropy_4["assistant_100"])
-    assert rows.teacher_errors["early_1"] != rows.teacher_errors["from_1200"]
-    assert (rows.entropy_1 < rows.entropy_4).all() and (rows.entropy_4 < math.log2(10)).all()
-    assert rows.told_by["via_300_100"] == 100 and rows.parameters["hard"] == 24_790
+    assert set(table.arm) == set(arms("quick"))
+    rows = table[table.seed == 0].set_index("arm")
+    assert rows.teacher_errors["from conv_8, T = 4"] == rows.test_errors["conv_8"]
+    assert rows.told_by["from assistant_64, T = 4"] == "assistant_64" and rows.told_by["assistant_64"] == "conv_32"
+    teachers = rows[rows.entropy_1.notna()]
+    assert (teachers.entropy_1 < teachers.entropy_4).all() and (teachers.entropy_4 < math.log2(10)).all()
+    assert rows.parameters["labels"] == 26_506
+    both = rows_of(table, {"arm": "from mlp_64, T = 4", "teacher_seed": 0}).test_errors
+    by_draw = by_teacher(table, temperature=4).set_index(["arm", "seed"]).test_errors
+    assert len(both) == 2 and by_draw["mlp_64", 0] == pytest.approx(both.mean())
+
+
+def test_a_small_run_of_tries_scores_each(micro, documented):
+    def few(trial):
+        return trial.seed == 0 and trial.settings["lr"] == 0.1 or trial.arm == "assistant_64"
+
+    table, measured = micro("capacity_gap_settings", most={"images": 100, "epochs": 1}, widths=[2, 4, 8], only=few)
+    documented("capacity_gap_settings", table, measured)
+    assert table.validation_errors.notna().all()
+
+
+def test_what_was_chosen_is_one_of_its_tries_and_of_students_the_best_temperature():
+    tries = {}
+    for name, arm in capacity_gap_settings.arms("full").items():
+        settings = arm.settings
+        if name != arm.named:
+            tries.setdefault(arm.named, set()).add(
+                (settings["lr"], settings.get("weight_decay", settings.get("temperature")))
+            )
+    for name, chosen in capacity_gap.CHOSEN.items():
+        assert any(chosen == one for one in tries.get(name, [chosen]))
+    students = {name for name, arm in arms("full").items() if arm.cohort and arm.needs}
+    assert set(capacity_gap.RATES) == students
+    assert all(capacity_gap.RATES[name] in {lr for lr, _ in tries[name]} for name in students)
+    told = {name.partition(", T =")[0] + " of all" * name.endswith(" of all") for name in students}
+    best = [name.partition(", T =")[0] + " of all" * name.endswith(" of all") for name in capacity_gap.BEST]
+    assert sorted(best) == sorted(told)

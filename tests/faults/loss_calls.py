@@ -54,6 +54,7 @@ def right(name: str, *, rows: int = 4, classes: int = 6, dtype: torch.dtype = to
     top = draw(rows, classes).double().log_softmax(-1).topk(2)
     table = {
         "soft_targets": lambda: logits("logits") | {"temperature": 2.0},
+        "standardized_logits": lambda: logits("logits"),
         "entropy_bits": lambda: {"probabilities": draw(rows, classes).float().softmax(-1)},
         "hard_loss": lambda: logits("student_logits") | labels,
         "soft_cross_entropy": lambda: logits() | {"temperature": 2.0},

@@ -151,6 +151,7 @@ CASES = {
     "Distillation": lambda: on_images(o.Distillation(cached(), 2.0, 0.5)),
     "PartlyLabelled": partly,
     "WithoutFactor": lambda: on_images(o.WithoutFactor(live(), 2.0, 0.5)),
+    "StandardizedDistillation": lambda: on_images(o.StandardizedDistillation(cached(), 2.0, 0.5)),
     "LogitRegression": lambda: on_images(o.LogitRegression(cached(), True)),
     "RegularisedSpecialist": half_known,
     "TreatedTargets": treated,

@@ -54,6 +54,7 @@ SETTINGS = {"epochs": 2, "batch_size": 2, "optimizer": sgd(0.05), "seed": 1, "pr
 NO_FEATURES = [
     "HardLabels", "Distillation", "WithoutFactor", "LogitRegression", "Logged", "MutualLearning", "Collaborative",
     "CoTrained", "ProgressiveSelf", "OwnRates", "Seen", "Cropped", "Mixup", "RegularisedSpecialist",
+    "StandardizedDistillation",
 ]  # fmt: skip
 ASK_MORE = {
     "features": {"Transfer", "Pairwise", "Flow", "Contrastive", "SelfExits"},

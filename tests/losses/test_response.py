@@ -22,6 +22,7 @@ from kdbook.losses import (
     progressive_targets,
     soft_cross_entropy,
     soft_targets,
+    standardized_logits,
 )
 
 # The hand example: one row, T = 2, label 2.
@@ -135,6 +136,17 @@ def test_logit_matching_matches_hand_arithmetic():
     # s - t = (-2, 0, -2); less its mean -4/3: (-2/3, 4/3, -2/3), squares sum to 8/3; over 2C = 6: 4/9. Raw: 8/6.
     assert logit_matching(STUDENT, TEACHER).item() == pytest.approx(4 / 9, rel=1e-12)
     assert logit_matching(STUDENT, TEACHER, centre=False).item() == pytest.approx(4 / 3, rel=1e-12)
+
+
+def test_standardized_logits_are_z_scores_and_forget_shift_and_scale():
+    # (1, 2, 3, 6): mean 3, deviations (-2, -1, 0, 3), variance 14/4
+    logits = torch.tensor([[1.0, 2.0, 3.0, 6.0]], dtype=torch.float64)
+    expected = torch.tensor([[-2.0, -1.0, 0.0, 3.0]], dtype=torch.float64) / 3.5**0.5
+    torch.testing.assert_close(standardized_logits(logits), expected)
+    torch.testing.assert_close(standardized_logits(5 * logits - 2), expected)
+    equal = torch.full((1, 4), 7.0, requires_grad=True)
+    standardized_logits(equal).sum().backward()
+    assert (standardized_logits(equal) == 0).all() and torch.isfinite(equal.grad).all()
 
 
 def test_dkd_loss_at_temperature_two_matches_hand_arithmetic():

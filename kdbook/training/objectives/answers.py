@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdbook.losses import hard_loss, kd_loss, logit_matching, soft_cross_entropy, soft_targets
+from kdbook.losses import hard_loss, kd_loss, logit_matching, soft_cross_entropy, soft_targets, standardized_logits
 from kdbook.training.objectives.asking import Answers, Batch, answer_of
 
 
@@ -91,6 +91,22 @@ class WithoutFactor(Distillation):
         soft = kd_loss(logits, answer_of(self.teacher, batch).logits, temperature=self.temperature, **batch.by_row)
         hard = hard_loss(logits, batch.y, **batch.by_row)
         return self.alpha * (soft / self.temperature**2) + (1 - self.alpha) * hard
+
+
+class StandardizedDistillation(Distillation):
+    """`Distillation` from and to the z scores of each row's logits (Sun et al. 2024, Logit Standardization)."""
+
+    def rows(self, logits: Tensor, batch: Batch) -> Tensor:
+        """`kd_loss` of `standardized_logits`; the student's own logits meet the labels."""
+        theirs = standardized_logits(answer_of(self.teacher, batch).logits, check=batch.check)
+        ours = standardized_logits(logits, check=batch.check)
+        soft = kd_loss(ours, theirs, temperature=self.temperature, **batch.by_row)
+        return self.alpha * soft + (1 - self.alpha) * hard_loss(logits, batch.y, **batch.by_row)
+
+    def target(self, batch: Batch, classes: int) -> Tensor:
+        """The probabilities (B, C) that students are told."""
+        theirs = standardized_logits(answer_of(self.teacher, batch).logits, check=False)
+        return soft_targets(theirs, self.temperature, check=False)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from kdbook.training.objectives import (
     LogitRegression,
     PartlyLabelled,
     RegularisedSpecialist,
+    StandardizedDistillation,
     TreatedTargets,
     WithoutFactor,
 )
@@ -71,6 +72,16 @@ def test_distillation_is_the_papers_loss_with_a_factor_and_without(student, teac
     torch.testing.assert_close(rows, alpha * temperature**2 * kl + rest)
     rows, _ = WithoutFactor(teacher, temperature, alpha)(student, batch)
     torch.testing.assert_close(rows, alpha * kl + rest)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.3])
+def test_standardized_distillation_is_the_papers_loss_of_z_scores_and_the_labels_loss_of_plain_logits(
+    student, teacher, batch, alpha
+):
+    z, v = answers(batch, student, teacher.model)
+    scores = [(a - a.mean(-1, keepdim=True)) / a.std(-1, correction=0, keepdim=True) for a in (z, v)]
+    rows, _ = StandardizedDistillation(teacher, 2.0, alpha)(student, batch)
+    torch.testing.assert_close(rows, alpha * 4 * soft(*scores, 2.0) + (1 - alpha) * hard(z, batch.y))
 
 
 @pytest.mark.parametrize("centre", [True, False])
