@@ -205,6 +205,8 @@ def arms(profile: str) -> dict[str, Arm]:
     if profile == "full":
         learn |= {name: replace(arm, seeds=SEEDS[profile][1]) for name, arm in students(ALL, OF_ALL).items()}
     for name, arm in learn.items():
+        if profile == "quick":
+            draws["epochs"] = 30
         if profile == "full" or arm.settings.get("temperature") in (None, 4.0) or name in BEST:
             found[name] = replace(arm, settings={**arm.settings, **draws}, cohort=f"seeds {name}")
     return found
