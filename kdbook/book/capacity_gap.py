@@ -195,20 +195,28 @@ def students(images: int, told_by: Sequence[str], standardized: Sequence[str] = 
 
 
 def arms(profile: str) -> dict[str, Arm]:
+    """Of `candidates` all teachers, and of the students those at T = 1, 2 and 4, and at the best T of their teacher."""
+
+    def wanted(name: str, arm: Arm) -> bool:
+        temperature = arm.settings.get("temperature") if arm.cohort else None
+        usual = arm.settings.get("logits") == "plain" and temperature in ((4,) if profile == "quick" else (1, 2, 4))
+        return temperature is None or usual or name in BEST
+
+    return {name: arm for name, arm in candidates(profile).items() if wanted(name, arm)}
+
+
+def candidates(profile: str) -> dict[str, Arm]:
     """Teachers and assistants of all images, and the students of few images, and of all, by who teaches them."""
     draws = {"draw": lambda seed: seed % SEEDS[profile][1]}
     found = {name: teacher(name, net) for name, net in TEACHERS.items()}
     found |= {name: teacher(name, TEACHERS[net], told_by) for name, (told_by, net) in ASSISTANTS.items()}
     if profile == "quick":
-        found = {name: quick(found[name]) for name in QUICK}
+        found, draws = {name: quick(found[name]) for name in QUICK}, {**draws, "epochs": 30}
     learn = students(FEW, [*found], [name for name in STANDARDIZED if name in found])
     if profile == "full":
         learn |= {name: replace(arm, seeds=SEEDS[profile][1]) for name, arm in students(ALL, OF_ALL).items()}
     for name, arm in learn.items():
-        if profile == "quick":
-            draws["epochs"] = 30
-        if profile == "full" or arm.settings.get("temperature") in (None, 4.0) or name in BEST:
-            found[name] = replace(arm, settings={**arm.settings, **draws}, cohort=f"seeds {name}")
+        found[name] = replace(arm, settings={**arm.settings, **draws}, cohort=f"seeds {name}")
     return found
 
 

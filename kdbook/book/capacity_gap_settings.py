@@ -42,7 +42,7 @@ TRIED = ("mlp_64", "mlp_800", "conv_8", "conv_32")  # the smaller and the larger
 def arms(profile: str) -> dict[str, Arm]:
     """Every net of `capacity_gap` with each try; students of one rate and decay or T are trained as one."""
     found = {}
-    for name, arm in capacity_gap.arms(profile).items():
+    for name, arm in capacity_gap.candidates(profile).items():
         needs = tuple(f"capacity_gap/{need}" for need in arm.needs)
         unseen = replace(arm, settings={**arm.settings, "scored_on": "validation"}, needs=needs, teaches=False)
         if arm.cohort:
