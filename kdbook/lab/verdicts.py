@@ -21,14 +21,6 @@ POWER, LEVEL, MOST = 0.8, 0.05, 10_000  # of a planned experiment; most draws th
 ROUNDING = 1e-9  # a relative difference that is none
 
 
-class Interval(NamedTuple):
-    """Mean of n independent draws with its 95 % t interval."""
-
-    mean: float
-    low: float
-    high: float
-
-
 class Aim(NamedTuple):
     """What is claimed of a number, in its own unit and oriented.
 
@@ -39,13 +31,13 @@ class Aim(NamedTuple):
     band: tuple[float, float] | None = None
 
 
-def outcome(interval: Interval, aim: Aim, *, controlled: bool = True, comparison: bool = True) -> str:
+def outcome(interval: tuple[float, float, float], aim: Aim, *, controlled: bool = True, comparison: bool = True) -> str:
     """What an interval says of a claim.
 
     Parameters
     ----------
-    interval : Interval
-        Oriented as the aim.
+    interval : mean, low, high
+        Of independent draws, with the 95 % t interval of their mean, oriented as the aim.
     aim : Aim
         What is claimed.
     controlled : bool
