@@ -6,6 +6,7 @@ above 0 *shown*, or *other size* where a number is claimed and the estimate is n
 so; else *cannot tell*. A value or an equality is *shown* inside its band, *opposite* outside it.
 """
 
+import bisect
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -111,13 +112,8 @@ def draws_needed(deviation: float, aim: Aim) -> int | None:
         half = stats.t.ppf(1 - LEVEL / 2, draws - 1) * deviation / math.sqrt(draws)
         return half <= (aim.band[1] - aim.band[0]) / 2
 
-    if not enough(MOST):
-        return None
-    few, many = 1, MOST  # `few` are not enough, `many` are
-    while many - few > 1:
-        middle = (few + many) // 2
-        few, many = (few, middle) if enough(middle) else (middle, many)
-    return many
+    fewest = bisect.bisect_left(range(MOST + 1), True, lo=2, key=enough)
+    return fewest if fewest <= MOST else None
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
