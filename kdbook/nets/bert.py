@@ -4,6 +4,7 @@
 al. 2019) has not. Neither has a pooler: a text's class is read from the mean of its last hidden states.
 """
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -189,14 +190,9 @@ def start_from_teacher(student: Bert, teacher: Bert) -> Bert:
     """
     half, layers = len(student.layers), len(teacher.layers)
     require(2 * half == layers, "the student", f"of half the teacher's {layers} layers", half)
-    given, mine = teacher.net.state_dict(), student.net.state_dict()
-    for name, weight in given.items():
-        parts = name.split(".layer.")
-        if len(parts) == 2:
-            number, rest = parts[1].split(".", 1)
-            if int(number) % 2:
-                continue
-            name = f"{parts[0]}.layer.{int(number) // 2}.{rest}"
+    halved, mine = copy.deepcopy(teacher), student.net.state_dict()
+    del halved.layers[1::2]  # the others are numbered anew
+    for name, weight in halved.net.state_dict().items():
         for theirs, ours in NAMES.items():
             name = name.replace(theirs, ours)
         if name in mine:
