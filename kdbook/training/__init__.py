@@ -4,17 +4,15 @@
 `cohort` of them. What is measured about the result lives in `kdbook.book`.
 """
 
-from kdbook.training.checkpoint import Checkpoint
-from kdbook.training.cohort import StackedMLP, stack, unstack
-from kdbook.training.loop import History, adam, fit, one_cycle, sgd
-from kdbook.training.objectives import Batch, Distillation, HardLabels, OwnRates
-from kdbook.training.teachers import (
-    ApiTeacher,
-    CachedTeacher,
-    CohortTeacher,
-    EnsembleTeacher,
-    LiveTeacher,
-    Looking,
-    SoftTargets,
-    predict,
+from kdbook import on_demand
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "checkpoint": "Checkpoint",
+        "cohort": "StackedMLP stack unstack",
+        "loop": "History adam fit one_cycle sgd",
+        "objectives": "Batch Distillation HardLabels OwnRates",
+        "teachers": "ApiTeacher CachedTeacher CohortTeacher EnsembleTeacher LiveTeacher Looking SoftTargets predict",
+    },
 )
