@@ -66,12 +66,8 @@ def _select(check: Check, table: pd.DataFrame, where: Mapping, column: str | tup
     if not len(rows) or (rows["seed"].value_counts() != a_seed).any():
         kind = ValueError if len(rows) else NoRowsError
         raise kind(f"check {check.label!r}: {check.experiment} has no row, or not {a_seed} a seed, for {dict(where)}")
-    told = {
-        "seed": rows["seed"],
-        "value": rows[columns].astype(float).mean(axis=1),
-        "teacher": rows.get("teacher_seed", np.nan),
-    }
-    return pd.DataFrame(told).groupby("seed").mean()
+    told = rows.assign(value=rows[columns].astype(float).mean(axis=1), teacher=rows.get("teacher_seed", np.nan))
+    return told.groupby("seed")[["value", "teacher"]].mean()
 
 
 def _partners(check: Check, table: pd.DataFrame, ours: pd.DataFrame, where: Mapping | None) -> pd.DataFrame:

@@ -8,11 +8,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from kdbook import require
 
-try:  # the reader in C, where yaml was built with it: ten times as fast
-    from yaml import CSafeLoader as SafeLoader
-except ImportError:
-    from yaml import SafeLoader
-
+# The reader in C, where yaml was built with it, is ten times as fast.
+SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times as fast, where yaml was built with it
 Text = Annotated[str, Field(min_length=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 ONLY_KNOWN_FIELDS = ConfigDict(extra="forbid")

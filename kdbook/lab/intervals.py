@@ -20,9 +20,8 @@ def row_of_numbers(what: str, given: object, least: int = 1) -> np.ndarray:
         found = np.asarray(given, dtype=float)
     except (TypeError, ValueError):  # texts, or rows of different lengths
         found = np.empty(0)
-    if found.ndim != 1 or len(found) < least:
-        count = {1: "one or more", 2: "two or more"}[least]
-        raise ValueError(f"{what} must be {count} numbers, got {given!r:.80}: such as [9, 3.5]")
+    count = {1: "one or more", 2: "two or more"}[least]
+    require(found.ndim == 1 and len(found) >= least, what, f"{count} numbers", f"{given!r:.80}: such as [9, 3.5]")
     return found
 
 
@@ -47,8 +46,7 @@ def t_interval(values, confidence: float = 0.95) -> tuple[float, float, float]:
         For no values, one that is not a finite number, or another confidence than between 0 and 1.
     """
     found = row_of_numbers("values", values)
-    if not np.isfinite(found).all():
-        raise ValueError(f"values must be finite, got {values!r:.80}: leave out gaps first")
+    require(np.isfinite(found).all(), "values", "finite", f"{values!r:.80}: leave out gaps first")
     require(0 < confidence < 1, "confidence", "between 0 and 1, such as 0.95", repr(confidence))
     mean = float(found.mean())
     if found.size == 1:

@@ -27,14 +27,13 @@ def _told(name: str) -> dict:
     trials = arms.trials(name, "full")
     table = committed(name, trials)
     origin = pd.DataFrame({"identity": [], "seconds": []}) if table is None else table.origin
-    seconds = origin.drop_duplicates("identity").set_index("identity")["seconds"]
-    done = [t for t in trials if t.id in seconds.index]
-    times = pd.Series({t.id: seconds[t.id] for t in done}, dtype=float)
-    by_arm = times.groupby({t.id: t.arm for t in done}).mean()
-    left = sum(by_arm.get(t.arm, times.mean()) for t in trials if t.id not in seconds.index)
+    arm = pd.Series({t.id: t.arm for t in trials})
+    seconds = origin.drop_duplicates("identity").set_index("identity")["seconds"].astype(float).reindex(arm.index)
+    expected = seconds.groupby(arm).transform("mean").fillna(seconds.mean())
+    left = expected[seconds.isna()].sum()  # of trials that are not done
     whole = REFERENCE / f"{name}.json"
     version = read_info(whole)["VERSION"] if whole.exists() else None
-    told = {"question": name, "done": len(done), "wanted": len(trials), "hours_left": left / 3600}
+    told = {"question": name, "done": int(seconds.count()), "wanted": len(trials), "hours_left": left / 3600}
     return told | {"VERSION": arms.question(name).VERSION, "reference": version, "gates": _gates(name)}
 
 
@@ -44,6 +43,4 @@ def _gates(name: str) -> str:
         return "none on record"
     rows = pd.read_csv(path)
     taken = rows[rows["regime"] == rows["regime"].iloc[-1]]
-    return ", ".join(
-        gate if passed else f"({gate})" for gate, passed in zip(taken["gate"], taken["passed"], strict=True)
-    )
+    return ", ".join(taken["gate"].where(taken["passed"], "(" + taken["gate"] + ")"))

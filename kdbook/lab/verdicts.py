@@ -6,6 +6,7 @@ above 0 *shown*, or *other size* where a number is claimed and the estimate is n
 so; else *cannot tell*. A value or an equality is *shown* inside its band, *opposite* outside it.
 """
 
+import bisect
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,14 +22,6 @@ POWER, LEVEL, MOST = 0.8, 0.05, 10_000  # of a planned experiment; most draws th
 ROUNDING = 1e-9  # a relative difference that is none
 
 
-class Interval(NamedTuple):
-    """Mean of n independent draws with its 95 % t interval."""
-
-    mean: float
-    low: float
-    high: float
-
-
 class Aim(NamedTuple):
     """What is claimed of a number, in its own unit and oriented.
 
@@ -39,13 +32,13 @@ class Aim(NamedTuple):
     band: tuple[float, float] | None = None
 
 
-def outcome(interval: Interval, aim: Aim, *, controlled: bool = True, comparison: bool = True) -> str:
+def outcome(interval: tuple[float, float, float], aim: Aim, *, controlled: bool = True, comparison: bool = True) -> str:
     """What an interval says of a claim.
 
     Parameters
     ----------
-    interval : Interval
-        Oriented as the aim.
+    interval : mean, low, high
+        Of independent draws, with the 95 % t interval of their mean, oriented as the aim.
     aim : Aim
         What is claimed.
     controlled : bool
@@ -119,13 +112,8 @@ def draws_needed(deviation: float, aim: Aim) -> int | None:
         half = stats.t.ppf(1 - LEVEL / 2, draws - 1) * deviation / math.sqrt(draws)
         return half <= (aim.band[1] - aim.band[0]) / 2
 
-    if not enough(MOST):
-        return None
-    few, many = 1, MOST  # `few` are not enough, `many` are
-    while many - few > 1:
-        middle = (few + many) // 2
-        few, many = (few, middle) if enough(middle) else (middle, many)
-    return many
+    fewest = bisect.bisect_left(range(MOST + 1), True, lo=2, key=enough)
+    return fewest if fewest <= MOST else None
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:

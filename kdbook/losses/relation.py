@@ -215,8 +215,7 @@ def _unit(f: Tensor) -> Tensor:
 
 def _embeddings(f_s: Tensor, f_t: Tensor, check: bool, least: int = 2) -> tuple[Tensor, Tensor]:
     student, teacher = checks.feature_pair(check, f_s=f_s, f_t=f_t)
-    if check and len(student) < least:
-        raise ValueError(f"f_s must hold {least} examples or more, got {len(student)}, which have no such relation")
+    require(not check or len(student) >= least, "f_s", f"{least} examples or more, to have relations", len(student))
     return student.flatten(1), teacher.flatten(1)
 
 

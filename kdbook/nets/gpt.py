@@ -8,7 +8,10 @@ text, where a causal model never looks, so that no mask is needed.
 from torch import Tensor, nn
 
 from kdbook import require
+from kdbook.nets.bert import random_net
 from kdbook.nets.vision import Outputs
+
+GELU = "gelu_pytorch_tanh"  # GPT-2's curve in one pass: a fifth of a training step
 
 
 class GPT(nn.Module):
@@ -31,10 +34,14 @@ class GPT(nn.Module):
 
     def __init__(self, *, layers: int, width: int, heads: int, vocabulary: int, length: int = 32, kind: str = "gpt2"):
         super().__init__()
-        require(kind in ("gpt2", "llama"), "kind", "'gpt2' or 'llama'", repr(kind))
-        require(width % heads == 0, "width", f"a multiple of the {heads} heads", width)
+        own = {  # no dropout, as for `Bert`
+            "gpt2": {"activation_function": GELU, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
+            "llama": {"intermediate_size": 8 * width // 3, "tie_word_embeddings": True, "pad_token_id": 0},
+        }
+        require(kind in own, "kind", "'gpt2' or 'llama'", repr(kind))
+        shape = {"layers": layers, "width": width, "heads": heads, "vocabulary": vocabulary, "length": length}
+        self.net = random_net("CausalLM", kind, **shape, **own[kind], bos_token_id=None, eos_token_id=None)
         self.kind, self.vocabulary, self.length = kind, vocabulary, length
-        self.net = _network(kind, layers, width, heads, vocabulary, length)
 
     def forward(self, x: Tensor) -> Outputs:
         """Logits (B, N, V) of the token after each of x (B, N); features: embeddings and every layer's output.
@@ -58,25 +65,3 @@ class GPT(nn.Module):
         require(x.ndim == 2 and x.numel() > 0, "x", "texts of one token or more, (B, N)", f"shape {tuple(x.shape)}")
         length = before + x.shape[1]
         require(length <= self.length, "x", f"of at most {self.length} tokens a text", length)
-
-
-def _network(kind: str, layers: int, width: int, heads: int, vocabulary: int, length: int) -> nn.Module:
-    """The class of `transformers` without dropout; the weights' spread fits the width, as `nets.bert` explains."""
-    spread = 0.02 * (768 / width) ** 0.5
-    shape = {"vocab_size": vocabulary, "initializer_range": spread, "bos_token_id": None, "eos_token_id": None}
-    if kind == "gpt2":
-        from transformers import GPT2Config, GPT2LMHeadModel
-
-        config = GPT2Config(
-            n_positions=length, n_embd=width, n_layer=layers, n_head=heads,
-            activation_function="gelu_pytorch_tanh",  # the same curve in one pass: a fifth of a training step
-            resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, **shape,
-        )  # fmt: skip
-        return GPT2LMHeadModel(config)
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    config = LlamaConfig(
-        hidden_size=width, intermediate_size=8 * width // 3, num_hidden_layers=layers, num_attention_heads=heads,
-        max_position_embeddings=length, tie_word_embeddings=True, pad_token_id=0, **shape,
-    )  # fmt: skip
-    return LlamaForCausalLM(config)

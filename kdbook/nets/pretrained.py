@@ -132,8 +132,18 @@ def load_pretrained(source: str | Path = "minilm", classes: int = 0) -> Pretrain
         source = _in_wheel(MINILM, "model/model.safetensors", MINILM_SHA256).parent
     else:
         source = _located(source)
-    net, tokenizer, predicts = _read(source)
-    return PretrainedBert(net, tokenizer, classes, predicts).eval()
+    with _reading(source) as transformers:
+        there = {"local_files_only": isinstance(source, Path)}
+        kind = transformers.AutoConfig.from_pretrained(source, **there).model_type
+        if kind in CLASSES:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source, **there)
+            make = getattr(transformers, CLASSES[kind]).from_pretrained
+            net, about = make(source, **there, dtype=torch.float32, output_loading_info=True)
+    require(kind in CLASSES, "model", f"of the family {' or '.join(CLASSES)}", repr(kind))
+    missing = [name for name in about["missing_keys"] if not name.startswith(PREDICTOR)]
+    if missing or about["mismatched_keys"]:
+        raise DamagedFileError(f"{source} lacks weights or has them in another shape ({missing[:3]}): save it again")
+    return PretrainedBert(net, tokenizer, classes, predicts=not about["missing_keys"]).eval()
 
 
 def _located(source: str | Path) -> str | Path:
@@ -207,21 +217,6 @@ def load_language_model(source: str | Path = "smollm2"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **there)
         net = transformers.AutoModelForCausalLM.from_pretrained(source, **there, dtype=torch.float32)
     return net.eval().requires_grad_(False), tokenizer
-
-
-def _read(source: str | Path):
-    with _reading(source) as transformers:
-        there = {"local_files_only": isinstance(source, Path)}
-        kind = transformers.AutoConfig.from_pretrained(source, **there).model_type
-        if kind in CLASSES:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(source, **there)
-            make = getattr(transformers, CLASSES[kind]).from_pretrained
-            net, about = make(source, **there, dtype=torch.float32, output_loading_info=True)
-    require(kind in CLASSES, "model", f"of the family {' or '.join(CLASSES)}", repr(kind))
-    missing = [name for name in about["missing_keys"] if not name.startswith(PREDICTOR)]
-    if missing or about["mismatched_keys"]:
-        raise DamagedFileError(f"{source} lacks weights or has them in another shape ({missing[:3]}): save it again")
-    return net, tokenizer, not about["missing_keys"]
 
 
 @contextmanager

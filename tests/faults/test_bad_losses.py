@@ -261,7 +261,7 @@ def test_an_unknown_keyword_and_a_missing_argument_are_told_by_python(name):
 
 @pytest.mark.parametrize(("name", "least"), BY_RELATION.items())
 def test_a_relation_needs_examples_to_relate(name, least):
-    with pytest.raises(ValueError, match=f"f_s must hold {least} examples or more, got {least - 1}"):
+    with pytest.raises(ValueError, match=f"f_s must be {least} examples or more, to have relations, got {least - 1}"):
         LOSSES[name](**right(name, rows=least - 1))
     assert LOSSES[name](**right(name, rows=1), check=False).item() == pytest.approx(0, abs=1e-12)
 

@@ -40,7 +40,7 @@ def check_equal(name, given, dtype, rtol=1e-4):
 def test_a_loss_in_half_precision_is_that_in_float64(name, shape, dtype):
     given = right(name, dtype=dtype, **shape)
     if shape.get("rows", 4) < BY_RELATION.get(name, 1):
-        with pytest.raises(ValueError, match=f"must hold {BY_RELATION[name]} examples or more, got 1"):
+        with pytest.raises(ValueError, match=f"must be {BY_RELATION[name]} examples or more, to have relations, got 1"):
             LOSSES[name](**given)
         given["check"] = False
     check_equal(name, given, dtype)

@@ -258,7 +258,7 @@ def test_a_beta_outside_0_to_1_is_named(beta):
     [
         ([[0.7, 0.5]], [[0, 1]], {}, "sum to at most 1, got 1.2"),
         ([[0.5, 0.2]], [[0, 6]], {}, r"top_indices must lie in \[0, 6\), got 6"),
-        ([[0.5, 0.2]], [[1, 1]], {}, "name each token once"),
+        ([[0.5, 0.2]], [[1, 1]], {}, "must be tokens that differ"),
         ([[0.1] * 7], [list(range(7))], {}, r"k must be in 1..6, the vocabulary, got 7"),
         ([[0.5, 0.2]], [[0, 1, 2]], {}, "top_indices must broadcast"),
         ([[0.5, 0.0]], [[0, 1]], {}, "top_log_probs must be finite, got -inf"),
