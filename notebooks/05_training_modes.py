@@ -31,7 +31,7 @@ RERUN = False
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 44})
+describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 103})
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Three modes

@@ -66,7 +66,7 @@ OF_ALL = ("mlp_64", "conv_32")  # those who teach on all images as well
 QUICK = ("mlp_64", "mlp_800", "conv_8", "conv_32", "conv_32_early", "assistant_64")
 TEMPERATURES = {"plain": (1.0, 2.0, 4.0, 8.0), "standardized": (0.5, 1.0, 2.0, 4.0)}
 # Chosen on validation images by `capacity_gap_settings`: rate and decay of nets of labels, rate and T of assistants,
-# the rate of each other student, and of each teacher's students those of the best T. Three arms, of whose 24 students
+# the rate of each other student, and of each teacher's students those of the best T. Six arms, of whose 24 students
 # one learned nothing, have the next lower rate.
 CHOSEN: dict[str, tuple[float, float]] = {
     "mlp_64": (0.1, 5e-4),
@@ -103,12 +103,12 @@ RATES: dict[str, float] = {
     "from conv_16, T = 2": 0.05,
     "from conv_16, T = 4": 0.05,
     "from conv_16, T = 8": 0.025,
-    "from conv_32, T = 1": 0.1,
+    "from conv_32, T = 1": 0.05,
     "from conv_32, T = 2": 0.05,
-    "from conv_32, T = 4": 0.05,
+    "from conv_32, T = 4": 0.025,
     "from conv_32, T = 8": 0.025,
     "from conv_32_early, T = 1": 0.1,
-    "from conv_32_early, T = 2": 0.1,
+    "from conv_32_early, T = 2": 0.05,
     "from conv_32_early, T = 4": 0.05,
     "from conv_32_early, T = 8": 0.025,
     "from assistant_64, T = 1": 0.1,
