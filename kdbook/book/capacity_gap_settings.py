@@ -97,12 +97,12 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     return [{"told_by": told_by, "validation_errors": found} for found in wrong]
 
 
-@figure("capacity_gap_settings", chapter="09", size=(11, 4.4), grid=(1, 2), sharey=True)
+@figure("capacity_gap_settings", chapter="09", size=(11, 4.4), grid=(1, 2), legend="all", sharey=True)
 def by_temperature(left, right, both):
     """Which T suits which teacher of a student of few images?
 
     Validation errors of the student over T, at the best of three learning rates, for each teacher: left those of labels
-    that grow, right assistants and the largest convolutional net stopped early. Three draws each, with 95 % intervals.
+    that grow, right assistants and the largest convolutional net stopped early. Means of three draws.
     """
     students = both.reference[(both.reference.images == FEW) & (both.reference.logits == "plain")]
     for axes, tell in ((left, (*MLPS, *CONVS)), (right, (*EARLY, *ASSISTANTS))):
@@ -112,7 +112,7 @@ def by_temperature(left, right, both):
             for t, rows in tried.groupby("temperature"):
                 rates = rows.groupby("lr").validation_errors
                 best[t] = rates.get_group(rates.mean().idxmin())
-            line(axes, best, f"C{colour}", label=LABELS[name])
+            line(axes, best, f"C{colour}", label=LABELS[name], interval=False)
         temperatures(axes, capacity_gap.TEMPERATURES["plain"])
     left.set(title="Teachers of labels", ylabel="student's validation errors of 10,000")
     right.set_title("Stopped early, and assistants")

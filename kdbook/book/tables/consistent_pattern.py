@@ -66,7 +66,7 @@ _modes = partial(Comparison, experiment="training_modes", hard="hard", teacher="
 _words = partial(Comparison, form=OTHER, column="score", higher=True, where={"task": "macro"})
 _spoken = partial(Comparison, column="frame_accuracy", higher=True)
 _patient = partial(Comparison, experiment="patience", hard="labels", teacher="patience/teacher", where={"times": 16})
-_gap = partial(Comparison, experiment="capacity_gap", hard="hard")
+_gap = partial(Comparison, experiment="capacity_gap", hard="labels")
 
 
 def _alpha(width: int) -> Comparison:
@@ -130,11 +130,11 @@ COMPARISONS = (
     _patient("long schedule, mixtures", distilled="mixup"),
     Comparison("small world, word by word", "vocabulary_mismatch", "own_kd", "own_labels", column="excess_bits"),
     Comparison("small world, all logits", "api_teacher", "full", "data", "", column="kl", where={"calls": 512}),
-    _gap("30 units, same size", distilled="from_30", teacher="teacher_30"),
-    _gap("30 units, teacher of 100", distilled="from_100", teacher="teacher_100"),
-    _gap("30 units, teacher of 300", distilled="from_300", teacher="teacher_300"),
-    _gap("30 units, teacher of 1200", distilled="from_1200", teacher="teacher_1200"),
-    _gap("30 units, assistant of 100", distilled="via_100", teacher="teacher_1200", form=OTHER),
+    _gap("2,000 images, MLP of 64", distilled="from mlp_64, T = 4", teacher="mlp_64"),
+    _gap("2,000 images, MLP of 256", distilled="from mlp_256, T = 8", teacher="mlp_256"),
+    _gap("2,000 images, MLP of 800", distilled="from mlp_800, T = 4", teacher="mlp_800"),
+    _gap("2,000 images, conv of 32", distilled="from conv_32, T = 2", teacher="conv_32"),
+    _gap("2,000 images, assistant", distilled="from assistant_64, T = 2", teacher="conv_32", form=OTHER),
 )
 
 
