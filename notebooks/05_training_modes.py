@@ -375,7 +375,8 @@ pd.DataFrame(by_length).rename_axis("errors above labels")
 # be told. A peer that knows as little, a finished net that was stopped as early, and one's own answers of yesterday all say
 # less than the label, and cost errors. **After 60 epochs** the labels have been learned: their loss is nearly zero, and with it
 # what a net can still learn from them. Now the others' answers are what keeps a doubt alive, and peers make *fewer* errors than
-# as many nets that ignore each other. The sign has turned, and nothing has changed but the length of the training.
+# as many nets that ignore each other. PS-KD and Born-Again have made up for what they cost, and gain nothing either. The sign
+# has turned, and nothing has changed but the length of the training.
 #
 # So a paper whose nets fit their images to the last one reports a gain, and who tries it with a short budget finds harm. Both
 # have measured well. Whatever else keeps a net from fitting, such as many more images or shifting them, should act like few
@@ -402,11 +403,11 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# With it labels alone make fewer errors, and most of what peers were worth is gone: it was the worth of a net that is held back
-# from fitting too far, for which there are cheaper means. A smoothed label still helps. What rests on answers alone, PS-KD at
-# the paper's weight and Born-Again, is held back twice, by its targets and by the decay, and does not gain. One small net on
-# few images cannot say what large nets do; it can say what to ask of a table of gains: how low was the training loss, and who
-# has tuned the decay, for whom?
+# With it labels alone make fewer errors, and so does every method. Peers keep what they were worth, so that they are no mere
+# stand-in for decay. But a smoothed label, which asks nobody, is worth about twice as much at either decay. What rests on answers
+# alone, PS-KD at the paper's weight and Born-Again, is held back twice, by its targets and by the decay, and does not gain. One
+# small net on few images cannot say what large nets do; it can say what to ask of a table of gains: how low was the training
+# loss, who has tuned the decay, for whom, and where is the smoothed label?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## One net, three exits

@@ -114,5 +114,5 @@ def by_temperature(left, right, both):
                 best[t] = rates.get_group(rates.mean().idxmin())
             line(axes, best, f"C{colour}", label=LABELS[name], interval=False)
         temperatures(axes, capacity_gap.TEMPERATURES["plain"])
-    left.set(title="Teachers of labels", ylabel="student's validation errors of 10,000")
+    left.set(title="Teachers of labels", ylabel="student's validation errors of 10,000", ylim=(1_340, None))
     right.set_title("Stopped early, and assistants")

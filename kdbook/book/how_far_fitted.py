@@ -137,8 +137,8 @@ def by_epochs(left, right, both):
 
     Test errors minus those of labels. Left, over the epochs, with the training loss of labels below: where nets have
     not fitted their images, peers, PS-KD and Born-Again cost errors; where they have, peers and smoothing save some.
-    Right, at one length, with a decay that suits all better: of peers little is left, PS-KD and Born-Again
-    harm, smoothing still helps.
+    Right, at one length, with a decay that suits all better: smoothing and peers still help, PS-KD and Born-Again
+    do not.
     """
     more = both.map(against_labels)
     looks = {name: Look(label, ROLES[role]) for name, (label, role) in METHODS.items() if name != "labels"}
