@@ -71,7 +71,7 @@ def test_a_small_run_measures_teachers_assistants_and_students(micro, documented
     documented("capacity_gap", table, measured)
     assert set(table.arm) == set(arms("quick"))
     rows = table[table.seed == 0].set_index("arm")
-    assert rows.teacher_errors["from conv_8, T = 4"] == rows.test_errors["conv_8"]
+    assert rows.teacher_errors["from mlp_800, T = 4"] == rows.test_errors["mlp_800"]
     assert rows.told_by["from assistant_64, T = 4"] == "assistant_64" and rows.told_by["assistant_64"] == "conv_32"
     teachers = rows[rows.entropy_1.notna()]
     assert (teachers.entropy_1 < teachers.entropy_4).all() and (teachers.entropy_4 < math.log2(10)).all()
