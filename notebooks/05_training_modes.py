@@ -346,7 +346,7 @@ fitted = load("how_far_fitted")
 my_fitted = run("how_far_fitted", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("how_far_fitted", fitted, my_fitted)
 
-# %%
+# %% tags=["hide-input"] jupyter={"source_hidden": true}
 from kdbook.book.how_far_fitted import METHODS, TUNED_AT, against_labels
 
 more = against_labels(fitted)
@@ -388,7 +388,7 @@ pd.DataFrame(by_length).rename_axis("errors above labels")
 # it at sixty epochs, on validation images. For none is the papers' usual decay surely better, and this is left with the other
 # one, on the right of the figure:
 
-# %%
+# %% tags=["hide-input"] jupyter={"source_hidden": true}
 tuned, at_length = fitted[fitted.decay == "tuned"], alike[alike.epochs == TUNED_AT]
 pd.DataFrame(
     {

@@ -413,7 +413,7 @@ show_figure("capacity_gap_softness", capacity_gap, my_capacity_gap)
 # %%
 show_figure("capacity_gap_students", capacity_gap, my_capacity_gap)
 
-# %%
+# %% tags=["hide-input"] jupyter={"source_hidden": true}
 from kdbook.book.capacity_gap import by_teacher
 from kdbook.lab import t_interval
 

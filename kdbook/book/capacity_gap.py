@@ -292,7 +292,7 @@ def by_teacher(table: pd.DataFrame, **chosen) -> pd.DataFrame:
     return rows.groupby(by).test_errors.mean().reset_index()
 
 
-@figure("capacity_gap_students", chapter="09", size=(12, 5), grid=(1, 2), sharey=True)
+@figure("capacity_gap_students", chapter="09", size=(10, 4.2), grid=(1, 2), sharey=True)
 def students_by_teacher(left, right, both):
     """Mirzadeh et al. 2020 and Cho & Hariharan 2019: who should teach a student of 32 units?
 
@@ -310,7 +310,7 @@ def students_by_teacher(left, right, both):
         axes.set(title=title, xlabel="student's errors of 10,000, minus those with labels")
 
 
-@figure("capacity_gap_softness", chapter="09", size=(11, 4.4), grid=(1, 2))
+@figure("capacity_gap_softness", chapter="09", size=(10, 4), grid=(1, 2))
 def by_errors_of_teacher(left, right, both):
     """TAKD, section 3: is a better teacher a better one to learn from, and are its targets vaguer or sharper?
 
