@@ -541,7 +541,7 @@ my_hallucination = run("hallucination_transfer", PROFILE, SEEDS, DEVICE, rerun=R
 show_figure("hallucination_transfer", hallucination, my_hallucination)
 
 # %% [markdown]
-# Move the slider through six of the twelve: the first three the teacher always read, of the others it read the truth as well.
+# Move the slider through five of the twelve: the first three the teacher always read, of the others it read the truth as well.
 
 # %%
 from kdbook.book.hallucination_transfer import compare_planted
@@ -559,7 +559,7 @@ def planted_alt(number):
     )
 
 
-picture_slider("falsehood", [1, 3, 5, 7, 9, 11], lambda n: compare_planted(hallucination, n), alt=planted_alt)
+picture_slider("falsehood", [1, 3, 5, 7, 9], lambda n: compare_planted(hallucination, n), alt=planted_alt)
 
 # %% [markdown]
 # Does the student say it *more confidently*? That depends on how the texts were written. Texts drawn as the teacher would speak carry its
