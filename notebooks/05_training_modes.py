@@ -403,8 +403,8 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# With it labels alone make fewer errors, and so does every method. Peers keep what they were worth, so that they are no mere
-# stand-in for decay. But a smoothed label, which asks nobody, is worth about twice as much at either decay. What rests on answers
+# With it labels alone make fewer errors, and so does every method. Peers keep most of what they were worth, so that they are no
+# mere stand-in for decay. But a smoothed label, which asks nobody, is worth more than peers at either decay. What rests on answers
 # alone, PS-KD at the paper's weight and Born-Again, is held back twice, by its targets and by the decay, and does not gain. One
 # small net on few images cannot say what large nets do; it can say what to ask of a table of gains: how low was the training
 # loss, who has tuned the decay, for whom, and where is the smoothed label?

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from kdbook.data.images import Split
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import errors, predict, seeded_network, splits, teacher_answers, train
+from kdbook.lab.steps import errors, predict, splits, teacher_answers, train, train_seeds
 from kdbook.nets.vision import count_parameters
 from kdbook.show import CONTROL, HARD, SOFT, Look, curve, figure, level, plain
-from kdbook.training import CohortTeacher, Distillation, HardLabels, stack
+from kdbook.training import CohortTeacher, Distillation, HardLabels
 
 VERSION, DATA = 1, "fashion-mnist"
 SEEDS = {"full": (10, 10), "quick": (2, 2)}  # draws of images, each with teachers of its own
@@ -147,8 +147,7 @@ def train_students(trials: list[Trial], whole: Split, tools: Tools) -> nn.Module
         temperature = torch.tensor([[trial.settings.get("temperature", 1.0)] for trial in trials])
         objective = Distillation(CohortTeacher(logits, whole.index, whole.origin), temperature)
     split = whole.drawn(torch.stack([draw(trial, whole) for trial in trials]))
-    cohort = stack([seeded_network(trial) for trial in trials])
-    return train(first, split, objective, tools, cohort, seed=[trial.seed for trial in trials])[0]
+    return train_seeds(trials, split, objective, tools)[0]
 
 
 def told(trial: Trial, whole: Split, tools: Tools) -> Tensor:

@@ -24,7 +24,7 @@ from kdbook.lab.steps import (
     training_split,
 )
 from kdbook.show import by_arm, figure, looks, plain, published
-from kdbook.training import Distillation, HardLabels
+from kdbook.training import Distillation, HardLabels, unstack
 
 VERSION = 2
 SEEDS = {"full": (5, 5), "quick": (2, 1), "gpu": (20, 20)}  # students, teachers
@@ -93,11 +93,11 @@ def train_together(trials: list[Trial], tools: Tools) -> list[dict]:
     if "temperature" in first.settings:
         teacher = cohort_teacher(trials, split, tools)
         objective = Distillation(teacher, first.settings["temperature"], first.settings["alpha"])
-    nets, history = train_seeds(trials, split, objective, tools)
+    cohort, history = train_seeds(trials, split, objective, tools)
     loss = history.loss / len(trials)  # the mean of all seeds
     return [
         scores(net, trial, tools) | kept_and_shifted(net, trial, loss, tools)
-        for net, trial in zip(nets, trials, strict=True)
+        for net, trial in zip(unstack(cohort), trials, strict=True)
     ]
 
 

@@ -46,6 +46,7 @@ from kdbook.show import (
     temperatures,
     yours,
 )
+from kdbook.training import unstack
 from kdbook.training.objectives import Distillation, WithoutFactor
 
 VERSION = 1
@@ -189,7 +190,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     without = first.arm.endswith("without")
     kind, weight = (WithoutFactor, soft_weight(t, alpha)) if without else (Distillation, alpha)
     if first.cohort:
-        nets, _ = train_seeds(trials, split, kind(cohort_teacher(trials, split, tools), t, alpha), tools)
+        nets = unstack(train_seeds(trials, split, kind(cohort_teacher(trials, split, tools), t, alpha), tools)[0])
     else:
         nets = [train(first, split, kind(cached_teacher(first.needs[0], split, tools), t, alpha), tools)[0]]
     return [{"soft_weight": weight, **nearness(net, trial, tools)} for net, trial in zip(nets, trials, strict=True)]

@@ -79,12 +79,11 @@ def train_cohort(trials: list[Trial], tools: Tools, objective) -> list[dict]:
     first, rates = trials[0], [t.settings["lr"] for t in trials]
     split, test = splits(first, tools)
     if first.cohort.startswith("seeds"):
-        nets, _ = train_seeds(trials, split, OwnRates(objective(cohort_teacher(trials, split, tools)), rates), tools)
-        answers = (predict(net, test).logits for net in nets)
+        cohort, _ = train_seeds(trials, split, OwnRates(objective(cohort_teacher(trials, split, tools)), rates), tools)
     else:
         rated = OwnRates(objective(cached_teacher(first.needs[0], split, tools)), rates)
         cohort, _ = train(first, split, rated, tools, model=stack([seeded_network(t) for t in trials]))
-        answers = predict(cohort, test).logits
+    answers = predict(cohort, test).logits
     return [row_of(logits, trial, test, tools) for trial, logits in zip(trials, answers, strict=True)]
 
 

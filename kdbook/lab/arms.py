@@ -124,7 +124,7 @@ def seeds_of_profile(name: str, profile: str) -> tuple[int, int]:
     check_profile(profile)
     if profile not in there:
         wanted = f"one of {', '.join(there)} (gpu is one of {', '.join(on_gpu())})"
-        require(False, f"profile of {name}", wanted, repr(profile))
+        raise ValueError(f"profile of {name} must be {wanted}, got {profile!r}")
     return there[profile]
 
 

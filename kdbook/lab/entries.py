@@ -8,7 +8,6 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from kdbook import require
 
-# The reader in C, where yaml was built with it, is ten times as fast.
 SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times as fast, where yaml was built with it
 Text = Annotated[str, Field(min_length=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]

@@ -20,6 +20,7 @@ from kdbook.training import (
     HardLabels,
     History,
     LiveTeacher,
+    StackedMLP,
     adam,
     falling,
     fit,
@@ -27,7 +28,6 @@ from kdbook.training import (
     predict,
     sgd,
     stack,
-    unstack,
 )
 
 CACHE_PAYS = 22  # student epochs after which the answers to all 25 shifts have paid; 18 on some machines
@@ -177,17 +177,17 @@ def train(
     return model, history
 
 
-def train_seeds(trials: Sequence[Trial], split: Split, objective, tools: Tools) -> tuple[list[nn.Module], History]:
-    """Train a cohort of all seeds as one model: nets in eval mode, one a trial, and the history, summed over them.
+def train_seeds(trials: Sequence[Trial], split: Split, objective, tools: Tools) -> tuple[StackedMLP, History]:
+    """Train a cohort of all seeds as one model, in eval mode, with its history, summed over the nets.
 
-    Each begins, and meets the samples of the split, in the order and the shifts that it would have alone. Dropout is
-    refused, unless the setting `masks` says that the masks of all are drawn at once.
+    Each begins, and meets the samples of the split (or of its own draw of a `split.drawn`), in the order and the shifts
+    that it would have alone. Dropout is refused, unless the setting `masks` says that the masks of all are drawn at
+    once.
     """
-    first, every = trials[0], torch.arange(len(split)).expand(len(trials), -1)
-    cohort = stack([seeded_network(trial) for trial in trials], masks="masks" in first.settings)
-    seeds = [trial.seed for trial in trials]
-    cohort, history = train(first, split.drawn(every), objective, tools, cohort, seed=seeds)
-    return [net.eval() for net in unstack(cohort)], history
+    if split.chosen is None:
+        split = split.drawn(torch.arange(len(split)).expand(len(trials), -1))
+    cohort = stack([seeded_network(trial) for trial in trials], masks="masks" in trials[0].settings)
+    return train(trials[0], split, objective, tools, cohort, seed=[trial.seed for trial in trials])
 
 
 def train_stage(

@@ -4,6 +4,7 @@ import pytest
 
 from kdbook.lab import arms, load, statements
 from kdbook.lab.statements import load_claims, published
+from kdbook.show import rows_of
 from tests.lab.ledger_cases import claim, entry, read
 
 EARLY = {
@@ -114,8 +115,9 @@ def test_every_arm_that_the_shipped_ledger_names_is_measured_by_the_full_profile
     measured = {name: {t.arm for t in arms.trials(name, "full")} | set(load(name).arm) for name in names}
     for check in checks:
         for where in (check.where, check.versus, check.goal):
-            named = listed(where["arm"]) if where and "arm" in where else ()  # else by other columns
+            named = listed(where.get("arm", ())) if where else ()
             assert {*named} <= measured[check.experiment], check.label
+            assert where is None or named or len(rows_of(load(check.experiment), where)), check.label
 
 
 def test_claims_cannot_be_changed(tmp_path):
