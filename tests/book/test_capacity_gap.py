@@ -84,7 +84,7 @@ def test_a_small_run_measures_teachers_assistants_and_students(micro, documented
 
 def test_a_small_run_of_tries_scores_each(micro, documented):
     def few(trial):
-        return trial.seed == 0 and trial.settings.get("lr", 0.1) == 0.1 or trial.arm == "assistant_64"
+        return trial.arm in ("mlp_64", "assistant_64", "labels", "from mlp_64, T = 1", "mlp_64 scored")
 
     table, measured = micro("capacity_gap_settings", most={"images": 100, "epochs": 1}, widths=[2, 4, 8], only=few)
     documented("capacity_gap_settings", table, measured)
