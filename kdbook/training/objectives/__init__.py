@@ -10,8 +10,8 @@ __getattr__ = on_demand(
     __name__,
     {
         "across": "Aligned across_vocabularies by_bytes by_rank by_token",
-        "answers": "Distillation HardLabels LogitRegression PartlyLabelled RegularisedSpecialist "
-        "StandardizedDistillation TreatedTargets WithoutFactor",
+        "answers": "CorrelatedDistillation DecoupledDistillation Distillation HardLabels LogitRegression "
+        "PartlyLabelled RegularisedSpecialist StandardizedDistillation TreatedTargets WithoutFactor",
         "asking": "Batch",
         "features": "Contrastive Flow Pairwise Regressed Transfer",
         "modes": "Collaborative CoTrained Logged MutualLearning ProgressiveSelf SelfExits TrainingMode who_teaches",
