@@ -120,6 +120,8 @@ def test_every_arm_has_six_tries_of_its_own():
 @pytest.mark.parametrize("name", ["which_knowledge", "which_knowledge_settings"])
 def test_a_small_run_measures_teachers_and_students(micro, documented, name):
     arms = {"teacher", "hard", "kd", "dkd", "dist", "answers", "api", "fitnet_kd", "pkt", "crd_kd", "mlp_kd", "mlp_cc"}
-    table, measured = micro(name, most={"images": 100, "labels": 20, "negatives": 4}, only=lambda trial: trial.arm in arms)
+    table, measured = micro(
+        name, most={"images": 100, "labels": 20, "negatives": 4}, only=lambda trial: trial.arm in arms
+    )
     documented(name, table, measured)
     assert set(table.arm) == (arms if name == "which_knowledge" else {"teacher", "dkd", "fitnet_kd", "pkt"})
