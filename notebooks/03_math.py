@@ -327,7 +327,8 @@ show_figure("logit_matching_students", limit, my_limit)
 
 # %% [markdown]
 # Hardly. At $T = 20$ the student already makes the errors of logit matching, and ends at the same distance from its
-# teacher's logits. Only $T = 1$ stands apart.
+# teacher's logits. Only $T = 1$ stands apart. In numbers, with the share of test images on which it gives its teacher's
+# answer:
 
 # %%
 columns = ["test_errors", "agreement", "logit_gap"]
