@@ -15,8 +15,8 @@
 #
 # **The answer first.** Knowledge distillation trains a small network, the student, to give the answers of a large one,
 # the teacher: not only which class is right, but a probability for every class. Such answers say more than a label
-# does, and any image can have one, labelled or not. That makes the student better wherever the teacher knows something
-# that the student's own labels do not say; it is no magic beyond that, and this book measures how far it goes.
+# does, and any image can have one, labelled or not. That can make the student better where the teacher knows something
+# that the student's own labels do not say. Beyond that it is no magic, and this book measures how far it goes.
 #
 # **After this chapter you can say**
 # - what problem distillation answers, with numbers measured on your own machine;
@@ -165,8 +165,8 @@ show_picture(
 show_figure("worth_of_images", load("few_labels"))
 
 # %% [markdown]
-# Whoever says what is on them, more images mean far fewer errors, even when the teacher had only the few labels. That
-# the answers are soft adds less. Chapter 01 reads the picture step by step.
+# Whoever says what is on them, more images mean fewer errors, even when the teacher had only the few labels. That the
+# answers are soft adds less. Chapter 01 reads the picture step by step.
 #
 # ## What a teacher says that a label does not
 #
@@ -326,8 +326,9 @@ check_gap_closed(my_share)
 check_gap_closed((146 - 74) / (146 - 67))
 
 # %% [markdown]
-# **3. Spot the difference.** A repository writes its loss as $(1 - a)\, \mathrm{KL}(p\,\|\,q) + a\, \mathrm{CE}(y,
-# q_{T=1})$. You want what this book calls $\alpha = 0.9$ at $T = 4$. Which $a$ gives the two terms the same ratio?
+# **3. Spot the difference.** A repository writes its loss as
+# $(1 - a)\, \mathrm{KL}(p\,\|\,q) + a\, \mathrm{CE}(y, q_{T=1})$. You want what this book calls $\alpha = 0.9$ at
+# $T = 4$. Which $a$ gives the two terms the same ratio?
 
 # %%
 my_a = ...

@@ -134,10 +134,11 @@ show_figure("sevens_and_eights_bias", missing, my_missing)
 show_figure("missing_three_mechanism", missing, my_missing)
 
 # %% [markdown]
-# Compare each column with the first. As trained (left), the student misses the 5s most and the 8s hardly at all; with
-# the bias chosen afterwards (right), leaving out any of the three costs about the same. So no single digit carried the
-# 3; its look-alikes did it together. The last column settles what they carried: once the likeness of 3 is erased, the
-# student as trained recognises no 3 at all. The knowledge was in the small probabilities.
+# Compare each column with the first. As trained (left), leaving out the 5s does most harm, and leaving out the 8s next
+# to none; with the bias chosen afterwards (right), leaving out any of the three costs about the same. So no single
+# digit carried the 3; its look-alikes did it together. The last column shows how they carried it: once the likeness of
+# 3 is erased, the student as trained recognises no 3 at all, and the best bias wins back less than half of them. Most
+# of the knowledge was in the small probabilities.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## From teacher to student, in a few lines
@@ -187,8 +188,8 @@ print(f"by hand {ours:.6f}, kdbook.losses.kd_loss {theirs:.6f}, difference {abs(
 # Now a student that sees all ten digits: how much better does it get by learning from a teacher? The **teacher** has
 # two layers of 1200 units, dropout and a limit on its weights, and sees every image shifted by up to two pixels. The
 # **student** has 800 units a layer and none of that. [Hinton et al. (2015)](https://arxiv.org/abs/1503.02531) report 67
-# test errors for the teacher, 146 for the student on hard labels, and 74 for the same student on soft targets at $T =
-# 20$.
+# test errors for the teacher, 146 for the student on hard labels, and 74 for the same student on soft targets at
+# $T = 20$.
 #
 # But the teacher differs from the plain student in more than its size. So we add two students. *Hard labels, teacher's
 # regularisers* gets everything that the teacher had, except a teacher: this is the fair control. *Soft targets, all 25
@@ -279,8 +280,8 @@ rows = dark[dark.arm == "teacher"].groupby("temperature")[
 rows.mean().style.format("{:.2e}")
 
 # %% [markdown]
-# At $T = 1$ the wrong classes are far too small to move a student. That is why there is a temperature. Slide it for one
-# real 2:
+# At $T = 1$ the wrong classes of such answers are far too small to move a student. That is why there is a temperature.
+# Slide it for one real 2:
 
 # %%
 image, z = dark.array("teacher", "twos_images")[1], torch.from_numpy(dark.array("teacher", "twos_logits")[1])
@@ -472,14 +473,15 @@ show_figure("few_labels_settings", load("few_labels_settings"))
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What does the work? Take the parts away
 #
-# [Born-Again Networks (Furlanello et al. 2018)](https://arxiv.org/abs/1805.04770) asked this with two controls.
+# [Born-Again Neural Networks (Furlanello et al. 2018)](https://arxiv.org/abs/1805.04770) asked this with two controls.
 # *Weighted by confidence* keeps the hard labels, but each image counts by how sure the teacher is: doubt without
 # classes. *Permuted* takes the soft target and shuffles the wrong classes: the right amount of doubt, on the wrong
 # classes. A third control is a teacher trained with label smoothing. [Müller et al.
 # (2019)](https://arxiv.org/abs/1906.02629) found that such teachers teach worse, because smoothing erases the
 # differences between wrong classes.
 #
-# Here teacher and student are the *same* network, trained on the *same* images. Nothing is left but the answers:
+# Here teacher and student are the *same* network, trained on the *same* images. So its answers are all that the teacher
+# can add:
 
 # %% slideshow={"slide_type": "-"}
 ablations = load("ablations")
@@ -488,16 +490,17 @@ show_figure("ablation_controls", ablations, my_ablations)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # **So what does the work?** In this figure, not the dark knowledge. True soft targets do no better than hard labels, on
-# either set of images. Weighting images by the teacher's doubt does not help either. On MNIST the clear winner at $T =
-# 4$ is the student whose wrong classes were *shuffled*: it is kept from becoming too sure, and that alone is a good
-# regulariser. (These are short trainings; chapter 05 shows how the length of a training can turn such a result around.)
+# either set of images. Weighting images by the teacher's doubt does not help either. On MNIST the clear winner at
+# $T = 4$ is the student whose wrong classes were *shuffled*: it is kept from becoming too sure, and that alone is a
+# good regulariser. (These are short trainings; chapter 05 shows how the length of a training can turn such a result
+# around.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # Put this beside the unseen 3, and the two answers make one. **Soft targets help as far as the teacher knows something
-# that the student's own images and labels do not say.** A teacher that has seen 3s, or shifts, or labels for images
-# that come without one, passes that on, and the probabilities of the wrong classes carry it: erase them, and the 3 is
-# gone. A teacher of equal size, trained on the same images, has nothing new to pass on. What remains is a regulariser,
-# and for that even wrong classes will do.
+# that the student's own images and labels do not say.** A teacher that has seen 3s passes them on in the probabilities
+# of wrong classes: erase those, and most of the 3 is gone. A teacher of images without labels passes on most of what it
+# knows by its first choice alone, and a little more by its softness. But a teacher of equal size, trained on the same
+# images, has nothing new to pass on. What remains is a regulariser, and for that even wrong classes will do.
 #
 # One question is left, fidelity again. [Stanton et al. (2021)](https://arxiv.org/abs/2106.05945) found that even a
 # student of equal size rarely becomes a copy of its teacher. They report one exception, LeNet-5 on MNIST, with a simple
@@ -689,7 +692,7 @@ Markdown(f"""
 # ## What to take away
 #
 # - **A soft target carries knowledge that no label holds.** A student learned a digit it never saw, from small
-#   probabilities on images of other digits. Erase those, and the digit is gone.
+#   probabilities on images of other digits. Erase those, and most of the digit is gone.
 # - **Ask for the control.** Much of the famous gap on MNIST is regularisation. Where the teacher knows no more than the
 #   student's own labels say, soft targets are one regulariser among others.
 # - **A teacher's best use is to label what has no label.** More images help most; the softness of the answers helps

@@ -165,8 +165,8 @@ pd.DataFrame(
 # ## T = 1: hard labels in disguise?
 #
 # It is often said that at $T = 1$ the small probabilities carry almost no gradient, so that the student in effect
-# learns from hard labels. Let us check. For the student's logits $s$, the gradient of $\mathrm{KL}(p \,\|\, q)$ is $(q
-# - p)/T$ (chapter 03 derives it); for hard labels it is $q - \text{onehot}(y)$. How far apart do the two point? The
+# learns from hard labels. Let us check. For the student's logits $s$, the gradient of $\mathrm{KL}(p \,\|\, q)$ is
+# $(q - p)/T$ (chapter 03 derives it); for hard labels it is $q - \text{onehot}(y)$. How far apart do the two point? The
 # panel on the right gives their cosine, for a student before training and for one that has already learned from hard
 # labels.
 
@@ -230,8 +230,7 @@ table.sort_index().rename_axis("temperature").fillna("")
 #
 # **With a GPU** there are fifty students for each width and temperature, the widest included, and twenty teachers
 # instead of five. All students of one width are one model: 450 networks of 300 units step together. We estimate six
-# minutes, teachers included (two of them are the minutes that chapter 01 spends on its teachers as well), and 8 GiB of
-# memory on an NVIDIA A100 or a newer card.
+# minutes, two of them for teachers that chapter 01 trains too, and 8 GiB of memory on an NVIDIA A100 or a newer card.
 
 # %% tags=["gpu"]
 from kdbook.show import gpu_cell
@@ -402,7 +401,7 @@ Markdown(f"""
 # - **A temperature changes how loud the wrong classes are, never their order.** Nothing is lost on the way up.
 # - **Small students want a low temperature, wide ones a high one**, and no single range serves all. Choose it on
 #   validation data.
-# - **$T = 1$ is the same as hard labels only at the start**, and for a very confident teacher. Beside good soft
+# - **$T = 1$ teaches the same as hard labels only at the start**, or if the teacher is very confident. Beside good soft
 #   targets, labels add little.
 #
 # Next: [03 · The mathematics](03_math.ipynb), on why the loss needs its $T^2$.

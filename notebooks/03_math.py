@@ -14,9 +14,9 @@
 # # 03 · The mathematics: three equations and a limit
 #
 # **The answer first.** Distillation is three equations: a softened softmax, a divergence, and a mixture with the
-# labels. The gradient of the divergence shrinks as the temperature rises, by $1/T$ for each of two reasons, and the
-# factor $T^2$ makes up for that; leave it out, and "half and half" becomes labels alone. At very high temperatures all
-# that is left is logit matching: the student's logits are pulled straight towards the teacher's.
+# labels. The gradient of the divergence shrinks as the temperature rises, in the end by $1/T$ for each of two reasons,
+# and the factor $T^2$ makes up for that; leave it out, and "half and half" becomes labels alone. At very high
+# temperatures all that is left is logit matching: the student's logits are pulled straight towards the teacher's.
 #
 # **After this chapter you can say**
 # - the three equations of distillation, each in a line of code, and the mistakes that people make in them;
@@ -215,7 +215,7 @@ show_figure("t_squared_scale", factors, my_factors)
 
 # %% [markdown]
 # The curves become level in the end, but not in the range where people distil: for real students, between $T = 1$ and
-# $T = 8$, both change several times over. From which temperature on is the gradient within 5 % of its limit?
+# $T = 8$, both grow many times over. From which temperature on is the gradient within 5 % of its limit?
 
 # %%
 flat = factors.groupby("arm").flat_from.agg(["min", "max"]).dropna()
@@ -245,8 +245,8 @@ show_figure("t_squared_training", factors, my_factors)
 #
 # **With a GPU** these students learn from all 60,000 images instead of 12,000, and there are twenty of each, with
 # twenty teachers instead of five. Does the factor still matter when there are plenty of images? Students of one kind
-# and temperature are one model. We estimate eight minutes, teachers included (two of them are the minutes that chapter
-# 01 spends on its teachers as well), and 6 GiB of memory on an NVIDIA A100 or a newer card.
+# and temperature are one model. We estimate eight minutes, two of them for teachers that chapter 01 trains too, and 6
+# GiB of memory on an NVIDIA A100 or a newer card.
 
 # %% tags=["gpu"]
 from kdbook.show import gpu_cell

@@ -146,14 +146,13 @@ print("classes known to 0, 1, 2 ... specialists:", np.bincount(members.sum(0)).t
 # ## What a specialist is trained on
 #
 # A specialist's last layer has its own 30 classes and *one* more, the **dustbin**, for all the others. Everything below
-# that layer starts as a copy of the generalist, so it is no small model. **Half** of each batch are texts of its own
-# classes; the other half is drawn from everything else. (Half of the batch, that is; the dustbin class itself is not
-# halved.)
+# that layer starts as a copy of the generalist, so it is no small model. **Half** of each batch comes from its own
+# classes, the other half from everything else. (Half of the batch, that is; the dustbin class itself is not halved.)
 #
 # So a specialist sees its own classes far more often than they occur. A network trained in this way gives the dustbin
 # too little, and we can say how much too little. If its own classes make up a share $\pi$ of the world but half of the
-# training, their odds were multiplied by $(1-\pi)/\pi$. Add the logarithm of that to the dustbin's logit, and it is
-# taken back. With $t$ for the specialist's logits:
+# training, then training has multiplied their odds by $(1-\pi)/\pi$. Add the logarithm of that to the dustbin's logit,
+# and the odds are right again. With $t$ for the specialist's logits:
 #
 # $$ t_\text{dustbin} \leftarrow t_\text{dustbin} + \ln\frac{1-\pi}{\pi} $$
 #
@@ -183,9 +182,9 @@ show_figure("specialists_dustbin", reference, mine)
 #
 # $$ \min_q \; \mathrm{KL}(p_g \,\|\, q) + \sum_{m \text{ asked}} \mathrm{KL}(p_m \,\|\, q) $$
 #
-# For $m$, all classes in its dustbin count as one, with the sum of their $q$. The paper writes $q =
-# \mathrm{softmax}(z)$ and finds the logits $z$ of this joint answer by gradient descent, anew for each image. Here is
-# that for one specialist and five classes:
+# For $m$, all classes in its dustbin count as one, with the sum of their $q$. The paper writes
+# $q = \mathrm{softmax}(z)$ and finds the logits $z$ of this joint answer by gradient descent, anew for each image. Here
+# is that for one specialist and five classes:
 
 # %%
 import torch
@@ -346,7 +345,7 @@ show_figure("specialists_distilled", distilled, my_distilled)
 # %% [markdown]
 # The student of the ensemble gains something; the student of the specialists stays within the band of the plain
 # generalist. A small student cannot hold what many networks know. And on *training* texts its teachers are surer than
-# they should be, because they have learned most of the labels by heart.
+# they should be, since they know most of those labels.
 #
 # ## Trained side by side
 #
@@ -504,7 +503,7 @@ Markdown(f"""
 # - **A network's doubts show which classes belong together**, without a single label, once large variances are kept
 #   from drowning the rest.
 # - **A correction is right only for the texts it was made for.** A specialist is never asked about a random text, so a
-#   dustbin that is right on average costs right answers.
+#   dustbin that is right on average costs correct answers.
 # - **Ask what else the effort could buy.** Specialists help where the generalist cannot be trained again; where it can,
 #   an ensemble of the same cost is better, and a better teacher too.
 #
