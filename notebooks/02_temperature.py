@@ -187,9 +187,9 @@ show_figure("gradient_by_temperature", views, my_views)
 #
 # The paper has one sentence on it: with 300 units or more in both layers, all temperatures above 8 did about equally
 # well; with 30 units, 2.5 to 4 did clearly better than anything lower or higher. It gives no numbers. So we train
-# students of five widths on soft targets alone: nine temperatures, twenty seeds, and for each seed the same initial
-# weights at every temperature. (All nine are trained at once, as one stacked network: `benchmarks/` says how much time
-# that saves.)
+# students of five widths on soft targets alone, at nine temperatures and with twenty seeds; the widest, which takes
+# longest, at three temperatures and with five seeds. Each seed has the same initial weights at every temperature. (All
+# temperatures of a seed are trained at once, as one stacked network: `benchmarks/` says how much time that saves.)
 
 # %% slideshow={"slide_type": "slide"}
 by_width = load("temperature_by_width")
@@ -199,7 +199,8 @@ show_figure("temperature_by_width", by_width, my_by_width)
 # %% [markdown]
 # Each point is compared with the *same seed's* mean over all temperatures, which removes the luck of the initial
 # weights. The grey bands are the paper's best. Ours agree with them in the main: the two narrow students suffer above
-# $T = 4$; the two wide ones gain up to about 8 and change little after that.
+# $T = 4$; the student of 300 units gains up to about 8 and changes little after that; the widest does best at the
+# highest of its three temperatures.
 #
 # The same in test errors, paired: how many more does a student make than at its best temperature?
 
