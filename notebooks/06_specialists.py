@@ -13,8 +13,8 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 06 · Specialists: a generalist and its experts
 #
-# **The answer first.** Train one generalist, and beside it a few dozen specialists, each for a group of classes that
-# are easily confused. Together they get more right than the generalist alone, by about as much as the paper of 2015
+# **The answer first.** Train one generalist, and beside it two dozen specialists, each for a group of classes that are
+# easily confused. Together they get more right than the generalist alone, by about as much as the paper of 2015
 # reports. But that is not the best use of the effort: if you can train the generalist again, an ensemble at the same
 # cost gains far more. And when generalist and specialists are distilled into one student, little or nothing of their
 # gain is left.
@@ -164,11 +164,12 @@ reference = load("specialists")
 mine = run("specialists", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("specialists_dustbin", reference, mine)
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "-"}
 # As trained, the dustbin gets too little; with the correction it gets about what it should, on average over all test
 # texts. (Remember *all test texts*: we shall come back to it.) And on the right, every specialist has seen far more
 # than one part in K.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two who answer as one
 #
 # How is one definition answered?
