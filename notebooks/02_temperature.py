@@ -13,14 +13,18 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 02 · Temperature: how much of the dark to show
 #
+# **The answer first.** A temperature shows the student more, or less, of the teacher's small probabilities. There is no
+# best one for all: a small student does best at a low temperature and a wide student at a high one, and the wrong end
+# costs both of them. Whatever the temperature, the teacher's first choice stays the same.
+#
 # **After this chapter you can say**
 # - what dividing logits by $T$ does to an answer, above 1 and below 1, and what it never does;
 # - which temperatures the paper of 2015 used, and why "3 to 8" is not among its results;
 # - which temperature suits which student, measured for five widths;
-# - when $T = 1$ is the same as hard labels, and what labels add to soft targets.
+# - when learning at $T = 1$ is the same as learning from hard labels, and what labels add to soft targets.
 #
-# *About two minutes on two cores once the shared nets are trained (`make book` does that); the full results on this page
-# took less than an hour. With an NVIDIA GPU one more cell trains, about six minutes.*
+# *About two minutes on two cores once the shared networks are trained (`make book` does that). The full results on this
+# page took less than an hour. With an NVIDIA GPU one more cell trains, for about six minutes.*
 
 # %% tags=["parameters"]
 PROFILE = "quick"
@@ -36,13 +40,13 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 53})
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## One number over the logits
 #
-# A network ends in logits $z$. The softmax at a temperature $T$ turns them into an answer:
+# A teacher ends in logits $t$, one for each class. The softmax at a temperature $T$ turns them into an answer:
 #
-# $$ p_i = \frac{\exp(z_i/T)}{\sum_j \exp(z_j/T)} $$
+# $$ p_i = \frac{\exp(t_i/T)}{\sum_j \exp(t_j/T)} $$
 #
-# Two of its laws need no experiment. $T$ is positive, so $z_i > z_j$ means $p_i > p_j$ at every temperature: **the top class
-# never changes**. And only differences of logits count: $p_i/p_j = \exp((z_i - z_j)/T)$, so that a difference of $T$ is
-# always a factor of $e$.
+# Two of its laws need no experiment. $T$ is positive, so $t_i > t_j$ means $p_i > p_j$ at every temperature: **the top
+# class never changes**. And only differences of logits count: $p_i/p_j = \exp((t_i - t_j)/T)$, so a difference of $T$
+# always makes a factor of $e$. Four logits (`z` in the code) at five temperatures:
 
 # %% slideshow={"slide_type": "fragment"}
 import torch
@@ -54,8 +58,10 @@ for T in (0.5, 1, 4, 20, 1000):
     print(f"T = {T:>6g}: {[round(float(x), 4) for x in p]}, entropy {entropy:.3f} of at most 2 bits")
 
 # %% [markdown]
-# Here is the same for real answers: six test images, and what the teacher of chapter 01 says about them at a temperature of
-# your choice. The first two are among the surest, the last two among the least sure.
+# The answer goes from nearly certain to nearly even, and the order of the classes never changes.
+#
+# Now the same for real answers: six test images, and what the teacher of chapter 01 says about them at a temperature of
+# your choice. The first two are among those it is surest about, the last two among those it doubts most.
 
 # %%
 import matplotlib.pyplot as plt
@@ -98,16 +104,18 @@ picture_slider(
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# Six answers at thirteen temperatures. Below is one answer at a time and *any* temperature, for twelve test images from the most
-# doubtful to the surest: their logits lie in this page, and your browser divides them. How hot must it get before the second
-# class of a sure answer has half the probability of the first?
+# All six answers flatten as $T$ rises, but not at the same pace: the doubtful ones are flat long before the sure ones
+# begin to yield.
+#
+# Below you can look at one answer at a time, at *any* temperature: twelve test images, from the most doubtful to the
+# surest. How hot must it get before the second class of a sure answer has half the probability of the first?
 
 # %% slideshow={"slide_type": "-"}
 twelve = doubt[::-170]
 temperature_slider(images[twelve], logits[twelve], labels[twelve])
 
 # %% [markdown]
-# With a kernel you can look at any of the first 2,000 test images, or type logits of your own. *Dark mass* is the
+# In JupyterLab you can look at any of the first 2,000 test images, or type your own logits. *Dark mass* is the
 # probability of all classes but the top one. Try `9, 9, 0`; try a temperature below 1; try to change the top class.
 
 # %%
@@ -117,23 +125,32 @@ show_live(
 )
 
 # %% [markdown]
-# Over all test images, for three teachers, and for random logits with a standard deviation of 4:
+# So much for single images. Here are the averages over all test images, for three teachers, and for random logits with
+# a standard deviation of 4:
 
 # %%
 my_views = run("temperature_views", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("temperature_flattens", views, my_views)
 
 # %% [markdown]
-# **Below 1** an answer sharpens: entropy falls, and at $T = 0.25$ almost nothing is left for the wrong classes. That is no
-# use for a student, who would learn hard labels with the teacher's mistakes in them; it is of use where an answer is to be
-# drawn at random, as language models do. **Far above the logits' own spread** every answer becomes the uniform one, yet the
-# order of the classes stays, and the small differences can be blown up again: chapter 03 does so.
+# Entropy rises with the temperature, the top class gives way, and the wrong classes take over. There are four regimes:
+#
+# | temperature | what the answer looks like | what a student gets from it |
+# |---|---|---|
+# | below 1 | sharper than the network gave it | the teacher's top guesses only, mistakes included |
+# | 1 | as the network gave it | from a sure teacher, hardly more than a label |
+# | a few | wrong classes can be seen, and their order stands out | which classes are alike |
+# | far above the spread of the logits | nearly uniform, the order still there | the differences of logits, all of them alike |
+#
+# **Below 1** a student would only learn the teacher's top guesses, mistakes included. But $T < 1$ is useful for
+# sampling, when an answer is drawn at random, as language models do. **Far above the logits' own spread** the
+# differences that are left are tiny; chapter 03 magnifies them again.
 #
 # ### Which temperature did the paper use?
 #
-# Pictures of distillation like to show soft targets at $T = 4$. The paper's well-known student of MNIST was trained at
-# $T = 20$; in speech it tried 1, 2, 5 and 10 and chose 2; and one sentence names 2.5 to 4, for a very small student. One
-# real image at those temperatures:
+# Pictures of distillation like to show soft targets at $T = 4$. In [the paper](https://arxiv.org/abs/1503.02531) the
+# well-known MNIST student was trained at $T = 20$. In speech it tried 1, 2, 5 and 10, and chose 2. And one sentence
+# names 2.5 to 4, for a very small student. Here is one real image at several of these temperatures:
 
 # %%
 import pandas as pd
@@ -147,29 +164,32 @@ pd.DataFrame(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## T = 1: hard labels in disguise?
 #
-# It is said that at $T = 1$ the small probabilities carry almost no gradient, so that a student learns in effect from hard
-# labels. The gradient of $\mathrm{KL}(p \,\|\, q)$ for the student's logits is $(q - p)/T$ (chapter 03 derives it), that of
-# hard labels $q - \text{onehot}(y)$. How far apart do they point? The panel on the right answers with their cosine, for a
-# student before training and for one that has already learned from hard labels.
+# It is often said that at $T = 1$ the small probabilities carry almost no gradient, so that the student in effect
+# learns from hard labels. Let us check. For the student's logits $s$, the gradient of $\mathrm{KL}(p \,\|\, q)$ is
+# $(q - p)/T$ (chapter 03 derives it); for hard labels it is $q - \text{onehot}(y)$. How far apart do the two point? The
+# panel on the right gives their cosine, for a student before training and for one that has already learned from hard
+# labels.
 
 # %% slideshow={"slide_type": "-"}
 show_figure("gradient_by_temperature", views, my_views)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# Before training the two are one and the same at $T = 1$: every student starts by learning which class is right. Once it
-# knows, what is left to learn is precisely what the label does not say, and there the two part. So the saying holds for the
-# beginning of a training, and for teachers that are sure. Language models are not: for them $T = 1$ is a normal choice.
+# Before training, the two gradients are practically the same at $T = 1$: every student starts by learning which class
+# is right. Once it knows, what is left to learn is precisely what the label does not say, and there the two part. So
+# the saying is true early in training and for very confident teachers. Language models are less confident, so $T = 1$
+# is common there.
 #
-# The panel on the left shows the paper's own account of the temperature. A low $T$ hardly looks at classes that the teacher
-# finds far-fetched; a high $T$ looks at all alike. Whether those far-fetched ones are noise or knowledge cannot be told from
-# here. It has to be tried.
+# The panel on the left shows the paper's own account of temperature. At a low $T$ the loss hardly looks at classes that
+# the teacher finds far-fetched; at a high $T$ it looks at all classes alike. Are those far-fetched classes noise, or
+# knowledge? No formula can tell. One has to try.
 #
 # ## Which temperature suits which student?
 #
-# The paper's one sentence on it: with 300 units or more in both layers all temperatures above 8 did about equally well, with
-# 30 units 2.5 to 4 did clearly better than lower or higher ones. No numbers are given. So we train students of five widths
-# on soft targets alone: nine temperatures, twenty seeds, every temperature of a seed from the same initial weights. All
-# nine are trained at once, as one stacked network: `benchmarks/` says what that saves.
+# The paper has one sentence on it: with 300 units or more in both layers, all temperatures above 8 did about equally
+# well; with 30 units, 2.5 to 4 did clearly better than anything lower or higher. It gives no numbers. So we train
+# students of five widths on soft targets alone, at nine temperatures and with twenty seeds; the widest, which takes
+# longest, at three temperatures and with five seeds. Each seed has the same initial weights at every temperature. (All
+# temperatures of a seed are trained at once, as one stacked network: `benchmarks/` says how much time that saves.)
 
 # %% slideshow={"slide_type": "slide"}
 by_width = load("temperature_by_width")
@@ -177,8 +197,12 @@ my_by_width = run("temperature_by_width", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("temperature_by_width", by_width, my_by_width)
 
 # %% [markdown]
-# The bands are the paper's. Each point compares with the *same seed's* mean over all temperatures, which takes the luck of
-# the initial weights out. The same in errors, paired: how many more does a student make than at its best temperature?
+# Each point is compared with the *same seed's* mean over all temperatures, which removes the luck of the initial
+# weights. The grey bands are the paper's best. Ours agree with them in the main: the two narrow students suffer above
+# $T = 4$; the student of 300 units gains up to about 8 and changes little after that; the widest does best at the
+# highest of its three temperatures.
+#
+# The same in test errors, paired: how many more does a student make than at its best temperature?
 
 # %%
 from kdbook.lab import t_interval
@@ -201,13 +225,13 @@ table = pd.DataFrame({f"{width} units": above_best(errors) for width, errors in 
 table.sort_index().rename_axis("temperature").fillna("")
 
 # %% [markdown]
-# A temperature whose interval holds 0 cannot be told from the best one with these seeds. The best of nine is chosen here on
-# test errors, to *describe* the curve; it is not how one may choose a temperature for use.
+# If an interval contains 0, these seeds cannot tell that temperature from the best one. Here the best of nine is picked
+# on test errors, to *describe* the curve. That is not how you may choose a temperature for use: choose it on validation
+# data.
 #
-# **With a GPU** there are fifty students of each width and temperature, the widest included, and twenty teachers in
-# place of five. All students of a width are one model: 450 nets of 300 units step together. Our estimate, for an NVIDIA
-# A100 or a newer card: six minutes with the teachers, two of which chapter 01 spends on them as well, and 8 GiB of its
-# memory.
+# **With a GPU** there are fifty students for each width and temperature, the widest included, and twenty teachers
+# instead of five. All students of one width are one model: 450 networks of 300 units step together. We estimate six
+# minutes, two of them for teachers that chapter 01 trains too, and 8 GiB of memory on an NVIDIA A100 or a newer card.
 
 # %% tags=["gpu"]
 from kdbook.show import gpu_cell
@@ -215,17 +239,22 @@ from kdbook.show import gpu_cell
 gpu_cell("temperature_by_width", "temperature_by_width", card="an NVIDIA A100", minutes=6, memory=8, device=DEVICE)
 
 # %% [markdown]
-# How large is all this beside the width itself?
+# How large is all this compared with the width itself?
 
 # %%
 show_figure("temperature_errors_and_agreement", by_width, my_by_width)
 
+# %% [markdown]
+# For a narrow student the width counts for more: going from 10 units to 30 saves more errors than any choice of
+# temperature. Among the wide ones the curves lie close together, and temperature can count as much as width: a student
+# of 300 units at $T = 1$ makes about as many errors as one of 100 units at its best temperature.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What labels add, and how many it takes
 #
-# Hinton et al. found that labels beside soft targets help a little, with a considerably lower weight. In the loss of
-# chapter 01 that weight is $1 - \alpha$. Here every image has a soft target, and all of them, one in ten or one in a hundred
-# a label too:
+# Hinton et al. found that labels help a little beside soft targets, if they get a considerably lower weight. In the
+# loss of chapter 01 that weight is $1 - \alpha$. In this experiment every image has a soft target, and either all
+# images, one in ten, or one in a hundred have a label too:
 
 # %% slideshow={"slide_type": "-"}
 alphas = load("alpha_sweep")
@@ -233,13 +262,13 @@ my_alphas = run("alpha_sweep", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("alpha_sweep", alphas, my_alphas)
 
 # %% [markdown]
-# At the right end no label is used at all, and all three curves are the same student. At the left end of the first curve no
-# *teacher* is used: the distance between its two ends is what soft targets are worth. Where only some images have a label,
-# even $\alpha = 0$ leaves the others their soft targets, and that is why those curves start so low.
+# At the right end no label is used at all, so all three curves end in the same student. At the left end of the first
+# curve no *teacher* is used, so the distance between its two ends is what soft targets are worth. When only some images
+# have a label, even $\alpha = 0$ leaves the other images their soft targets; that is why those curves start so low.
 #
 # ## Exercises
 #
-# **1.** Write the dark mass: how much probability all classes but the top one have together, at a temperature.
+# **1.** Write the dark mass at a temperature: the probability of all classes but the top one together.
 
 # %%
 from kdbook.teach.chapter_02 import check_dark_mass, check_repaired_stack, check_temperature_for_top
@@ -259,8 +288,8 @@ check_dark_mass(lambda logits, temperature: 1 - (logits / temperature).softmax(-
 
 
 # %% [markdown]
-# **2.** Which temperature gives the top class a probability that you name? There is no formula for more than two classes;
-# but you know in which direction it moves.
+# **2.** Which temperature gives the top class a probability of your choice? With more than two classes there is no
+# formula; but you know in which direction the probability moves.
 
 
 # %%
@@ -290,8 +319,9 @@ check_temperature_for_top(one_answer)
 
 
 # %% [markdown]
-# **3. Spot the bug.** Much published code calls `F.softmax(logits / T)` and names no axis. PyTorch then warns, and picks one by
-# a rule of its own, which is spelled out here. Mend it, so that a stack of answers of several nets is softened as well.
+# **3. Spot the bug.** Much published code calls `F.softmax(logits / T)` and names no axis. PyTorch then warns, and
+# picks one by a rule of its own, which is spelled out here. Mend it, so that it also softens a stack of answers from
+# several networks.
 
 
 # %%
@@ -309,8 +339,8 @@ check_repaired_stack(soften)
 check_repaired_stack(lambda logits, temperature: torch.softmax(logits / temperature, dim=-1))
 
 # %% [markdown]
-# **4.** (without a check) In the explorer, find logits for which the dark mass at $T = 4$ is larger than at $T = 20$. If you
-# cannot, say why.
+# **4.** (without a check) In the explorer, find logits for which the dark mass at $T = 4$ is larger than at $T = 20$.
+# If you cannot, say why.
 #
 # ## The claims of this chapter
 #
@@ -362,8 +392,17 @@ Markdown(f"""
 """)
 
 # %% [markdown]
-# What differs from the paper: it gives neither epochs nor learning rates for this comparison, nor does it say whether labels
-# were used; here there are none, epochs were chosen by the time that they take, and the rate falls with $T$ as validation
-# images advised. The paper's speech models are not repeated.
+# **What differs from the paper.** For this comparison it gives neither epochs nor learning rates, nor does it say
+# whether labels were used. Here there are no labels, time limited the number of epochs, and the learning rate falls
+# with $T$, as validation images advised. The paper's speech models are not repeated.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What to take away
 #
-# Next: 03 · The mathematics.
+# - **A temperature changes how loud the wrong classes are, never their order.** Nothing is lost on the way up.
+# - **Small students want a low temperature, wide ones a high one**, and no single range serves all. Choose it on
+#   validation data.
+# - **$T = 1$ teaches the same as hard labels only at the start**, or if the teacher is very confident. Beside good soft
+#   targets, labels add little.
+#
+# Next: [03 · The mathematics](03_math.ipynb), on why the loss needs its $T^2$.

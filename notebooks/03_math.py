@@ -13,14 +13,19 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 03 · The mathematics: three equations and a limit
 #
+# **The answer first.** Distillation is three equations: a softened softmax, a divergence, and a mixture with the
+# labels. The gradient of the divergence shrinks as the temperature rises, in the end by $1/T$ for each of two reasons,
+# and the factor $T^2$ makes up for that; leave it out, and "half and half" becomes labels alone. At very high
+# temperatures all that is left is logit matching: the student's logits are pulled straight towards the teacher's.
+#
 # **After this chapter you can say**
-# - the three equations of distillation, each in a line of code, and the mistakes that are made in them;
-# - where the gradient $(q - p)/T$ comes from, and why its size falls as $1/T^2$: two reasons, not one;
+# - the three equations of distillation, each in a line of code, and the mistakes that people make in them;
+# - where the gradient $(q - p)/T$ comes from, and why its size falls as $1/T^2$: for two reasons, not one;
 # - what $T^2$ repairs, what it does not, and what happens in training without it;
 # - in which sense distillation becomes logit matching when $T$ is large, and what was done before distillation.
 #
-# *About a minute on two cores once the shared nets are trained (`make book` does that); the full results on this page took
-# 12 minutes. With an NVIDIA GPU one more cell trains, about eight minutes.*
+# *About a minute on two cores once the shared networks are trained (`make book` does that). The full results on this
+# page took 12 minutes. With an NVIDIA GPU one more cell trains, for about eight minutes.*
 
 # %% tags=["parameters"]
 PROFILE = "quick"
@@ -36,8 +41,10 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 1, "full": 12})
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Equation 1: the softmax at a temperature
 #
-# $$ p_i = \frac{\exp(v_i/T)}{\sum_j \exp(v_j/T)} \qquad\text{(teacher, logits } v\text{)}, \qquad
-#    q_i = \frac{\exp(z_i/T)}{\sum_j \exp(z_j/T)} \qquad\text{(student, logits } z\text{)} $$
+# $$ p_i = \frac{\exp(t_i/T)}{\sum_j \exp(t_j/T)} \qquad\text{(teacher, logits } t\text{)}, \qquad
+#    q_i = \frac{\exp(s_i/T)}{\sum_j \exp(s_j/T)} \qquad\text{(student, logits } s\text{)} $$
+#
+# In this chapter's code `v` holds the teacher's logits $t$, and `z` the student's logits $s$.
 
 # %% slideshow={"slide_type": "-"}
 import matplotlib.pyplot as plt
@@ -79,8 +86,8 @@ show_picture(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Look at the lines below: **most probabilities rise** with $T$. They sum to 1 at every temperature. Keep this picture in mind
-# for equation 2.
+# Look at the nine blue curves: as $T$ rises, **almost all of them rise too**. Only the top class falls. All ten sum to
+# 1 at every temperature. Keep this picture in mind: it will soon contradict a popular explanation of $T^2$.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Equation 2: the soft loss
@@ -114,19 +121,20 @@ show_picture(
 print(f"T^2 KL = {float(soft_loss(z[at], v[at], T)):.3f} nats")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# A class counts by the teacher's $p_i$ times by how much the student differs. Single classes may count negative; the sum
-# never does, and it is 0 only for $q = p$.
+# Each class counts by the teacher's $p_i$, times how far the student is from it. Single classes may count negative. The
+# sum never does, and it is 0 only for $q = p$.
 #
-# Three mistakes hide in this one line in code that is in use: the mean over rows *and classes* in place of rows (ten times
-# too small for ten classes), the two arguments of KL exchanged, and the factor $T^2$ left out. Exercise 1 finds them.
+# In published code three mistakes hide in this one line: the mean is taken over rows *and classes* instead of rows (ten
+# times too small for ten classes), the two arguments of KL are swapped, or the factor $T^2$ is missing. Exercise 1
+# finds them.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Equation 3: the mixture
 #
-# $$ L = \alpha\, L_\text{soft} + (1 - \alpha)\, \mathrm{CE}(y, z) $$
+# $$ L = \alpha\, L_\text{soft} + (1 - \alpha)\, \mathrm{CE}(y, q_{T=1}) $$
 #
-# The labels' part takes the student's logits at $T = 1$. A weight of $\alpha = 0.7$ goes round as a good one; no paper that
-# we checked uses it. Slide over what was measured at $T = 4$:
+# The labels' part takes the student's answer at $T = 1$. It is often said that $\alpha = 0.7$ is a good weight; no
+# paper that we checked uses it. Slide over what was measured at $T = 4$:
 
 # %% slideshow={"slide_type": "-"}
 from kdbook.book.alpha_sweep import ALPHAS
@@ -159,14 +167,19 @@ def alpha_alt(alpha):
 picture_slider("alpha", list(ALPHAS), draw_alpha, alt=alpha_alt, start=4)
 
 # %% [markdown]
-# Chapter 02 draws the same for fewer labels, with intervals.
+# Soft targets help both students, and from about three quarters on their exact weight hardly matters. Chapter 02 draws
+# the same for fewer labels, with intervals.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The gradient, and why T squared
 #
-# For one row, $\partial\, \mathrm{KL}(p\,\|\,q) / \partial z_i = (q_i - p_i)/T$. The derivation is three lines:
-# $\log q_i = z_i/T - \log\sum_j e^{z_j/T}$, so $\partial \log q_j / \partial z_i = (\delta_{ij} - q_i)/T$, and
-# $-\sum_j p_j (\delta_{ij} - q_i)/T = (q_i - p_i)/T$. Autograd agrees:
+# For one row, $\partial\, \mathrm{KL}(p\,\|\,q) / \partial s_i = (q_i - p_i)/T$. The derivation takes three lines:
+#
+# 1. $\log q_j = s_j/T - \log\sum_k e^{s_k/T}$;
+# 2. so $\partial \log q_j / \partial s_i = (\delta_{ij} - q_i)/T$;
+# 3. and $-\sum_j p_j (\delta_{ij} - q_i)/T = (q_i - p_i)/T$, because the $p_j$ sum to 1.
+#
+# Autograd agrees:
 
 # %% slideshow={"slide_type": "fragment"}
 student = z[:100].clone().requires_grad_()
@@ -176,12 +189,14 @@ for T in (1, 4, 20):
     print(f"T = {T:>2}: largest difference {(auto - by_hand).abs().max():.1e}, largest entry {by_hand.abs().max():.1e}")
 
 # %% [markdown]
-# How does its size depend on $T$? One often reads: "a higher temperature makes the soft outputs smaller, and so the
-# gradients". You have seen that most outputs grow. The true reason has **two factors, of $1/T$ each**:
+# How does the size of this gradient depend on $T$? One often reads: "a higher temperature makes the soft outputs
+# smaller, and so the gradients". But you have seen that most outputs grow. The true reason has **two factors, of $1/T$
+# each**:
 #
-# 1. *the chain rule*: $q$ depends on $z/T$, so a derivative for $z$ brings a $1/T$, at every temperature, exactly;
-# 2. *flattening*: $p$ and $q$ both become uniform, and their difference $q - p$ shrinks as $1/T$, once $T$ is large against
-#    the logits.
+# 1. *the chain rule*: $q$ depends on $s/T$, so a derivative with respect to $s$ brings a factor $1/T$, exactly, at
+#    every temperature;
+# 2. *flattening*: $p$ and $q$ both become uniform, so their difference $q - p$ shrinks, and once $T$ is large compared
+#    with the logits it shrinks as $1/T$.
 
 # %% slideshow={"slide_type": "slide"}
 factors = load("t_squared")
@@ -189,12 +204,18 @@ my_factors = run("t_squared", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("t_squared_factors", factors, my_factors)
 
 # %% [markdown]
-# So the second factor is a law of large $T$ only, and multiplying by $T^2$ makes the gradient's size *nearly* constant, from
-# some temperature on. Which one depends on the logits. On the left the size of $T^2$ times the gradient, on the right the
-# loss's value, which is not constant either:
+# The chain rule's line is straight from the start. The other bends: at low temperatures $q - p$ does not shrink at all.
+#
+# So the second factor is a law for large $T$ only. Multiplying by $T^2$ makes the size of the gradient *nearly*
+# constant, but only from some temperature on, and which one depends on the logits. Here is $T^2$ times the size of the
+# gradient, on the left, and on the right the value of the loss, which is not constant either:
 
 # %%
 show_figure("t_squared_scale", factors, my_factors)
+
+# %% [markdown]
+# The curves become level in the end, but not in the range where people distil: for real students, between $T = 1$ and
+# $T = 8$, both grow many times over. From which temperature on is the gradient within 5 % of its limit?
 
 # %%
 flat = factors.groupby("arm").flat_from.agg(["min", "max"]).dropna()
@@ -202,25 +223,30 @@ flat.columns = ["within 5 % of the limit from T =, fewest", "most"]
 flat.loc[["untrained", "hard", "gaussian_10", "gaussian_100"]]
 
 # %% [markdown]
-# (100 is the largest $T$ of the list, and means: nowhere below it.) The table takes $T = 100$ for the limit.
+# (The table takes $T = 100$, the largest in the list, for the limit. So a 100 means: nowhere below it.)
 #
-# The factor is needed where *two* losses meet, so that a change of $T$ does not silently change how much the labels count.
-# Without it, $\alpha\,\mathrm{KL} + (1-\alpha)\,\mathrm{CE}$ is the loss with $T^2$ at another alpha, and a smaller step:
+# Then why multiply by $T^2$ at all? Because *two* losses meet. A change of $T$ should not silently change how much the
+# labels count. Without the factor, $\alpha\,\mathrm{KL} + (1-\alpha)\,\mathrm{CE}$ is the loss with $T^2$ at a
+# different alpha, and with a smaller step:
 #
 # $$ \alpha' = \frac{\alpha}{\alpha + (1-\alpha)\,T^2}, \qquad \alpha = 0.5,\ T = 20:\ \alpha' = 0.0025 $$
 #
-# Half and half has become nearly labels alone. And when soft targets are the *only* loss, leaving the factor out just divides
-# the learning rate by $T^2$: give it back, and nothing is left of the difference. The paper shows no run without the factor.
-# Here are some:
+# Half and half has become nearly labels alone. And when soft targets are the *only* loss, dropping the factor only
+# divides the learning rate by $T^2$; multiply the learning rate by $T^2$, and with plain gradient steps the two runs
+# coincide. The paper shows no run without the factor. Here are some:
 
 # %%
 show_figure("t_squared_training", factors, my_factors)
 
 # %% [markdown]
-# **With a GPU** these students learn from all 60,000 images in place of 12,000, and there are twenty of each, with
-# twenty teachers in place of five: does the factor still matter when images are plenty? Students of one kind and
-# temperature are one model. Our estimate, for an NVIDIA A100 or a newer card: eight minutes with the teachers, two of
-# which chapter 01 spends on them as well, and 6 GiB of its memory.
+# Mixed with labels (left and middle), students with the factor get better as $T$ rises and move towards the teacher's
+# logits; without it they get worse. With soft targets alone and the learning rate made good (right), the factor makes
+# no difference.
+#
+# **With a GPU** these students learn from all 60,000 images instead of 12,000, and there are twenty of each, with
+# twenty teachers instead of five. Does the factor still matter when there are plenty of images? Students of one kind
+# and temperature are one model. We estimate eight minutes, two of them for teachers that chapter 01 trains too, and 6
+# GiB of memory on an NVIDIA A100 or a newer card.
 
 # %% tags=["gpu"]
 from kdbook.show import gpu_cell
@@ -230,18 +256,18 @@ gpu_cell("t_squared", "t_squared_training", card="an NVIDIA A100", minutes=8, me
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The limit: logit matching
 #
-# Let $T$ be large against all logits, so that $e^{z_i/T} \approx 1 + z_i/T$. With each row's mean taken off ($\sum z_j =
-# \sum v_j = 0$, which no softmax notices):
+# Let $T$ be large compared with all logits, so that $e^{s_i/T} \approx 1 + s_i/T$. Subtract each row's mean from its
+# logits, which no softmax notices, so that $\sum_j s_j = \sum_j t_j = 0$. Then
 #
-# $$ T^2 \cdot \frac{q_i - p_i}{T} \;\approx\; T \left( \frac{1 + z_i/T}{C} - \frac{1 + v_i/T}{C} \right)
-#    = \frac{z_i - v_i}{C} $$
+# $$ T^2 \cdot \frac{q_i - p_i}{T} \;\approx\; T \left( \frac{1 + s_i/T}{C} - \frac{1 + t_i/T}{C} \right)
+#    = \frac{s_i - t_i}{C} $$
 #
-# and that is the gradient of $\frac{1}{2C}\sum_i (z_i - v_i)^2$: **half the mean squared difference of centred logits**. Two
-# conditions are often forgotten. Without $T^2$ the loss tends to 0; without taking the means off, the formula punishes a
-# constant that the softmax cannot see.
+# and that is the gradient of $\frac{1}{2C}\sum_i (s_i - t_i)^2$: **half the mean squared difference of centred
+# logits**. Two conditions are often forgotten. Without $T^2$ the loss tends to 0. And without subtracting the means,
+# the formula punishes a constant that the softmax cannot see.
 #
 # Press play. Each dot is one class of one test image: across, its pull under logit matching; upwards, its pull under
-# distillation at $T$. When all dots lie on the line, the two are the same training.
+# distillation at $T$. When all dots lie on the line, the two trainings are the same.
 
 # %% slideshow={"slide_type": "slide"}
 few = slice(0, 200)
@@ -281,8 +307,9 @@ def limit_alt(T):
 picture_slider("temperature T", [1, 2, 4, 8, 15, 20, 40, 100, 400, 1000], draw_limit, alt=limit_alt, play=True)
 
 # %% [markdown]
-# At low temperatures most dots lie on the horizontal line: those are the classes that distillation leaves alone, because both
-# nets find them far-fetched. Over 2,000 training images, for every seed:
+# At low temperatures most dots lie on the horizontal line: these are classes that distillation leaves alone, because
+# both networks find them far-fetched. As $T$ rises, the dots gather on the diagonal. The same over 2,000 training
+# images, for every seed:
 
 # %%
 limit = load("logit_limit")
@@ -290,10 +317,18 @@ my_limit = run("logit_limit", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("logit_limit_angle", limit, my_limit)
 
 # %% [markdown]
-# Does a student notice? Four students of the same teacher, on the same images:
+# The angle falls to zero and the ratio tends to one, but slowly: at $T = 20$ the two gradients still point in different
+# directions. The trained student has the longest way to go.
+#
+# Does a student notice? Here are four students of the same teacher, on the same images:
 
 # %%
 show_figure("logit_matching_students", limit, my_limit)
+
+# %% [markdown]
+# Hardly. At $T = 20$ the student already makes the errors of logit matching, and ends at the same distance from its
+# teacher's logits. Only $T = 1$ stands apart. In numbers, with the share of test images on which it gives its teacher's
+# answer:
 
 # %%
 columns = ["test_errors", "agreement", "logit_gap"]
@@ -304,24 +339,29 @@ limit[limit.arm.isin(["kd_1", "kd_20", "kd_100", "matching"])].groupby("arm", so
 # %% [markdown]
 # ### Before distillation: model compression
 #
-# Hinton et al. name Buciluă, Caruana and Niculescu-Mizil (2006) as the origin. That paper has a large ensemble label a large
-# *transfer set*, and where real data are few it makes synthetic ones near them (MUNGE): each image's pixels are exchanged,
-# with some probability, for noisy ones of its nearest neighbour. Regression on logits was spelled out by Ba and Caruana
-# (2014). On MNIST, from 6,000 real images:
+# Hinton et al. name Buciluă, Caruana and Niculescu-Mizil (2006) as the origin. In that paper a large ensemble labels a
+# large *transfer set*. Where real data are few, it makes synthetic data close to them (MUNGE): some of each image's
+# pixels, picked at random, are replaced by noisy ones from its nearest neighbour. [Ba and Caruana
+# (2014)](https://arxiv.org/abs/1312.6184) then spelled out regression on logits. Here is both, on MNIST, from 6,000
+# real images:
 
 # %%
 show_figure("munge_images", limit)
+
+# %% [markdown]
+# The synthetic images are still digits, speckled where the two neighbours differ. Do they teach?
 
 # %%
 show_figure("munge_students", limit, my_limit)
 
 # %% [markdown]
-# All students take as many steps. Nobody tells those on the right the label of a synthetic image, which may have none: the
-# teacher answers it anyway.
+# All students train for the same number of steps. Synthetic images have no label; the teacher can still answer them.
+# But look which column is low: what counts here is that the student gets logits (or $T = 20$) instead of labels. The
+# synthetic images add nothing to that.
 #
 # ## Exercises
 #
-# **1.** Write the loss. The check knows a dozen usual mistakes.
+# **1.** Write the loss. The check knows a dozen common mistakes.
 
 # %%
 from kdbook.teach.chapter_03 import (
@@ -354,7 +394,8 @@ check_kd_loss(one_answer)
 
 
 # %% [markdown]
-# **2.** Write the gradient of each row's KL for the student's logits, without autograd and without the factor $T^2$.
+# **2.** Write the gradient of each row's KL with respect to the student's logits, without autograd and without the
+# factor $T^2$.
 
 
 # %%
@@ -372,7 +413,8 @@ check_soft_gradient(lambda s, t, T: ((s / T).softmax(-1) - (t / T).softmax(-1)) 
 
 
 # %% [markdown]
-# **3.** Write what $T^2\,\mathrm{KL}$ tends to. Try your answer on logits to which a constant was added.
+# **3.** Write what $T^2\,\mathrm{KL}$ tends to as $T$ grows. Then try your answer on logits to which a constant was
+# added.
 
 
 # %%
@@ -390,8 +432,8 @@ check_logit_limit(lambda s, t: (s - t).var(-1, correction=0) / 2)  # the varianc
 
 
 # %% [markdown]
-# **4. Spot the bug.** A soft loss as it stands in a repository that many others have copied, with the default of PyTorch's
-# `KLDivLoss` written out. Mend it.
+# **4. Spot the bug.** This soft loss stands in a repository that many others have copied; the default of PyTorch's
+# `KLDivLoss` is written out. Mend it.
 
 
 # %%
@@ -491,8 +533,18 @@ Markdown(f"""
 """)
 
 # %% [markdown]
-# What differs from the papers: students of this chapter train on 12,000 images (6,000 for the synthetic set) for speed, so that
-# their errors are not those of chapter 01. MUNGE was made for small tables; here a pixel is an attribute, one network teaches
-# in place of an ensemble, and every synthetic image starts from real ones.
+# **What differs from the papers.** To save time, the students of this chapter train on 12,000 images (6,000 for the
+# synthetic set), so their errors are not those of chapter 01. MUNGE was made for small tables; here each pixel is an
+# attribute, one network teaches instead of an ensemble, and every synthetic image starts from real ones.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What to take away
 #
-# Next: 04 · Three types of knowledge.
+# - **Keep the $T^2$ when you mix two losses.** Without it, raising the temperature quietly hands the student back to
+#   the labels.
+# - **The gradient shrinks for two reasons**, the chain rule and flattening. Only the first holds at every temperature,
+#   so $T^2$ keeps the balance roughly, not exactly.
+# - **At high temperatures distillation is logit matching**, on centred logits. Students hardly notice when the limit is
+#   reached.
+#
+# Next: [04 · Three types of knowledge](04_knowledge_types.ipynb), on what a teacher can give besides its answers.
