@@ -36,18 +36,9 @@ RERUN = False
 
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
-
-describe_run(PROFILE, DEVICE, minutes={"quick": 3, "full": 319})
-
-# %% [markdown]
-# Settings were chosen on the last 10,000 training images, before the test set was read. Everything that was tried is in
-# the next cell, folded where a page can fold. It shows the validation errors at every setting; a learning rate of 0.3
-# diverged, so it is not plotted.
-
-# %% tags=["hide-cell"] jupyter={"source_hidden": true}
 from kdbook.show import show_figure
 
-show_figure("tuning_candidates", load("tuning"))
+describe_run(PROFILE, DEVICE, minutes={"quick": 3, "full": 319})
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A digit that was never seen
@@ -211,6 +202,14 @@ show_figure("hinton_errors", hinton, my_hinton)
 # %%
 columns = ["test_errors", "test_errors_shifted", "agreement", "mean_kl"]
 hinton.groupby("arm", sort=False)[columns].agg(["mean", "std"]).round(3)
+
+# %% [markdown]
+# Settings were chosen on the last 10,000 training images, before the test set was read. Everything that was tried is in
+# the next cell, folded where a page can fold. It shows the validation errors at every setting; a learning rate of 0.3
+# diverged, so it is not plotted.
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true}
+show_figure("tuning_candidates", load("tuning"))
 
 # %% [markdown]
 # **Paired differences** say more than two separate means, because all students of one seed start from the same weights:
