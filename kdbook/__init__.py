@@ -6,6 +6,7 @@ Floors, lowest first: data, losses, nets; training; lab; show; book; teach; the 
 
 from collections.abc import Callable
 from importlib import import_module
+from numbers import Integral, Real
 from typing import Any
 
 __version__ = "0.1.0"
@@ -35,6 +36,17 @@ def require(good: bool, name: str, wanted: str, got: Any) -> None:
     """Raise ValueError unless `good`, in one sentence of what something must be and what it is."""
     if not good:
         raise ValueError(f"{name} must be {wanted}, got {got}")
+
+
+def check_number(name: str, value: Any, within: str, *, whole: bool = False) -> float:
+    """The number, if it lies in an interval, written as in ``[0, 1)``, else ValueError; no bool, no text."""
+    low, high = (float(end) for end in within[1:-1].split(","))
+    good = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    good = good and (low < value if within[0] == "(" else low <= value)
+    good = good and (value < high if within[-1] == ")" else value <= high)
+    said = {"(0, inf)": "positive and finite", "[1, inf)": "1 or more", "[0, inf)": "0 or more"}.get(within)
+    require(good, name, ("a whole number, " if whole else "") + (said or f"in {within}"), repr(value))
+    return int(value) if whole else value  # numpy's whole numbers would overflow, and not be readable in a checkpoint
 
 
 def kind_of(value: Any) -> str:

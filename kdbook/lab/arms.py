@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kdbook import require
-from kdbook.lab.trial import Trial, check_profile, seeds_of, whole
+from kdbook import check_number, require
+from kdbook.lab.trial import Trial, check_profile, seeds_of
 
 BOOK = Path(__file__).parents[1] / "book"
 FOLDERS = {"": "kdbook.book", "tables": "kdbook.book.tables"}  # folder of files -> package
@@ -145,7 +145,7 @@ def trial(name: str, profile: str, arm: str, seed: int, **of) -> Trial:
         What else the question's `arms` takes.
     """
     module, (_, teachers) = question(name), seeds_of_profile(name, profile)
-    table, seed = module.arms(profile, **of), whole("seed", seed)
+    table, seed = module.arms(profile, **of), check_number("seed", seed, "[0, inf)", whole=True)
     require(arm in table, f"arm of {name}", f"one of {', '.join(table)}", repr(arm))
     chosen = table[arm]
     if chosen.teaches:

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kdbook import kind_of, require
+from kdbook import check_number, kind_of, require
 from kdbook.data.images import CENTRE_VIEW, VIEWS, Split, check_index
 from kdbook.nets.vision import Outputs
-from kdbook.training.settings import check_number
 
 
 class SoftTargets(NamedTuple):
