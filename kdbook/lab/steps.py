@@ -13,21 +13,10 @@ from kdbook.lab.tools import Tools
 from kdbook.lab.trial import Trial
 from kdbook.nets import network
 from kdbook.nets.vision import count_parameters
-from kdbook.training import (
-    CachedTeacher,
-    Distillation,
-    HardLabels,
-    History,
-    LiveTeacher,
-    StackedMLP,
-    adam,
-    falling,
-    fit,
-    one_cycle,
-    predict,
-    sgd,
-    stack,
-)
+from kdbook.training.cohort import StackedMLP, stack
+from kdbook.training.loop import History, adam, falling, fit, one_cycle, sgd
+from kdbook.training.objectives import Distillation, HardLabels
+from kdbook.training.teachers import CachedTeacher, LiveTeacher, predict
 
 CACHE_PAYS = 22  # student epochs after which the answers to all 25 shifts have paid; 18 on some machines
 
