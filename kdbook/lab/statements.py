@@ -146,5 +146,4 @@ def published(claim: str, check: str) -> float:
 @functools.cache
 def _published() -> dict[tuple[str, str], float]:
     """Of every check that has one; the ledger takes seconds to read, and a figure asks for several."""
-    found = [(claim.id, check) for claim in load_claims() for check in claim.checks]
-    return {(claim, check.label): check.published for claim, check in found if check.published is not None}
+    return {(c.id, k.label): k.published for c in load_claims() for k in c.checks if k.published is not None}

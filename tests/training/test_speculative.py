@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from kdbook.nets.gpt import GPT
-from kdbook.training.sequences import sample
-from kdbook.training.speculative import expected_speedup, speculate, verify
+from kdbook.training.sequences import expected_speedup, sample, speculate, verify
 
 
 def model(seed, vocabulary=6, length=4, layers=1):
