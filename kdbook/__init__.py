@@ -27,6 +27,7 @@ def on_demand(package: str, homes: Mapping[str, str] | None = None) -> Callable[
         File of each name that is offered; default: every public name, of the one file of the folder that defines it.
     """
 
+    @cache
     def offered(name: str):
         folder = Path(*sys.modules[package].__path__)
         is_file = (folder / f"{name}.py").exists()  # `from folder import file` asks here first
