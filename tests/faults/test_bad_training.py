@@ -168,7 +168,7 @@ for value in (0, 2, 26, -25, "25", None):
     attempt("split", "views", repr(value), lambda v=value: with_split(views=v))
 attempt("texts", "x", "torch.float32", lambda: Texts(texts().x.float(), texts().y, texts().index))
 attempt("texts", "x", "torch.int32", lambda: Texts(texts().x.int(), texts().y, texts().index))
-attempt("only", "classes", "[7]", lambda: images().only([7]))
+attempt("without", "classes", "[7]", lambda: images().without([7]))
 # teachers
 LOGITS = torch.randn(1, 20, 4)
 for name, value in {"LiveTeacher": LiveTeacher, "predict": lambda m: predict(m, images())}.items():

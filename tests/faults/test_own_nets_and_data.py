@@ -178,7 +178,7 @@ def test_what_was_made_without_a_set_belongs_to_the_first_that_it_is_asked_about
 
 def test_parts_of_a_set_keep_its_name_and_the_books_sets_have_one():
     split = images()
-    for part in (split.rows(split.y < 2), split.only([1]), split.without([1]), split.to("cpu"), split.shifted()):
+    for part in (split.rows(split.y < 2), split.without([1]), split.to("cpu"), split.shifted()):
         assert part.origin == split.origin
     assert images().origin == split.origin != images(19).origin
     names = [load_images("mnist", part).origin for part in ("train", "fit", "validation", "test")]
