@@ -413,6 +413,12 @@ show_figure("capacity_gap_softness", capacity_gap, my_capacity_gap)
 # %%
 show_figure("capacity_gap_students", capacity_gap, my_capacity_gap)
 
+# %% [markdown]
+# What each teacher's T was chosen on: students' errors on 10,000 validation images.
+
+# %%
+show_figure("capacity_gap_settings", load("capacity_gap_settings"))
+
 # %% tags=["hide-input"] jupyter={"source_hidden": true}
 from kdbook.book.capacity_gap import by_teacher
 from kdbook.lab import t_interval

@@ -28,7 +28,7 @@ LIBRARY = {  # the house, and what came after it
     "a ledger that tells what it knows, results that travel": 300,
     "fast enough to decide": 100,
     "training on a GPU": 137,
-    "losses of newer papers": 15,
+    "losses of newer papers": 61,
 }
 QUESTION, AVERAGE, TEACH, FILE = 300, 140, 1_100, 400
 # What is still over its bound, and by how much. Entries may only shrink, and are to go.

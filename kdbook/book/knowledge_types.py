@@ -177,17 +177,17 @@ def train_student(trial: Trial, split: Split, tools: Tools) -> nn.Module:
     response = Distillation(answers, s["temperature"], s["alpha"]) if "alpha" in s else HardLabels()
     if "method" not in s:
         return train(trial, split, response, tools)[0]
-    model, objective = with_term(trial, teacher, len(split), tools.device)
+    model, objective = with_term(trial, teacher, len(split), tools.device, response)
     if s["method"] != "fitnet":
         train(trial, split, objective, tools, model)
     else:
-        hints = replace(objective, alone=True)
+        hints = replace(objective, response=None)
         train(trial, split, hints, tools, model, settings={**s, "epochs": s["hint_epochs"]}, stage="hints")
         train(trial, split, response, tools, model, settings={**s, "epochs": s["epochs"] - s["hint_epochs"]})
     return model.student.eval()
 
 
-def with_term(trial: Trial, teacher: CachedTeacher, samples: int, device) -> tuple[Regressed, Transfer]:
+def with_term(trial: Trial, teacher: CachedTeacher, samples: int, device, response) -> tuple[Regressed, Transfer]:
     """The trial's student with the regressors of its method, and the objective that trains them."""
     s = trial.settings
     method = METHODS[s["method"]]
@@ -204,8 +204,7 @@ def with_term(trial: Trial, teacher: CachedTeacher, samples: int, device) -> tup
             regressed = layers if method.regressed else ()
             model = Regressed(student, {i: regressor(ours[i], theirs[i]) for i in regressed})
             term = (Flow if s["method"] == "fsp" else Pairwise)(method.loss, layers)
-    response = {"temperature": s.get("temperature", 1.0), "alpha": s.get("alpha", 0.0)}
-    return model, Transfer(teacher.showing(layers), term, s.get("beta", 1.0), **response)
+    return model, Transfer(teacher.showing(layers), term, s.get("beta", 1.0), response)
 
 
 def regressor(ours: Tensor, theirs: Tensor) -> nn.Module:

@@ -52,7 +52,8 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         extra[name] = count_bytes(source.model) if name == "kd_live" else 0
     for name, method in METHODS.items():
         student = replace(trial, settings=students[f"{name}_kd"].settings)
-        model, objective = with_term(student, teacher, len(split), tools.device)
+        kd = Distillation(teacher.showing(), trial.settings["temperature"], trial.settings["alpha"])
+        model, objective = with_term(student, teacher, len(split), tools.device, kd)
         steps[name] = step_of(model, objective, split)
         extra[name] = extra_bytes(model, objective, [teacher.features[i] for i in method.layers])
     seconds = in_turn(steps, trial.settings["rounds"], tools.device, tools.progress(trial))

@@ -120,3 +120,5 @@ def _without_live_widgets(notebook) -> None:
     while waiting:
         state = saved.pop(waiting.pop(), {})
         waiting += re.findall(r"IPY_MODEL_(\w+)", json.dumps(state))
+    for model in saved.values():  # what is null is what the page would take by itself
+        model["state"] = {name: value for name, value in model["state"].items() if value is not None}

@@ -175,6 +175,53 @@ def _neighbours(f: Tensor) -> Tensor:
 
 
 @row_loss
+def dist_loss(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    *,
+    temperature: float,
+    beta: float = 2.0,
+    gamma: float = 2.0,
+    check: bool = True,
+) -> Tensor:
+    """DIST: T^2 (beta (1 - r) of each example's probabilities + gamma (1 - r) of each class's over the batch).
+
+    r is Pearson's correlation of student and teacher: only how answers relate has to agree, no longer how sure they are
+    (Huang et al. 2022, Knowledge Distillation from A Stronger Teacher, eq. 7-9; T^2 as in the authors' program).
+
+    Parameters
+    ----------
+    student_logits, teacher_logits : Tensor (B, C)
+        Of the same classes.
+    temperature, beta, gamma : float
+        beta weighs the relations between classes, gamma those between examples; 2, 2 and T = 4 are the paper's for
+        CIFAR-100, and 1, 1 and T = 1 for ImageNet.
+    reduction, check : str, bool
+        "mean" over B; "none" a tensor (B,), whose rows share the part of the classes.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, logits are malformed or shapes differ.
+
+    Explained in notebooks/04_knowledge_types.
+    """
+    student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
+    require(student.ndim == 2, "student_logits", "of shape (B, C)", tuple(student.shape))
+    require(not check or len(student) > 1, "student_logits", "2 examples or more, to have relations", len(student))
+    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
+    beta, gamma = checks.setting("beta", beta, "[0, inf)", student), checks.setting("gamma", gamma, "[0, inf)", student)
+    p, q = ((logits / temperature).softmax(-1) for logits in (teacher, student))
+    rows = beta * (1 - _correlation(p, q)) + gamma * (1 - _correlation(p.T, q.T)).mean()
+    return rows * temperature**2
+
+
+def _correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson's correlation of each pair of rows; 0 where one is constant."""
+    return (_unit(a - a.mean(1, keepdim=True)) * _unit(b - b.mean(1, keepdim=True))).sum(1)
+
+
+@row_loss
 def flow_of_solution(f_in_s: Tensor, f_out_s: Tensor, f_in_t: Tensor, f_out_t: Tensor, *, check: bool = True) -> Tensor:
     """FSP: squared difference of Gram matrices between two layers' maps, over positions (Yim et al. 2017, eq. 1-2).
 

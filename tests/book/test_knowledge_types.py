@@ -11,7 +11,7 @@ from kdbook.data import load_images
 from kdbook.lab import arms
 from kdbook.lab.steps import network, seeded_network
 from kdbook.nets.vision import MLP, ConvNet, count_parameters
-from kdbook.training import Batch, CachedTeacher
+from kdbook.training import Batch, CachedTeacher, Distillation, HardLabels
 from tests.cifar_files import KINDS, expect, files_of, put
 
 FULL = knowledge_types.arms("full")
@@ -22,7 +22,8 @@ def asked_about(trial, images):
     """The student and objective of a trial, whose teacher is untrained, and a batch of images."""
     split = load_images("fashion-mnist", "fit").rows(slice(images))
     cached = CachedTeacher.of(ConvNet((8, 16, 24)).eval(), split, LAYERS)
-    model, objective = with_term(trial, cached, len(split), "cpu")
+    response = HardLabels() if "alpha" not in trial.settings else Distillation(cached.showing(), 4.0, 0.9)
+    model, objective = with_term(trial, cached, len(split), "cpu", response)
     return model, objective, Batch(split.images(), split.y, split.index, 12, True)
 
 

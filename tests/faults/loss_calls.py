@@ -73,6 +73,7 @@ def right(name: str, *, rows: int = 4, classes: int = 6, dtype: torch.dtype = to
         "attention_map": lambda: {"features": draw(*maps)},
         "attention_transfer": lambda: pair(*maps),
         **{name: lambda: pair(rows, 4) for name in BY_RELATION},
+        "dist_loss": lambda: logits() | {"temperature": 2.0},
         "flow_of_solution": lambda: pair(*maps, names="f_in_s f_out_s") | pair(*maps, names="f_in_t f_out_t"),
         "contrastive_distillation": lambda: (
             pair(rows, 4, names="g_s g_t") | {"index": torch.arange(rows), "memory": memory()}

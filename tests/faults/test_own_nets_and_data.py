@@ -53,7 +53,7 @@ SETTINGS = {"epochs": 2, "batch_size": 2, "optimizer": sgd(0.05), "seed": 1, "pr
 NO_FEATURES = [
     "HardLabels", "Distillation", "WithoutFactor", "LogitRegression", "Logged", "MutualLearning", "Collaborative",
     "CoTrained", "ProgressiveSelf", "OwnRates", "Seen", "Cropped", "Mixup", "RegularisedSpecialist",
-    "StandardizedDistillation",
+    "StandardizedDistillation", "DecoupledDistillation", "CorrelatedDistillation",
 ]  # fmt: skip
 ASK_MORE = {
     "features": {"Transfer", "Pairwise", "Flow", "Contrastive", "SelfExits"},
@@ -149,6 +149,7 @@ def kept_of(split):
         ),
         "wrapped": (mlp(), o.Seen(Distillation(cached))),
         "last epoch's answers": (nn.ModuleList([mlp()]), o.ProgressiveSelf(split, epochs=2, classes=4)),
+        "known labels": (mlp(), o.HardLabels(worth=torch.ones(20))),
         "memory": (o.Regressed(mlp(), {}, nn.Linear(8, 8)), o.Transfer(LiveTeacher(mlp()), term, 0.1)),
         "features": (
             mlp(),

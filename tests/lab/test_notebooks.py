@@ -139,8 +139,9 @@ def test_a_widget_that_needs_a_kernel_leaves_its_sentence_and_others_stay():
 
     cell = nbformat.v4.new_code_cell("", outputs=[shown("live", kdbook={"live": True}), shown("still")])
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    models = {"live": {"state": {"children": ["IPY_MODEL_part"]}}, "part": {"state": {}}, "still": {"state": {}}}
+    still = {"state": {"value": "a", "height": None}}
+    models = {"live": {"state": {"children": ["IPY_MODEL_part"]}}, "part": {"state": {}}, "still": still}
     notebook.metadata.widgets = {state: {"state": models}}
-    live, still = cleaned(notebook).cells[0].outputs
-    assert list(live.data) == ["text/html"] and view in still.data
-    assert list(notebook.metadata.widgets[state]["state"]) == ["still"]
+    gone, kept = cleaned(notebook).cells[0].outputs
+    assert list(gone.data) == ["text/html"] and view in kept.data
+    assert notebook.metadata.widgets[state]["state"] == {"still": {"state": {"value": "a"}}}  # null is the page's own

@@ -6,11 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import pearsonr
 
 from kdbook.losses.relation import (
     ContrastiveMemory,
     contrastive_distillation,
     correlation_congruence,
+    dist_loss,
     flow_of_solution,
     probabilistic_transfer,
     relational_angle,
@@ -302,3 +304,41 @@ def test_contrastive_distillation_refuses_bad_input(change, message):
 def test_a_memory_has_fewer_negatives_than_samples():
     with pytest.raises(ValueError, match="negatives must be in 1..3, got 4"):
         ContrastiveMemory.random(4, 2, 4)
+
+
+def test_dist_loss_matches_hand_arithmetic():
+    # Two classes: rows correlate fully or not at all, 1 and -1. Columns of two rows as well: both -1.
+    teacher, student = rows([0.9, 0.1], [0.6, 0.4]).log(), rows([0.7, 0.3], [0.2, 0.8]).log()
+    # 2 * mean(0, 2) + 3 * (1 - 1), since both columns fall and rise alike
+    assert dist_loss(student, teacher, temperature=1.0, beta=2.0, gamma=3.0).item() == pytest.approx(2.0)
+    assert dist_loss(student.flip(0), teacher, temperature=1.0, beta=2.0, gamma=3.0).item() == pytest.approx(8.0)
+
+
+@given(st.integers(0, 10_000), st.floats(0.5, 8.0))
+@settings(max_examples=25, deadline=None)
+def test_dist_loss_is_what_scipy_says_of_rows_and_columns(seed, temperature):
+    student, teacher = random_rows(5, 4, seed=seed), random_rows(5, 4, seed=seed + 1)
+    p, q = ((logits / temperature).softmax(1).numpy() for logits in (teacher, student))
+    each = [1 - pearsonr(*pair).statistic for pair in zip(p, q, strict=True)]
+    shared = sum(1 - pearsonr(*pair).statistic for pair in zip(p.T, q.T, strict=True)) / 4
+    found = dist_loss(student, teacher, temperature=temperature, beta=1.5, gamma=0.5, reduction="none")
+    expected = [temperature**2 * (1.5 * one + 0.5 * shared) for one in each]
+    assert found.tolist() == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_dist_loss_does_not_ask_how_sure_the_student_is_only_how_its_answers_relate():
+    probabilities = random_rows(6, 5).softmax(1)
+    surer = (0.5 * probabilities + 0.1).log()  # nearer to 1 / 5 each, in the same relations
+    assert dist_loss(surer, probabilities.log(), temperature=1.0).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_dist_loss_of_answers_that_do_not_differ_is_finite_and_moves_nothing():
+    student = torch.zeros(3, 4, dtype=torch.float64, requires_grad=True)
+    dist_loss(student, random_rows(3, 4), temperature=2.0).backward()
+    assert (student.grad == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (2, 3, 4)])
+def test_dist_loss_refuses_what_has_no_batch(shape):
+    with pytest.raises(ValueError, match="student_logits must"):
+        dist_loss(torch.zeros(shape), torch.zeros(shape), temperature=1.0)

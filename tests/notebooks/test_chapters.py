@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from kdbook.lab import load
 from kdbook.losses import kd_loss, mutual_loss
 from kdbook.losses.transformer import masked_lm_distillation, transformer_layer_loss
+from kdbook.show.figures import registered
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "notebooks").glob("*.py"))
@@ -88,6 +89,11 @@ def test_the_parameters_cell_holds_the_four_literals(script):
 @chapters
 def test_the_notebook_stays_under_a_megabyte(script):
     assert script.with_suffix(".ipynb").stat().st_size < 1_000_000
+
+
+def test_every_figure_of_the_book_is_shown_in_its_chapter():
+    shown = {script.stem[:2]: script.read_text() for script in SCRIPTS}
+    assert [name for name, entry in registered().items() if f'"{name}"' not in shown[entry.chapter]] == []
 
 
 @chapters

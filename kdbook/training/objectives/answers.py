@@ -1,5 +1,6 @@
 """What a student's answers should be: labels, a teacher's soft targets, both, or one of them changed as a control."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdbook.losses import hard_loss, kd_loss, logit_matching, soft_cross_entropy, soft_targets, standardized_logits
-from kdbook.training.objectives.asking import Answers, Batch, answer_of
+from kdbook.losses import (
+    dkd_loss,
+    hard_loss,
+    kd_loss,
+    logit_matching,
+    soft_cross_entropy,
+    soft_targets,
+    standardized_logits,
+)
+from kdbook.losses.relation import dist_loss
+from kdbook.training.objectives.asking import Answers, Batch, answer_of, same_set
 
 
 @dataclass
@@ -20,13 +30,23 @@ class HardLabels(Answers):
     ----------
     label_smoothing : float
         Mass spread evenly over the classes (Szegedy et al. 2016).
+    worth : Tensor (N,), optional
+        Weight of each label, by the sample's index: 0 for an image whose label is not known.
+    origin : str
+        Of the split that `worth` counts; default: of the first batch.
     """
 
     label_smoothing: float = 0.0
+    worth: Tensor | None = None
+    origin: str = ""
 
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """`hard_loss`."""
-        return hard_loss(logits, batch.y, label_smoothing=self.label_smoothing, **batch.by_row)
+        rows = hard_loss(logits, batch.y, label_smoothing=self.label_smoothing, **batch.by_row)
+        if self.worth is None:
+            return rows
+        same_set(self, batch)
+        return rows * self.worth[batch.index]
 
     def target(self, batch: Batch, classes: int) -> Tensor:
         """The probabilities (B, C) that students are told."""
@@ -83,30 +103,65 @@ class PartlyLabelled(Distillation):
         return 1 - (1 - alpha) * (batch.index < self.labels)
 
 
-class WithoutFactor(Distillation):
+class OtherDistillation(Distillation, ABC):
+    """alpha times another soft term + (1 - alpha) CE."""
+
+    def rows(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The soft term and cross entropy, mixed."""
+        soft = self.soft(logits, answer_of(self.teacher, batch).logits, batch.by_row)
+        return self.alpha * soft + (1 - self.alpha) * hard_loss(logits, batch.y, **batch.by_row)
+
+    @abstractmethod
+    def soft(self, ours: Tensor, theirs: Tensor, by_row: dict) -> Tensor:
+        """A soft loss a row of the logits of student and teacher."""
+
+
+class WithoutFactor(OtherDistillation):
     """alpha KL(p||q) + (1 - alpha) CE: `Distillation` without its T^2, a mistake that is easily made."""
 
-    def rows(self, logits: Tensor, batch: Batch) -> Tensor:
-        """KL and cross entropy, mixed."""
-        soft = kd_loss(logits, answer_of(self.teacher, batch).logits, temperature=self.temperature, **batch.by_row)
-        hard = hard_loss(logits, batch.y, **batch.by_row)
-        return self.alpha * (soft / self.temperature**2) + (1 - self.alpha) * hard
+    def soft(self, ours: Tensor, theirs: Tensor, by_row: dict) -> Tensor:
+        """KL."""
+        return kd_loss(ours, theirs, temperature=self.temperature, **by_row) / self.temperature**2
 
 
-class StandardizedDistillation(Distillation):
+class StandardizedDistillation(OtherDistillation):
     """`Distillation` from and to the z scores of each row's logits (Sun et al. 2024, Logit Standardization)."""
 
-    def rows(self, logits: Tensor, batch: Batch) -> Tensor:
+    def soft(self, ours: Tensor, theirs: Tensor, by_row: dict) -> Tensor:
         """`kd_loss` of `standardized_logits`; the student's own logits meet the labels."""
-        theirs = standardized_logits(answer_of(self.teacher, batch).logits, check=batch.check)
-        ours = standardized_logits(logits, check=batch.check)
-        soft = kd_loss(ours, theirs, temperature=self.temperature, **batch.by_row)
-        return self.alpha * soft + (1 - self.alpha) * hard_loss(logits, batch.y, **batch.by_row)
+        pair = (standardized_logits(logits, check=by_row["check"]) for logits in (ours, theirs))
+        return kd_loss(*pair, temperature=self.temperature, **by_row)
 
     def target(self, batch: Batch, classes: int) -> Tensor:
         """The probabilities (B, C) that students are told."""
         theirs = standardized_logits(answer_of(self.teacher, batch).logits, check=False)
         return soft_targets(theirs, self.temperature, check=False)
+
+
+@dataclass
+class DecoupledDistillation(OtherDistillation):
+    """`Distillation` with `dkd_loss`, whose target class is the teacher's own, so that images need no label.
+
+    Parameters
+    ----------
+    beta : float
+        Weight of what the teacher says of the other classes; its target class has weight 1.
+    """
+
+    beta: float = 8.0
+
+    def soft(self, ours: Tensor, theirs: Tensor, by_row: dict) -> Tensor:
+        """`dkd_loss`."""
+        settings = {"temperature": self.temperature, "beta": self.beta, **by_row}
+        return dkd_loss(ours, theirs, theirs.argmax(-1), **settings)
+
+
+class CorrelatedDistillation(OtherDistillation):
+    """`Distillation` with `dist_loss`: answers need only correlate with the teacher's."""
+
+    def soft(self, ours: Tensor, theirs: Tensor, by_row: dict) -> Tensor:
+        """`dist_loss`."""
+        return dist_loss(ours, theirs, temperature=self.temperature, **by_row)
 
 
 @dataclass

@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kdbook.losses import kd_loss
 from kdbook.losses.relation import ContrastiveMemory, contrastive_distillation
 from kdbook.nets.vision import Outputs
-from kdbook.training.objectives.asking import Batch, Loss, Objective, answer_of, same_set
+from kdbook.training.objectives.asking import Answers, Batch, Loss, Objective, answer_of, same_set
 
 
 class Regressed(nn.Module):
@@ -42,7 +41,7 @@ class Regressed(nn.Module):
 
 @dataclass
 class Transfer(Objective):
-    """alpha T^2 KL + (1 - alpha) CE + beta term: a feature or relation term beside labels, soft targets or both.
+    """response + beta term: a feature or relation term beside labels, soft targets or both.
 
     Parameters
     ----------
@@ -52,10 +51,9 @@ class Transfer(Objective):
         `(model, student's features, teacher's features, batch) -> rows (B,)`; one with a `state_dict` is checkpointed.
     beta : float
         Weight of the term.
-    temperature, alpha : float
-        As for `kd_loss`; alpha = 0 uses no soft targets.
-    alone : bool
-        Minimise the term alone, as the first stage of a FitNet does.
+    response : Answers, optional
+        What the student's logits are to be, such as `HardLabels` or `Distillation`. Default: nothing, the term is
+        minimised alone, as in the first stage of a FitNet.
 
     Raises
     ------
@@ -66,9 +64,7 @@ class Transfer(Objective):
     teacher: Any
     term: Callable
     beta: float
-    temperature: float = 4.0
-    alpha: float = 0.0
-    alone: bool = False
+    response: Answers | None = None
 
     def __call__(self, model, batch: Batch) -> Loss:
         target, out = answer_of(self.teacher, batch), Outputs.of(model(batch.x))
@@ -77,10 +73,9 @@ class Transfer(Objective):
                 kind = type(net).__name__
                 raise ValueError(f"a feature or relation term needs the {whose}'s hidden layers, and {kind} shows none")
         term = self.term(model, out.features, target.features, batch)
-        if self.alone:
-            return term, {}
-        settings = {"temperature": self.temperature, "alpha": self.alpha, **batch.by_row}
-        return kd_loss(out.logits, target.logits, batch.y, **settings) + self.beta * term, {"term": term}
+        if self.response is None:
+            return self.beta * term, {}
+        return self.response.rows(out.logits, batch) + self.beta * term, {"term": term}
 
 
 @dataclass(frozen=True)

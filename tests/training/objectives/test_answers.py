@@ -7,9 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from kdbook.losses import dkd_loss
+from kdbook.losses.relation import dist_loss
 from kdbook.nets.vision import MLP
 from kdbook.training import Batch, CachedTeacher, LiveTeacher, fit, sgd, stack
 from kdbook.training.objectives import (
+    CorrelatedDistillation,
+    DecoupledDistillation,
     Distillation,
     HardLabels,
     LogitRegression,
@@ -82,6 +86,29 @@ def test_standardized_distillation_is_the_papers_loss_of_z_scores_and_the_labels
     scores = [(a - a.mean(-1, keepdim=True)) / a.std(-1, correction=0, keepdim=True) for a in (z, v)]
     rows, _ = StandardizedDistillation(teacher, 2.0, alpha)(student, batch)
     torch.testing.assert_close(rows, alpha * 4 * soft(*scores, 2.0) + (1 - alpha) * hard(z, batch.y))
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.3])
+def test_decoupled_and_correlated_distillation_are_their_losses_beside_labels(student, teacher, batch, alpha):
+    z, v = answers(batch, student, teacher.model)
+    decoupled = dkd_loss(z, v, v.argmax(-1), temperature=2.0, beta=4.0, reduction="none")
+    rows, _ = DecoupledDistillation(teacher, 2.0, alpha, beta=4.0)(student, batch)
+    torch.testing.assert_close(rows, alpha * decoupled + (1 - alpha) * hard(z, batch.y))
+    rows, _ = CorrelatedDistillation(teacher, 2.0, alpha)(student, batch)
+    correlated = dist_loss(z, v, temperature=2.0, reduction="none")
+    torch.testing.assert_close(rows, alpha * correlated + (1 - alpha) * hard(z, batch.y))
+
+
+def test_labels_that_are_not_known_are_worth_nothing_and_another_set_is_refused(student, batch):
+    worth = torch.zeros(int(batch.index.max()) + 1)
+    worth[batch.index[:2]] = 3.0
+    objective = HardLabels(worth=worth)
+    rows, _ = objective(student, batch._replace(origin="one set"))
+    expected = 3 * hard(student(batch.x).logits, batch.y)
+    assert torch.equal(rows[2:], torch.zeros(len(rows) - 2))
+    torch.testing.assert_close(rows[:2], expected[:2])
+    with pytest.raises(ValueError, match="one set"):
+        objective(student, batch._replace(origin="another"))
 
 
 @pytest.mark.parametrize("centre", [True, False])

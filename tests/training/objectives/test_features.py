@@ -10,7 +10,7 @@ from kdbook.losses.feature import attention_transfer, hint_loss
 from kdbook.losses.relation import flow_of_solution, similarity_preserving
 from kdbook.nets.vision import MLP, ConvNet
 from kdbook.training import ApiTeacher, Batch, CachedTeacher, LiveTeacher, fit, sgd
-from kdbook.training.objectives import Contrastive, Flow, Pairwise, Regressed, Transfer
+from kdbook.training.objectives import Contrastive, Distillation, Flow, HardLabels, Pairwise, Regressed, Transfer
 
 
 @pytest.fixture
@@ -39,7 +39,8 @@ def test_a_regressed_student_answers_as_before_and_has_the_teachers_shape_where_
 def test_the_rows_are_labels_soft_targets_and_the_term_by_their_weights(nets, batch):
     student, teacher = nets
     term = Pairwise(similarity_preserving, (-1,))
-    rows, parts = Transfer(LiveTeacher(teacher), term, beta=3.0, temperature=2.0, alpha=0.25)(student, batch)
+    response = Distillation(LiveTeacher(teacher), 2.0, 0.25)
+    rows, parts = Transfer(LiveTeacher(teacher), term, 3.0, response)(student, batch)
     z, v = student(batch.x), teacher(batch.x)
     extra = similarity_preserving(z.features[-1], v.features[-1], reduction="none")
     plain = kd_loss(z.logits, v.logits, batch.y, temperature=2.0, alpha=0.25, reduction="none")
@@ -49,14 +50,15 @@ def test_the_rows_are_labels_soft_targets_and_the_term_by_their_weights(nets, ba
 
 def test_without_soft_targets_labels_remain(nets, batch):
     student, teacher = nets
-    rows, _ = Transfer(LiveTeacher(teacher), Pairwise(similarity_preserving, (-1,)), beta=0.0)(student, batch)
+    term = Pairwise(similarity_preserving, (-1,))
+    rows, _ = Transfer(LiveTeacher(teacher), term, 0.0, HardLabels())(student, batch)
     torch.testing.assert_close(rows, F.cross_entropy(student(batch.x).logits, batch.y, reduction="none"))
 
 
 def test_hints_alone_train_the_student_up_to_the_guided_layer_and_the_regressor_only(nets, batch):
     student, teacher = nets
     model = Regressed(student, {0: nn.Linear(6, 9)})
-    hints = Transfer(LiveTeacher(teacher), Pairwise(hint_loss, (0,)), beta=1.0, alone=True)
+    hints = Transfer(LiveTeacher(teacher), Pairwise(hint_loss, (0,)), beta=1.0)
     hints(model, batch)[0].mean().backward()
     moved = {name for name, p in model.named_parameters() if p.grad is not None}
     assert moved == {f"{part}.{p}" for part in ("student.layers.0", "regressors.0") for p in ("weight", "bias")}
@@ -102,7 +104,7 @@ def contrastive_run(split, teacher, epochs, checkpoint=None, stop_after=None):
     student = MLP([36, 6, 4])
     model = Regressed(student, {-1: nn.Linear(6, 5)}, teacher_head=nn.Linear(8, 5))
     term = Contrastive(len(split), 5, 7)
-    objective = Transfer(teacher.showing((-1,)), term, beta=0.1)
+    objective = Transfer(teacher.showing((-1,)), term, 0.1, HardLabels())
 
     def progress(epoch, _):
         if epoch == stop_after:

@@ -1,0 +1,182 @@
+"""Offline, online or self: who should teach, and when? Gou et al. 2021, section 3; Zhang et al. 2018; Kim et al. 2021.
+
+One small convolutional student on 2,000 images of Fashion-MNIST, which it fits in 50 epochs, always with the same
+initial weights and batches of a seed, under every mode; partners of a quarter, the same and four times its size,
+trained before it or together with it. Every draw of images has nets and teachers of its own. Beside equal epochs stands
+equal compute: the student alone for twice and four times as long. What it is told is logged epoch by epoch.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kdbook.book.few_labels import draw
+from kdbook.data.images import Split
+from kdbook.lab import Arm, Tools, Trial, columns
+from kdbook.lab.steps import (
+    cached_teacher,
+    errors,
+    expected_calibration_error,
+    network,
+    predict,
+    splits,
+    teacher_answers,
+    train,
+)
+from kdbook.nets.vision import count_multiply_adds
+from kdbook.training import objectives
+
+VERSION, DATA = 1, "fashion-mnist"
+SEEDS = {"full": (7, 7), "quick": (2, 2)}  # draws of images, each with teachers of its own
+FIRST_TEACHER = 100  # teachers of the student's own size must not start from its weights
+COLUMNS = columns(
+    "arm seed mode partner test_errors mean_errors ece partner_errors ensemble_errors entropy_first entropy_last "
+    "agreement_first agreement_last largest_rise forward_passes gigamacs teacher_gigamacs train_seconds",
+    arm="mode; _weaker, _equal, _stronger: the partner's size; _2, _4: number of equal nets",
+    seed="seed of weights, order and of the draw of images; the student of a seed starts alike under every mode",
+    mode="alone, offline, online or self",
+    partner="width of the teacher or peer relative to the student: weaker, equal, stronger, large; none",
+    test_errors="the student's wrong answers on the 10,000 test images, last epoch",
+    mean_errors="mean wrong answers of all nets of the student's size that were trained together",
+    ece="its expected calibration error on test images, 15 bins, %",
+    partner_errors="wrong answers of the teacher, or mean of the other nets",
+    ensemble_errors="wrong answers of the mean probability of all nets that were trained together",
+    entropy_first="mean entropy of what the student was told in the first epoch, bits",
+    entropy_last="the same in the last epoch",
+    agreement_first="share of the first epoch's images whose target has the student's top class",
+    agreement_last="the same in the last epoch",
+    largest_rise="largest rise of the student's training cross entropy from one epoch to the next, nats",
+    forward_passes="images through a net in training, all nets, in thousands",
+    gigamacs="multiply-adds of this training, a backward pass counted as two forward ones, in 10^9",
+    teacher_gigamacs="the same for the training of the teacher that was needed first",
+)
+SIZES = ("weaker", "equal", "stronger")
+MODES = {"alone": "hard", "offline": "soft", "online": "shifted", "self": "control"}  # mode -> role of its arms
+# Chosen on validation images by `who_teaches_settings`: labels a rate and a decay, every other mode a decay and a
+# setting of its own. Partners of another size, and four nets, have what suits two of the student's size.
+CHOSEN: dict[str, dict] = {}
+
+
+def arms(profile: str) -> dict[str, Arm]:
+    """Every mode, and the teachers that the offline ones need."""
+    widths = {"weaker": [4, 8, 16], "equal": [8, 16, 32], "stronger": [16, 32, 64]}
+    net = {
+        "net": "conv",
+        "part": "fit",
+        "scored_on": "test",
+        "images": 2_000,
+        "draw": lambda seed: seed % FIRST_TEACHER,
+    }
+    net |= {"epochs": 50, "batch_size": 64, "lr": 0.2, "weight_decay": 5e-3}
+    if profile == "quick":
+        widths = {"weaker": [2, 4, 8], "equal": [4, 8, 16], "stronger": [8, 16, 32]}
+        net |= {"images": 500, "epochs": 20}
+
+    def arm(label, mode, objective: str, *partners: str, times=1, teacher="", chosen="", **more) -> Arm:
+        settings = {**net, "widths": widths["equal"], "objective": objective, "epochs": times * net["epochs"], **more}
+        settings |= CHOSEN.get(chosen or objective, {})
+        if not teacher:  # a partner that was trained before is a stored net, not one of those that learn
+            settings["partners"] = [widths[size] for size in partners]
+        facts = {"mode": mode, "partner": partners[0] if partners else "none"}
+        return Arm(label, MODES[mode], settings, (teacher,) if teacher else (), facts=facts)
+
+    def teacher(size: str) -> Arm:
+        settings = {**net, "widths": widths[size], **CHOSEN.get("labels", {})}
+        return Arm(size, "teacher", settings, teaches=True, listed=False)
+
+    def offline(size: str, teacher: str, chosen: str = "") -> Arm:
+        kd = {"temperature": 4.0, "alpha": 0.5}
+        return arm(f"offline, {size} teacher", "offline", "offline", size, teacher=teacher, chosen=chosen, **kd)
+
+    def cotrained(label: str, size: str, feedback: float) -> Arm:
+        together = {"temperature": 1.0, "alpha": 0.5, "feedback": feedback}
+        return arm(f"co-trained, {label}", "online", "cotrained", size, **together)
+
+    return {
+        **{f"teacher_{size}": teacher(size) for size in SIZES},
+        "hard": arm("hard labels", "alone", "labels"),
+        "hard_double": arm("hard labels, epochs x 2", "alone", "labels", times=2),
+        "hard_quadruple": arm("hard labels, epochs x 4", "alone", "labels", times=4),
+        "smoothing": arm("label smoothing", "alone", "labels", chosen="smoothing", label_smoothing=0.1),
+        "independent_4": arm("four nets side by side", "alone", "labels", "equal", "equal", "equal"),
+        "offline_large": offline("large", "which_knowledge/teacher", "offline_large"),
+        **{f"offline_{size}": offline(size, f"teacher_{size}") for size in SIZES},
+        **{f"dml_{size}": arm(f"DML, {size} peer", "online", "dml", size) for size in SIZES},
+        "dml_4": arm("DML, four equal peers", "online", "dml", "equal", "equal", "equal"),
+        "kdcl_2": arm("KDCL, two equal nets", "online", "kdcl", "equal", temperature=1.0, weight=1.0),
+        **{f"cotrained_{size}": cotrained(f"{size} teacher", size, 0.0) for size in SIZES},
+        "cotrained_feedback": cotrained("feedback", "equal", 0.2),
+        "born_again": arm("Born-Again", "self", "born_again", "equal", teacher="teacher_equal"),
+        "ps_kd": arm("PS-KD", "self", "ps_kd", final=0.8),
+    }
+
+
+def objective_for(trial: Trial, split: Split, tools: Tools) -> objectives.TrainingMode:
+    """What an arm minimises; a teacher learns labels."""
+    s = trial.settings
+    teacher = cached_teacher(trial.needs[0], split, tools) if trial.needs else None
+    made = {
+        "labels": lambda: objectives.Logged(objectives.HardLabels(s.get("label_smoothing", 0.0))),
+        "offline": lambda: objectives.Logged(objectives.Distillation(teacher, s["temperature"], s["alpha"])),
+        "born_again": lambda: objectives.Logged(objectives.Distillation(teacher, 1.0)),
+        "dml": objectives.MutualLearning,
+        "kdcl": lambda: objectives.Collaborative(s["temperature"], s["weight"]),
+        "cotrained": lambda: objectives.CoTrained(s["temperature"], s["alpha"], s["feedback"]),
+        "ps_kd": lambda: objectives.ProgressiveSelf(split, epochs=s["epochs"], final=s["final"]),
+    }
+    return made[s.get("objective", "labels")]()
+
+
+def seeded_nets(trial: Trial) -> nn.ModuleList:
+    """The student, whose weights depend on the seed alone, and the partners that learn beside it."""
+    nets, partners = nn.ModuleList(), [{"widths": widths} for widths in trial.settings.get("partners", [])]
+    with torch.random.fork_rng():
+        for at, changed in enumerate([{}, *partners]):
+            torch.manual_seed(trial.seed + 1000 * at)
+            nets.append(network({**trial.settings, **changed}))
+    return nets
+
+
+def of_its_size(trial: Trial, logits: Tensor) -> list[Tensor]:
+    """What the nets of the student's size say, of the logits (M, N, C) of all that learned together."""
+    sizes = [trial.settings["widths"], *trial.settings.get("partners", [])]
+    return [one for one, widths in zip(logits, sizes, strict=True) if widths == sizes[0]]
+
+
+def cost(trial: Trial) -> float:
+    """Multiply-adds of a trial's training in 10^9, forward and twice that backward, all nets."""
+    s = trial.settings
+    samples = s.get("images", s.get("samples", 50_000))  # part "fit"
+    return 3 * s["epochs"] * samples * sum(map(count_multiply_adds, seeded_nets(trial))) / 1e9
+
+
+def measure(trials: list[Trial], tools: Tools) -> list[dict]:
+    """Train the nets of one arm together, then read the test set once."""
+    (trial,) = trials
+    arm = arms("full")[trial.arm]
+    whole, test = splits(trial, tools)
+    split, nets = whole.rows(draw(trial, whole)), seeded_nets(trial)
+    _, history = train(trial, split, objective_for(trial, split, tools), tools, nets)
+    logits = torch.stack([predict(net, test).logits for net in nets])  # (M, N, C)
+    told = {name: np.array([epoch[name] for epoch in history.epochs]) for name in ("entropy", "agreement", "hard")}
+    tools.keep(trial, tensors=None if arm.listed else nets[0].state_dict(), pictures=told)
+    others = [teacher_answers(need, test, tools) for need in trial.needs] or [*logits[1:]]
+    return [
+        {
+            **arm.facts,
+            "test_errors": errors(logits[0], test.y),
+            "mean_errors": float(np.mean([errors(one, test.y) for one in of_its_size(trial, logits)])),
+            "ece": expected_calibration_error(logits[0], test.y),
+            "partner_errors": float(np.mean([errors(one, test.y) for one in others])) if others else None,
+            "ensemble_errors": errors(logits.softmax(-1).mean(0), test.y),
+            "entropy_first": float(told["entropy"][0]),
+            "entropy_last": float(told["entropy"][-1]),
+            "agreement_first": float(told["agreement"][0]),
+            "agreement_last": float(told["agreement"][-1]),
+            "largest_rise": float(np.diff(told["hard"]).max()),
+            "forward_passes": len(nets) * trial.settings["epochs"] * len(split) / 1000,
+            "gigamacs": cost(trial),
+            "teacher_gigamacs": sum(map(cost, trial.needs)),
+            "train_seconds": round(history.seconds, 2),
+        }
+    ]
