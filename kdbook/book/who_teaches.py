@@ -21,6 +21,7 @@ from kdbook.lab.steps import (
     predict,
     splits,
     teacher_answers,
+    test_split,
     train,
 )
 from kdbook.nets.vision import count_multiply_adds
@@ -51,6 +52,7 @@ COLUMNS = columns(
     teacher_gigamacs="the same for the training of the teacher that was needed first",
 )
 SIZES = ("weaker", "equal", "stronger")
+GENERATIONS = ("teacher_equal", "born_again", "born_again_2", "born_again_3")
 MODES = {"alone": "hard", "offline": "soft", "online": "shifted", "self": "control"}  # mode -> role of its arms
 # Chosen on validation images by `who_teaches_settings`: labels a rate and a decay, every other mode a decay and a
 # setting of its own. Partners of another size, and four nets, have what suits two of the student's size.
@@ -92,6 +94,11 @@ def arms(profile: str) -> dict[str, Arm]:
         together = {"temperature": 1.0, "alpha": 0.5, "feedback": feedback}
         return arm(f"co-trained, {label}", "online", "cotrained", size, **together)
 
+    def again(number: int, before: str) -> Arm:
+        label = f"Born-Again, generation {number}"
+        later = {"generation": number} if number > 1 else {}
+        return arm(label, "self", "born_again", "equal", teacher=before, **later)
+
     return {
         **{f"teacher_{size}": teacher(size) for size in SIZES},
         "hard": arm("hard labels", "alone", "labels"),
@@ -106,7 +113,12 @@ def arms(profile: str) -> dict[str, Arm]:
         "kdcl_2": arm("KDCL, two equal nets", "online", "kdcl", "equal", temperature=1.0, weight=1.0),
         **{f"cotrained_{size}": cotrained(f"{size} teacher", size, 0.0) for size in SIZES},
         "cotrained_feedback": cotrained("feedback", "equal", 0.2),
-        "born_again": arm("Born-Again", "self", "born_again", "equal", teacher="teacher_equal"),
+        "born_again": again(1, "teacher_equal"),
+        "born_again_2": again(2, "born_again"),
+        "born_again_3": again(3, "born_again_2"),
+        "born_again_ensemble": Arm(
+            "Born-Again, four together", "control", {"scored_on": "test"}, GENERATIONS, facts={"mode": "self"}
+        ),
         "ps_kd": arm("PS-KD", "self", "ps_kd", final=0.8),
     }
 
@@ -128,10 +140,13 @@ def objective_for(trial: Trial, split: Split, tools: Tools) -> objectives.Traini
 
 
 def seeded_nets(trial: Trial) -> nn.ModuleList:
-    """The student, whose weights depend on the seed alone, and the partners that learn beside it."""
+    """The student, whose weights depend on the seed alone, and the partners that learn beside it.
+
+    A later generation begins as a partner would, not as the net that teaches it.
+    """
     nets, partners = nn.ModuleList(), [{"widths": widths} for widths in trial.settings.get("partners", [])]
     with torch.random.fork_rng():
-        for at, changed in enumerate([{}, *partners]):
+        for at, changed in enumerate([{}, *partners], trial.settings.get("generation", 1) - 1):
             torch.manual_seed(trial.seed + 1000 * at)
             nets.append(network({**trial.settings, **changed}))
     return nets
@@ -141,6 +156,11 @@ def of_its_size(trial: Trial, logits: Tensor) -> list[Tensor]:
     """What the nets of the student's size say, of the logits (M, N, C) of all that learned together."""
     sizes = [trial.settings["widths"], *trial.settings.get("partners", [])]
     return [one for one, widths in zip(logits, sizes, strict=True) if widths == sizes[0]]
+
+
+def trained_before(trial: Trial) -> set[Trial]:
+    """All nets that a trial needs, and those that they need."""
+    return set(trial.needs).union(*map(trained_before, trial.needs))
 
 
 def cost(trial: Trial) -> float:
@@ -154,12 +174,15 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train the nets of one arm together, then read the test set once."""
     (trial,) = trials
     arm = arms("full")[trial.arm]
+    if trial.arm == "born_again_ensemble":
+        return [together(trial, arm, tools)]
     whole, test = splits(trial, tools)
     split, nets = whole.rows(draw(trial, whole)), seeded_nets(trial)
     _, history = train(trial, split, objective_for(trial, split, tools), tools, nets)
     logits = torch.stack([predict(net, test).logits for net in nets])  # (M, N, C)
     told = {name: np.array([epoch[name] for epoch in history.epochs]) for name in ("entropy", "agreement", "hard")}
-    tools.keep(trial, tensors=None if arm.listed else nets[0].state_dict(), pictures=told)
+    needed = not arm.listed or trial.arm in GENERATIONS
+    tools.keep(trial, tensors=nets[0].state_dict() if needed else None, pictures=told)
     others = [teacher_answers(need, test, tools) for need in trial.needs] or [*logits[1:]]
     return [
         {
@@ -176,7 +199,17 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
             "largest_rise": float(np.diff(told["hard"]).max()),
             "forward_passes": len(nets) * trial.settings["epochs"] * len(split) / 1000,
             "gigamacs": cost(trial),
-            "teacher_gigamacs": sum(map(cost, trial.needs)),
+            "teacher_gigamacs": sum(map(cost, trained_before(trial))),
             "train_seconds": round(history.seconds, 2),
         }
     ]
+
+
+def together(trial: Trial, arm: Arm, tools: Tools) -> dict:
+    """What four generations answer together; nothing is trained."""
+    test = test_split(trial, tools)
+    answers = torch.stack([teacher_answers(need, test, tools) for need in trial.needs]).softmax(-1).mean(0)
+    each = [errors(teacher_answers(need, test, tools), test.y) for need in trial.needs]
+    row = {"test_errors": errors(answers, test.y), "ece": expected_calibration_error(answers.log(), test.y)}
+    row |= {"mean_errors": float(np.mean(each)), "gigamacs": 0.0}
+    return {**arm.facts, **row, "teacher_gigamacs": sum(map(cost, trained_before(trial)))}
