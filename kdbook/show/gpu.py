@@ -28,7 +28,9 @@ def gpu_cell(question: str, *figures: str, card: str, minutes: float, memory: fl
     ValueError
         For a question without the profile, or an unknown figure.
     """
-    (students, _), trials = arms.seeds_of_profile(question, "gpu"), len(arms.trials(question, "gpu"))
+    students, teachers = arms.seeds_of_profile(question, "gpu")
+    listed = [arm for arm in arms.question(question).arms("gpu").values() if arm.listed]
+    trials = sum(teachers if arm.teaches else min(students, arm.seeds or students) for arm in listed)
     drawn = [figure_of(name) for name in figures]
     found = None
     if torch.cuda.is_available() and device.startswith(("auto", "cuda")):
