@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from kdbook import lab, show
 from kdbook.data.files import REFERENCE
 from kdbook.lab import arms
 from kdbook.lab.trial import PROFILES
@@ -48,7 +49,6 @@ def run(experiment, profile, seeds, device, engine, address, rerun, use):
     """
     import torch
 
-    from kdbook import lab
     from kdbook.lab.status import status
 
     if profile == "full":
@@ -66,9 +66,7 @@ def run(experiment, profile, seeds, device, engine, address, rerun, use):
 @click.option("--seed", type=int, default=None, help="Default: all that are trained.")
 def keep(arm, seed):
     """Let trained nets of ARM, such as hinton_mnist/teacher, travel in results/weights."""
-    from kdbook.lab.weights import WEIGHTS, keep
-
-    click.echo(f"{keep(arm, seed)} nets of {arm} in {WEIGHTS}")
+    click.echo(f"{lab.keep(arm, seed)} nets of {arm} in {lab.WEIGHTS}")
 
 
 @cli.command()
@@ -85,9 +83,7 @@ def status(questions):
 @click.option("--device", default="auto", show_default=True)
 def prepare(profile, device):
     """Train the nets that several experiments share, so that chapters can run side by side."""
-    from kdbook.lab.runs import prepare
-
-    click.echo(f"{prepare(profile, device)} shared trials are ready")
+    click.echo(f"{lab.prepare(profile, device)} shared trials are ready")
 
 
 @cli.command()
@@ -97,19 +93,15 @@ def prepare(profile, device):
 @click.option("--clean", is_flag=True, help="As committed: default parameters, figures and results left alone.")
 def execute(source, output, profile, clean):
     """Execute the chapter SOURCE (a .py) by papermill."""
-    from kdbook.lab.notebooks import execute as execute_notebook
-
     parameters = None if clean else {"PROFILE": profile or "quick"}
-    execute_notebook(source, output, parameters, None if clean else output.parent)
+    lab.execute(source, output, parameters, None if clean else output.parent)
     click.echo(f"{source} executed into {output}")
 
 
 @cli.command()
 def figures():
     """Draw every figure of the book from results/full; nothing is trained."""
-    from kdbook.show.figures import COMMITTED, draw_all
-
-    click.echo(f"{len(draw_all())} figures in {COMMITTED}")
+    click.echo(f"{len(show.draw_all())} figures in {show.COMMITTED}")
 
 
 @cli.command()
@@ -117,25 +109,20 @@ def figures():
 @click.option("--write", is_flag=True, help="Write results/CLAIMS.md and the README's summary instead.")
 def claims(profile, write):
     """Print the ledger: claim, published, reference, yours, verdict."""
-    from kdbook.lab import pages as ledger
-    from kdbook.lab.results import output_folder
-
     if write:
-        click.echo(f"wrote {ledger.write_markdown()} and the summary in {ledger.write_summary()}")
+        click.echo(f"wrote {lab.write_markdown()} and the summary in {lab.write_summary()}")
     else:
-        ledger.print_table(quick_folder=output_folder() if profile == "quick" else None)
+        lab.print_table(quick_folder=lab.output_folder() if profile == "quick" else None)
 
 
 @cli.command()
 @click.option("--write", is_flag=True, help="Name its cards in the .json of each committed result; numbers stay.")
 def cards(write):
     """Print what the book learns from, with licences and terms on training other models."""
-    from kdbook.lab.cards import load_cards, write_into
-
     if write:
-        click.echo(f"cards of {len(write_into(REFERENCE))} results in {REFERENCE}")
+        click.echo(f"cards of {len(lab.write_into(REFERENCE))} results in {REFERENCE}")
         return
-    for card in load_cards().values():
+    for card in lab.load_cards().values():
         forbidden = f"; forbids {', '.join(card.forbids)}" if card.forbids else ""
         click.echo(f"{card.id:24}{card.licence}: {card.terms}{forbidden}")
 
@@ -143,9 +130,7 @@ def cards(write):
 @cli.command()
 def doctor():
     """Check this machine: versions, device, data, disk; what is missing and how to get it. No network is asked."""
-    from kdbook.lab.doctor import examine, print_lines
-
-    if print_lines(examine()):
+    if lab.print_lines(lab.examine()):
         raise SystemExit(1)
 
 

@@ -1,6 +1,6 @@
 """Draft models for speculative decoding: is a student that learned to agree with its teacher a better drafter?
 
-The teacher's own distribution comes out whatever the draft (`kdbook.training.speculative`); the share of drafts that it
+The teacher's own distribution comes out whatever the draft (`kdbook.training.sequences`); the share of drafts that it
 keeps is one minus the total variation between the two. So a draft model may be trained for exactly that (Zhou et al.
 2024, DistillSpec), or on data, as one would train any small model.
 """
@@ -19,8 +19,7 @@ from kdbook.losses.sequence import reverse_kl, token_kd, total_variation
 from kdbook.nets.gpt import GPT
 from kdbook.show import by_arm, figure, level, looks
 from kdbook.training.objectives import TeacherForced, labels, soft
-from kdbook.training.sequences import log_probs, sample
-from kdbook.training.speculative import expected_speedup, speculate
+from kdbook.training.sequences import expected_speedup, log_probs, sample, speculate
 
 VERSION, DATA = 1, "world"
 SEEDS = {"full": (5, 0), "quick": (1, 0)}  # students; the teacher is that of `exposure_bias`

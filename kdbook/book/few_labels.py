@@ -12,7 +12,7 @@ from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, predict, splits, teacher_answers, train, train_seeds
 from kdbook.nets.vision import count_parameters
 from kdbook.show import CONTROL, HARD, SOFT, Look, curve, figure, level, plain
-from kdbook.training import CohortTeacher, Distillation, HardLabels
+from kdbook.training import CachedTeacher, Distillation, HardLabels
 
 VERSION, DATA = 1, "fashion-mnist"
 SEEDS = {"full": (10, 10), "quick": (2, 2)}  # draws of images, each with teachers of its own
@@ -145,7 +145,7 @@ def train_students(trials: list[Trial], whole: Split, tools: Tools) -> nn.Module
     if first.needs:
         logits = torch.stack([told(trial, whole, tools) for trial in trials])
         temperature = torch.tensor([[trial.settings.get("temperature", 1.0)] for trial in trials])
-        objective = Distillation(CohortTeacher(logits, whole.index, whole.origin), temperature)
+        objective = Distillation(CachedTeacher(logits[:, None], whole.index, origin=whole.origin), temperature)
     split = whole.drawn(torch.stack([draw(trial, whole) for trial in trials]))
     return train_seeds(trials, split, objective, tools)[0]
 

@@ -17,7 +17,7 @@ from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, expected_calibration_error, predict, seeded_network, splits, train
 from kdbook.losses import hard_loss
 from kdbook.show import HARD, OWN, ROLES, Look, curve, dot, figure, level, names, plain
-from kdbook.training import CohortTeacher, Distillation, HardLabels, objectives, stack
+from kdbook.training import CachedTeacher, Distillation, HardLabels, objectives, stack
 
 VERSION, DATA = 1, "fashion-mnist"
 SEEDS = {"full": (7, 0), "quick": (2, 0)}  # draws of images
@@ -76,7 +76,7 @@ def objective_for(trial: Trial, split: Split, tools: Tools):
     """What the nets of a method minimise; a born-again net learns from one of labels that began elsewhere."""
     method = trial.settings["method"]
     if method == "born_again":
-        return Distillation(CohortTeacher(told(trial, tools), split.index, split.origin), 1.0)
+        return Distillation(CachedTeacher(told(trial, tools)[:, None], split.index, origin=split.origin), 1.0)
     if method == "ps_kd":
         itself = objectives.ProgressiveSelf(split, epochs=trial.settings["epochs"], final=0.8)
         itself.table = itself.table.repeat(NETS, 1, 1)

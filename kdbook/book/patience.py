@@ -14,8 +14,9 @@ from kdbook.data.images import CLOTHES, Split, load_images
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, scores, stored_network, test_split, train, training_split
 from kdbook.show import PLAIN, TEACHER, curve, figure, level, looks, plain, published
-from kdbook.training import Distillation, HardLabels, LiveTeacher, Looking
+from kdbook.training import Distillation, HardLabels, LiveTeacher
 from kdbook.training.objectives import Mixup
+from kdbook.training.teachers import Looking
 
 VERSION = 1
 DATA = "fashion-mnist"

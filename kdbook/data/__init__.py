@@ -6,10 +6,4 @@ No model, loss or training code lives here.
 
 from kdbook import on_demand
 
-__getattr__ = on_demand(
-    __name__,
-    {
-        "glosses": "Glosses Texts load_glosses read_glosses",
-        "images": "CENTRE_VIEW IMAGE_SETS VIEWS Split checksum load_images",
-    },
-)
+__getattr__ = on_demand(__name__)

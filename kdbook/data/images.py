@@ -136,19 +136,12 @@ class Split:
         require(type(self).order is Split.order, "the split", "of samples that are shuffled", type(self).__name__)
         return replace(self, chosen=chosen.to(self.x.device))
 
-    def only(self, classes: Sequence[int]) -> "Split":
-        """The samples whose label is one of `classes`."""
-        return self.rows(self._labelled(classes))
-
     def without(self, classes: Sequence[int]) -> "Split":
         """The samples whose label is none of `classes`."""
-        return self.rows(~self._labelled(classes))
-
-    def _labelled(self, classes: Sequence[int]) -> Tensor:
         present = set(self.y.unique().tolist())
         missing = sorted(set(classes) - present)
         require(not missing, "classes", f"of those with a sample here, {sorted(present)}", missing)
-        return torch.isin(self.y, torch.tensor(list(classes), device=self.y.device))
+        return self.rows(~torch.isin(self.y, torch.tensor(list(classes), device=self.y.device)))
 
     def to(self, device: torch.device | str) -> "Split":
         """The split on another device."""

@@ -168,11 +168,6 @@ class World:
         return torch.stack(rows, 1)
 
     @cached_property
-    def state_entropy(self) -> Tensor:
-        """Entropy of the next token in every state (S,), nats."""
-        return torch.special.entr(self.tables[0]).sum(1)
-
-    @cached_property
     def visits(self) -> Tensor:
         """How often a sentence is expected to be in each state before its next token (S,); they sum to its length."""
         probs, after = self.tables
@@ -188,7 +183,7 @@ class World:
     @property
     def entropy(self) -> float:
         """Of a sentence, nats: no model can predict better on average."""
-        return float(self.visits @ self.state_entropy)
+        return float(self.visits @ torch.special.entr(self.tables[0]).sum(1))
 
     @property
     def length(self) -> float:

@@ -7,17 +7,4 @@ Nothing is drawn here (`kdbook.show`), and no question is asked here (`kdbook.bo
 
 from kdbook import on_demand
 
-__getattr__ = on_demand(
-    __name__,
-    {
-        "arms": "Arm",
-        "meanings": "columns",
-        "tools": "Tools",
-        "trial": "Trial",
-        "runs": "run load describe_run",
-        "devices": "pick_device",
-        "results": "Results output_folder",
-        "store": "Store",
-        "intervals": "t_interval",
-    },
-)
+__getattr__ = on_demand(__name__)

@@ -6,15 +6,15 @@ question. The lab finds questions by their file names and imports one only when 
 
 import ast
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kdbook import require
-from kdbook.lab.trial import Trial, check_profile, seeds_of, whole
+from kdbook import check_number, require
+from kdbook.lab.trial import Trial, check_profile, seeds_of
 
 BOOK = Path(__file__).parents[1] / "book"
 FOLDERS = {"": "kdbook.book", "tables": "kdbook.book.tables"}  # folder of files -> package
@@ -128,6 +128,12 @@ def seeds_of_profile(name: str, profile: str) -> tuple[int, int]:
     return there[profile]
 
 
+@cache
+def made(arms: Callable, profile: str, **of) -> Mapping[str, Arm]:
+    """What a question's function `arms` makes, once a process: each of hundreds of trials asks for it."""
+    return arms(profile, **of)
+
+
 def trial(name: str, profile: str, arm: str, seed: int, **of) -> Trial:
     """One arm of a question and seed, with all that it needs.
 
@@ -145,7 +151,7 @@ def trial(name: str, profile: str, arm: str, seed: int, **of) -> Trial:
         What else the question's `arms` takes.
     """
     module, (_, teachers) = question(name), seeds_of_profile(name, profile)
-    table, seed = module.arms(profile, **of), whole("seed", seed)
+    table, seed = made(module.arms, profile, **of), check_number("seed", seed, "[0, inf)", whole=True)
     require(arm in table, f"arm of {name}", f"one of {', '.join(table)}", repr(arm))
     chosen = table[arm]
     if chosen.teaches:
@@ -183,7 +189,7 @@ def trials(name: str, profile: str = "quick", seeds: int | None = None, **of) ->
     module = question(name)
     students, teachers = seeds_of_profile(name, profile)
     chosen = seeds_of(seeds, students)
-    listed = {arm: found for arm, found in module.arms(profile, **of).items() if found.listed}
+    listed = {arm: found for arm, found in made(module.arms, profile, **of).items() if found.listed}
     order = [(s, n) for s in range(min(teachers, len(chosen))) for n, arm in listed.items() if arm.teaches]
     order += [
         (s, n) for s in chosen for n, arm in listed.items() if not arm.teaches and (arm.seeds is None or s < arm.seeds)

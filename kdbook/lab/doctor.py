@@ -8,7 +8,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from kdbook.data.files import REPOSITORY, SHA256, DamagedFileError, check_writable, folder_of, home, verified_bytes
 from kdbook.lab import arms
-from kdbook.lab.devices import pick_device
+from kdbook.lab.engines import pick_device
 
 PACKAGES = (
     "torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab", "papermill", "jupytext", "ipywidgets",

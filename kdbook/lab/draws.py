@@ -74,7 +74,7 @@ def _partners(check: Check, table: pd.DataFrame, ours: pd.DataFrame, where: Mapp
     """The other side's `value` and `teacher` for every seed of `ours`; without `where`, of the same rows."""
     found = where or check.where
     others = _select(check, table, found, check.versus_column or check.column)
-    named = arms.question(check.experiment).arms("full").items()
+    named = arms.made(arms.question(check.experiment).arms, "full").items()
     teachers = [arm.named or name for name, arm in named if arm.teaches]
     keys = ours.index.to_series()
     if where and where.get("arm") in teachers:  # else two columns of the same rows

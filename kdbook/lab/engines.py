@@ -1,4 +1,4 @@
-"""Where trials run. `local`: this process, in the order that their needs ask for. (`ray_engine`: a cluster.)
+"""Where trials run, and on what. `local`: this process, in the order that needs ask for. (`ray_engine`: a cluster.)
 
 An engine is a function `(trials, store, device, quiet, kept)` that leaves every trial in the store, and calls `kept`
 with each group of trials that is there now.
@@ -14,6 +14,7 @@ from importlib.metadata import version
 
 import torch
 
+from kdbook import require
 from kdbook.lab import arms
 from kdbook.lab.store import Store
 from kdbook.lab.tools import Progress, Tools
@@ -89,6 +90,29 @@ def grouped(trials: Iterable[Trial]) -> list[list[Trial]]:
     for key in groups:
         place(key)
     return list(ordered.values())
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """`auto` takes cuda, then mps, then cpu.
+
+    Raises
+    ------
+    ValueError
+        For a device that this machine lacks.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    here = [name for name, present in there.items() if present]
+    if device == "auto":
+        device = here[0]
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):  # no device at all
+        found = None
+    require(found is not None and found.type in here, "device", f"one that is here, of {here}", repr(device))
+    if found.type == "cuda":
+        # TF32; set_float32_matmul_precision would let the CPU's products round as well
+        torch.backends.cuda.matmul.allow_tf32 = True
+    return found
 
 
 def provenance(device: torch.device, seconds: float) -> dict:

@@ -66,10 +66,8 @@ class Results(pd.DataFrame):
 
     def stack(self, arm: str, name: str) -> np.ndarray:
         """One array of all seeds of an arm, along a new first axis."""
-        keys = [k for k in self.arrays if k.startswith(f"{arm}.") and k.endswith(f".{name}")]
-        if not keys:
-            raise KeyError(f"no array {name} of arm {arm}; there are {', '.join(sorted(self.arrays)) or 'none'}")
-        return np.stack([self.arrays[k] for k in sorted(keys, key=lambda k: int(k.split(".")[1]))])
+        seeds = [int(k.split(".")[1]) for k in self.arrays if k.startswith(f"{arm}.") and k.endswith(f".{name}")]
+        return np.stack([self.array(arm, name, seed) for seed in sorted(seeds) or [0]])
 
 
 def save_results(results: Results, name: str, folder: Path) -> None:

@@ -11,8 +11,7 @@ import kdbook
 from kdbook.data.files import check_writable
 from kdbook.lab import arms, growing
 from kdbook.lab.cards import cards_of, check_use
-from kdbook.lab.devices import pick_device
-from kdbook.lab.engines import local
+from kdbook.lab.engines import local, pick_device
 from kdbook.lab.growing import Growing, committed, publish
 from kdbook.lab.ray_engine import ray_cluster
 from kdbook.lab.results import REFERENCE, Results, output_folder, read_info, read_results, save_results

@@ -121,15 +121,16 @@ class Claim:
         return self
 
 
-def load_claims(path: Path = PATH) -> list[Claim]:
-    """Read and validate a ledger.
+@functools.cache
+def load_claims() -> list[Claim]:
+    """Read and validate the ledger, once a process: it takes seconds.
 
     Raises
     ------
     ValueError
         Naming the claim, the check and the field that is wrong.
     """
-    return read_entries(path, Claim)
+    return read_entries(PATH, Claim)
 
 
 def published(claim: str, check: str) -> float:
@@ -140,11 +141,5 @@ def published(claim: str, check: str) -> float:
     KeyError
         When there is no such check with a published number.
     """
-    return _published()[claim, check]
-
-
-@functools.cache
-def _published() -> dict[tuple[str, str], float]:
-    """Of every check that has one; the ledger takes seconds to read, and a figure asks for several."""
-    found = [(claim.id, check) for claim in load_claims() for check in claim.checks]
-    return {(claim, check.label): check.published for claim, check in found if check.published is not None}
+    found = {(c.id, k.label): k.published for c in load_claims() for k in c.checks if k.published is not None}
+    return found[claim, check]

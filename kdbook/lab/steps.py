@@ -13,22 +13,10 @@ from kdbook.lab.tools import Tools
 from kdbook.lab.trial import Trial
 from kdbook.nets import network
 from kdbook.nets.vision import count_parameters
-from kdbook.training import (
-    CachedTeacher,
-    CohortTeacher,
-    Distillation,
-    HardLabels,
-    History,
-    LiveTeacher,
-    StackedMLP,
-    adam,
-    falling,
-    fit,
-    one_cycle,
-    predict,
-    sgd,
-    stack,
-)
+from kdbook.training.cohort import StackedMLP, stack
+from kdbook.training.loop import History, adam, falling, fit, one_cycle, sgd
+from kdbook.training.objectives import Distillation, HardLabels
+from kdbook.training.teachers import CachedTeacher, LiveTeacher, predict
 
 CACHE_PAYS = 22  # student epochs after which the answers to all 25 shifts have paid; 18 on some machines
 
@@ -85,13 +73,13 @@ def _asked(teacher: Trial, split: Split) -> tuple:
     return teacher.id, split.origin, split.views, len(split), int(split.index.sum())
 
 
-def cohort_teacher(trials: Sequence[Trial], split: Split, tools: Tools) -> CohortTeacher:
+def cohort_teacher(trials: Sequence[Trial], split: Split, tools: Tools) -> CachedTeacher:
     """The stored teachers of a cohort's trials, each asked once for all its students."""
     teachers = [*dict.fromkeys(trial.needs[0] for trial in trials)]
     logits = torch.stack([cached_teacher(teacher, split, tools).logits for teacher in teachers])  # (K, V, N, C)
     place = {teacher: at for at, teacher in enumerate(teachers)}
     whose = torch.tensor([place[trial.needs[0]] for trial in trials])
-    return CohortTeacher(logits.squeeze(1), split.index, split.origin, whose)
+    return CachedTeacher(logits, split.index, origin=split.origin, whose=whose)
 
 
 def objective_for(trial: Trial, split: Split, tools: Tools):

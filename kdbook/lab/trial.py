@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
-from kdbook import require
+from kdbook import check_number, require
 
 PROFILES = ("quick", "full", "gpu")
 
@@ -52,7 +52,7 @@ class Trial:
         for what, name in (("experiment", self.experiment), ("arm", self.arm)):
             good = isinstance(name, str) and re.fullmatch(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,150}", name) is not None
             require(good, what, "a name of 1 to 151 letters, which is part of a path", repr(name))
-        object.__setattr__(self, "seed", whole("seed", self.seed))
+        object.__setattr__(self, "seed", check_number("seed", self.seed, "[0, inf)", whole=True))
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
 
     @cached_property
@@ -107,20 +107,6 @@ def check_profile(profile: str) -> None:
     require(profile in PROFILES, "profile", f"one of {', '.join(PROFILES)}", repr(profile))
 
 
-def whole(what: str, number: int) -> int:
-    """A whole number of 0 or more as Python's own, of whatever kind it was.
-
-    Raises
-    ------
-    ValueError
-        For anything else, naming it `what`.
-    """
-    # torch takes seconds to import, and a list of questions needs none
-    from kdbook.training.settings import check_number
-
-    return check_number(what, number, "[0, inf)", whole=True)
-
-
 def seeds_of(seeds: int | None, default: int) -> range:
     """The seeds to run: 0 to `seeds` - 1, or the profile's own number for None or 0."""
-    return range(whole("seeds", 0 if seeds is None else seeds) or default)
+    return range(check_number("seeds", 0 if seeds is None else seeds, "[0, inf)", whole=True) or default)

@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdbook import require
+from kdbook import check_number, require
 
 Setting = float | Tensor
 Pair = tuple[Tensor, Tensor]
@@ -182,26 +182,13 @@ def probabilities_input(name: str, probs: Tensor, check: bool) -> Tensor:
     return values
 
 
-def positive(name: str, value: Setting, logits: Tensor) -> Setting:
-    """The setting checked to be positive and finite, aligned to the rows of `logits` (see `align`)."""
-    return _checked(name, value, logits, lambda v: 0 < v < math.inf, "positive and finite")
-
-
-def fraction(name: str, value: Setting, logits: Tensor) -> Setting:
-    """The setting checked to lie in [0, 1], aligned to the rows of `logits` (see `align`)."""
-    return _checked(name, value, logits, lambda v: 0 <= v <= 1, "in [0, 1]")
-
-
-def non_negative(name: str, value: Setting, logits: Tensor) -> Setting:
-    """The setting checked to be at least 0 and finite, aligned to the rows of `logits` (see `align`)."""
-    return _checked(name, value, logits, lambda v: 0 <= v < math.inf, "at least 0 and finite")
-
-
-def _checked(name: str, value: Setting, logits: Tensor, is_good: Callable, rule: str) -> Setting:
-    is_tensor = isinstance(value, Tensor)
-    for number in value.flatten().tolist() if is_tensor else [value]:
-        require(is_good(number), name, rule, f"{number}" + " in a tensor" * is_tensor)
-    return align(name, value, logits) if is_tensor else value
+def setting(name: str, value: Setting, within: str, logits: Tensor) -> Setting:
+    """The setting, checked to lie in an interval such as ``(0, inf)``; a tensor is aligned to the rows of `logits`."""
+    if not isinstance(value, Tensor):
+        return check_number(name, value, within)
+    for number in value.aminmax():
+        check_number(name, number.item(), within)
+    return align(name, value, logits)
 
 
 def align(name: str, value: Tensor, logits: Tensor) -> Tensor:
@@ -325,7 +312,7 @@ def is_number(value: Setting, number: float) -> bool:
 
 
 def divide(logits: Tensor, temperature: Setting) -> Tensor:
-    """Logits / T for a temperature from `positive`."""
+    """Logits / T for a temperature from `setting`."""
     if isinstance(temperature, Tensor):
         return logits / temperature.unsqueeze(-1)
     return logits if temperature == 1 else logits / temperature

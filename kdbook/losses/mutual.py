@@ -111,7 +111,7 @@ def progressive_targets(labels: Tensor, last_probs: Tensor, a_t: Setting, *, che
     """
     last_probs = checks.probabilities_input("last_probs", last_probs.detach(), check)
     labels = labels_input(labels, last_probs, check)
-    a_t = checks.fraction("a_t", a_t, last_probs)
+    a_t = checks.setting("a_t", a_t, "[0, 1]", last_probs)
     weight = a_t.unsqueeze(-1) if isinstance(a_t, Tensor) else a_t
     return (1 - weight) * F.one_hot(labels, last_probs.shape[-1]) + weight * last_probs
 
@@ -153,8 +153,9 @@ def deep_to_shallow_loss(
     heads = checks.stack_input("branch_logits", branch_logits, check)  # (heads, ..., C)
     deepest = heads[-1]
     labels = labels_input(labels, deepest, check)
-    temperature, alpha = checks.positive("temperature", temperature, deepest), checks.fraction("alpha", alpha, deepest)
-    beta = checks.non_negative("beta", beta, deepest)
+    temperature = checks.setting("temperature", temperature, "(0, inf)", deepest)
+    alpha = checks.setting("alpha", alpha, "[0, 1]", deepest)
+    beta = checks.setting("beta", beta, "[0, inf)", deepest)
     rows = hard_rows(deepest.log_softmax(-1), labels)
     for branch in heads[:-1]:
         rows = rows + kd_rows(branch, deepest.detach(), labels, temperature, alpha)

@@ -130,7 +130,7 @@ def correlation_congruence(
     Explained in notebooks/04_knowledge_types.
     """
     student, teacher = _embeddings(f_s, f_t, check)
-    gamma = checks.positive("gamma", gamma, student)
+    gamma = checks.setting("gamma", gamma, "(0, inf)", student)
     require(order >= 1, "order", "at least 1", order)
     gap = _kernel(student, gamma, order) - _kernel(teacher, gamma, order)  # (B, B)
     return gap.square().mean(1)
@@ -209,8 +209,8 @@ def dist_loss(
     student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
     require(student.ndim == 2, "student_logits", "of shape (B, C)", tuple(student.shape))
     require(not check or len(student) > 1, "student_logits", "2 examples or more, to have relations", len(student))
-    temperature = checks.positive("temperature", temperature, student)
-    beta, gamma = checks.non_negative("beta", beta, student), checks.non_negative("gamma", gamma, student)
+    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
+    beta, gamma = checks.setting("beta", beta, "[0, inf)", student), checks.setting("gamma", gamma, "[0, inf)", student)
     p, q = ((logits / temperature).softmax(-1) for logits in (teacher, student))
     rows = beta * (1 - _correlation(p, q)) + gamma * (1 - _correlation(p.T, q.T)).mean()
     return rows * temperature**2
@@ -287,7 +287,7 @@ class ContrastiveMemory:
     @entry
     def __init__(self, embeddings: Tensor, negatives: int, momentum: float = 0.5):
         checks.check_floating("embeddings", embeddings, "N, D")
-        checks.fraction("momentum", momentum, embeddings)
+        checks.setting("momentum", momentum, "[0, 1]", embeddings)
         require(1 <= negatives < len(embeddings), "negatives", f"in 1..{len(embeddings) - 1}", negatives)
         self.embeddings, self.negatives, self.momentum, self.log_z = embeddings, negatives, momentum, None
 
@@ -349,7 +349,7 @@ def contrastive_distillation(
     Explained in notebooks/04_knowledge_types.
     """
     student, teacher = checks.feature_pair(check, g_s=g_s, g_t=g_t)
-    temperature = checks.positive("temperature", temperature, student)
+    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
     samples, width = memory.embeddings.shape
     size, given = (len(student), width), (tuple(student.shape), tuple(teacher.shape))
     require(given == (size, size), "g_s and g_t", size, given)

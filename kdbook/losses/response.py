@@ -39,7 +39,7 @@ def soft_targets(logits: Tensor, temperature: Setting, *, check: bool = True) ->
     Explained in notebooks/02_temperature.
     """
     logits = checks.values_input("logits", logits, check)
-    return divide(logits, checks.positive("temperature", temperature, logits)).softmax(-1)
+    return divide(logits, checks.setting("temperature", temperature, "(0, inf)", logits)).softmax(-1)
 
 
 @entry
@@ -85,7 +85,7 @@ def hard_loss(
     """
     student = checks.values_input("student_logits", student_logits, check)
     labels = labels_input(labels, student, check)
-    smoothing = checks.fraction("label_smoothing", label_smoothing, student)
+    smoothing = checks.setting("label_smoothing", label_smoothing, "[0, 1]", student)
     log_q = checks.log_softmax(student)
     rows = hard_rows(log_q, labels)
     if not is_number(smoothing, 0.0):
@@ -124,7 +124,7 @@ def soft_cross_entropy(
     Explained in notebooks/03_math.
     """
     student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
-    temperature = checks.positive("temperature", temperature, student)
+    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
     p = divide(teacher, temperature).softmax(-1)
     log_q = divide(student, temperature).log_softmax(-1)
     return -(p * log_q).sum(-1) * temperature**2
@@ -164,8 +164,8 @@ def kd_loss(
     Explained in notebooks/03_math.
     """
     student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
-    temperature = checks.positive("temperature", temperature, student)
-    alpha = checks.fraction("alpha", alpha, student)
+    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
+    alpha = checks.setting("alpha", alpha, "[0, 1]", student)
     if labels is not None:
         labels = labels_input(labels, student, check)
     elif not (alpha == 1).all() if isinstance(alpha, Tensor) else alpha != 1:
@@ -269,8 +269,8 @@ def dkd_loss(
     """
     student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
     labels = labels_input(labels, student, check)
-    temperature = checks.positive("temperature", temperature, student)
-    alpha, beta = checks.non_negative("alpha", alpha, student), checks.non_negative("beta", beta, student)
+    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
+    alpha, beta = checks.setting("alpha", alpha, "[0, inf)", student), checks.setting("beta", beta, "[0, inf)", student)
     pair_t, rest_t = checks.target_and_rest(divide(teacher, temperature), labels)  # (..., 2), (..., C)
     pair_s, rest_s = checks.target_and_rest(divide(student, temperature), labels)
     rows = alpha * kl_rows(pair_t, pair_s) + beta * kl_rows(rest_t, rest_s)

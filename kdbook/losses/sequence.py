@@ -47,7 +47,7 @@ def token_kd(
     Explained in notebooks/09_llm_era.
     """
     student, teacher = _pair(s, t, mask, check)
-    temperature = checks.positive("temperature", temperature, student)
+    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
     log_p, log_q = (divide(z, temperature).log_softmax(-1) for z in (teacher, student))
     return token_mean(kl_rows(log_p, log_q) * temperature**2, mask, num_tokens)
 
@@ -103,7 +103,7 @@ def generalized_jsd(
     Explained in notebooks/09_llm_era.
     """
     student, teacher = _pair(s, t, mask, check)
-    beta = checks.fraction("beta", beta, student)
+    beta = checks.setting("beta", beta, "[0, 1]", student)
     log_p, log_q = teacher.log_softmax(-1), student.log_softmax(-1)
     if beta == 0:
         values = kl_rows(log_p, log_q)
@@ -221,7 +221,7 @@ def sparse_kl(
     """
     student = checks.values_input("s", s, check)
     checks.check_choice("missing", missing, ("rest", "zero"))
-    temperature = checks.positive("temperature", temperature, student)
+    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
     require(missing == "zero" or temperature == 1, "temperature", "1 for missing='rest'", temperature)
     told = checks.values_input("top_log_probs", top_log_probs.detach(), check).to(student.dtype)
     *rows, words = student.shape

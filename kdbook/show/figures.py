@@ -20,9 +20,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
-from kdbook.data.files import write_atomically
-from kdbook.lab import arms, load
-from kdbook.lab.results import REPOSITORY, output_folder
+from kdbook.data.files import REPOSITORY, write_atomically
+from kdbook.lab import arms, load, output_folder
 from kdbook.show.grammar import Both
 from kdbook.show.style import style
 

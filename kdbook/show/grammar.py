@@ -122,11 +122,7 @@ def names(axes: Axes, labels: Sequence[str]) -> None:
 def ladder(axes: Axes, both: Both, column: str, looks: Mapping[str, Look], *, minus: str) -> None:
     """Every arm above the arm `minus` on a line of its own, the first at the top; arguments as for `by_arm`."""
     for at, (arm, look) in enumerate(looks.items()):
-        values = of_seeds(both.reference, arm, column, minus)
-        mean, low, high = t_interval(values)
-        axes.plot([low, high], [at, at], color=look.colour, lw=2)
-        axes.scatter(values, np.full(len(values), at), s=12, color=look.colour, alpha=0.6)
-        axes.scatter([mean], [at], marker="|", s=160, color=look.colour, lw=2.5)
+        lying(axes, at, of_seeds(both.reference, arm, column, minus), look.colour)
         if both.mine is not None:
             own = of_seeds(both.mine, arm, column, minus)
             label = OWN if at == 0 else None

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from IPython.display import HTML
 
-from kdbook.lab.claims import Row, rows
-from kdbook.lab.pages import findings_first, told
+from kdbook.lab import Row, findings_first, rows, told
 
 LEFT = "text-align:left;vertical-align:top"
 SHORT = ("measured", "ours [95 % interval]", "n", "carried over", "outcome")  # of a check, in the folded part

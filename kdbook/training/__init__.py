@@ -8,13 +8,4 @@ from kdbook.training.checkpoint import Checkpoint
 from kdbook.training.cohort import StackedMLP, stack, unstack
 from kdbook.training.loop import History, adam, falling, fit, one_cycle, sgd
 from kdbook.training.objectives import Batch, Distillation, HardLabels, OwnRates
-from kdbook.training.teachers import (
-    ApiTeacher,
-    CachedTeacher,
-    CohortTeacher,
-    EnsembleTeacher,
-    LiveTeacher,
-    Looking,
-    SoftTargets,
-    predict,
-)
+from kdbook.training.teachers import ApiTeacher, CachedTeacher, EnsembleTeacher, LiveTeacher, SoftTargets, predict

@@ -21,8 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from kdbook import kind_of, require
-from kdbook.data.files import sha256, write_atomically
-from kdbook.data.images import digest
+from kdbook.data import digest, sha256, write_atomically
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, torch.device, torch.dtype)
 CODE = ("co_names", "co_code", "co_consts")

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from kdbook import kind_of, require
+from kdbook import check_number, kind_of, require
 from kdbook.data.images import CENTRE_VIEW, Split
 from kdbook.training.checkpoint import Checkpoint, fingerprint
 from kdbook.training.objectives import Batch
-from kdbook.training.settings import check_number
 
 CHECKPOINT_SECONDS = 5.0  # a kill loses at most this much, and one epoch
 

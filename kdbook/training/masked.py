@@ -4,8 +4,7 @@ import torch
 from torch import Tensor
 
 from kdbook.data.wordpiece import MASK
-from kdbook.losses import hard_loss
-from kdbook.losses.sequence import token_mean
+from kdbook.losses import hard_loss, token_mean
 from kdbook.nets.bert import Bert
 
 

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kdbook import kind_of, require
+from kdbook import check_number, kind_of, require
 from kdbook.data.images import CENTRE_VIEW, VIEWS, Split, check_index
 from kdbook.nets.vision import Outputs
-from kdbook.training.settings import check_number
 
 
 class SoftTargets(NamedTuple):
@@ -62,57 +61,51 @@ def teaching(teacher: Any) -> Any:
     return teacher
 
 
-class Lookup:
-    """Stored logits (..., N, C), and where the answer to each sample index stands: column n belongs to `index[n]`.
-
-    `origin` is that of the set that was asked about; without one, that of the first batch. Objectives refuse another.
-    """
-
-    def __init__(self, logits: Tensor, index: Tensor, origin: str = ""):
-        good = isinstance(logits, Tensor) and logits.is_floating_point() and logits.ndim >= 2
-        good = good and isinstance(index, Tensor) and index.shape == logits.shape[-2:-1]
-        got = f"{kind_of(index)} and {kind_of(logits)}"
-        require(good, "index and logits", "Tensors (N,) and (..., N, C), floating point", got)
-        check_index(index)
-        self.logits, self.origin = logits, origin
-        # what was not cached, the last entry included, has a column that is not there: a GPU ends in an assertion
-        self.row = torch.full((int(index.max()) + 2,), len(index), device=logits.device)
-        self.row[index] = torch.arange(len(index), device=logits.device)
-
-    def column(self, index: Tensor) -> Tensor:
-        """Columns of the samples `index` (B,); IndexError on the CPU, where the check is free of a device stall."""
-        row = self.row[index.clamp_max(len(self.row) - 1)]
-        lacking = row == self.logits.shape[-2]
-        if row.device.type == "cpu" and bool(lacking.any()):
-            raise IndexError(f"sample {int(index[lacking][0])} was not cached: cache the split that the student sees")
-        return row
-
-
-class CachedTeacher(Lookup):
+class CachedTeacher:
     """Logits computed once for every sample and view, looked up by sample index *and* view.
 
     Exact: with shifts as the only augmentation there are 25 views, so the whole orbit of MNIST is 1.5 million rows
-    of 10 floats (60 MB).
+    of 10 floats (60 MB). Of a cohort each student may have a teacher of its own.
 
     Parameters
     ----------
-    logits : Tensor (V, N, C)
+    logits : Tensor (V, N, C), or (K, V, N, C) of K teachers
         V = 1 (unshifted only) or 25.
     index : Tensor (N,)
         Sample index of each column.
     features : list of Tensor (N, ...) or None
         Hidden layers of the unshifted samples, None for those that were not kept.
     origin : str
-        `Split.origin` of the samples: see `Lookup`.
+        `Split.origin` of the set that was asked about; without one, that of the first batch. Objectives refuse another.
+    whose : Tensor (S,), int64, optional
+        Which of K teachers each student of a cohort has; default: student s has teacher s.
     """
 
-    def __init__(self, logits: Tensor, index: Tensor, features: list[Tensor | None] | None = None, origin: str = ""):
-        super().__init__(logits, index, origin)
-        good = logits.ndim == 3 and logits.shape[0] in (1, VIEWS)
-        require(good, "logits", f"(1 or {VIEWS}, {len(index)}, C)", tuple(logits.shape))
+    def __init__(
+        self,
+        logits: Tensor,
+        index: Tensor,
+        features: list[Tensor | None] | None = None,
+        origin: str = "",
+        whose: Tensor | None = None,
+    ):
+        good = isinstance(logits, Tensor) and logits.is_floating_point() and logits.ndim in (3, 4)
+        good = good and logits.shape[-3] in (1, VIEWS)
+        good = good and isinstance(index, Tensor) and index.shape == logits.shape[-2:-1]
+        wanted = f"Tensors (N,) and (1 or {VIEWS}, N, C), floating point, with K teachers in front for a cohort"
+        require(good, "index and logits", wanted, f"{kind_of(index)} and {kind_of(logits)}")
+        check_index(index)
         wrong = [len(f) for f in features or () if f is not None and len(f) != len(index)]
         require(not wrong, "features", f"of {len(index)} rows, as logits", wrong)
-        self.features = features
+        if logits.ndim == 4:
+            whose = torch.arange(len(logits)) if whose is None else whose
+            good = whose.ndim == 1 and 0 <= int(whose.min()) <= int(whose.max()) < len(logits)
+            require(good, "whose", f"one of the {len(logits)} teachers for each student", whose.tolist())
+        self.logits, self.features, self.origin = logits, features, origin
+        self.whose = () if whose is None else (whose.to(logits.device)[:, None],)
+        # what was not cached, the last entry included, has a column that is not there: a GPU ends in an assertion
+        self.row = torch.full((int(index.max()) + 2,), len(index), device=logits.device)
+        self.row[index] = torch.arange(len(index), device=logits.device)
 
     @classmethod
     def of(cls, model: nn.Module, split: Split, layers: Collection[int] = ()) -> "CachedTeacher":
@@ -141,48 +134,27 @@ class CachedTeacher(Lookup):
         return shown
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
-        """Stored logits of the samples `index` (B,) under `view` (B,) or one view for all.
+        """Stored logits (B, C) of the samples `index` (B,) under `view` (B,) or one view for all.
+
+        With a teacher each they are (S, B, C), where index and view may be (S, B) too: a batch for each student.
 
         Raises
         ------
         ValueError
             When a view other than the centre is asked of a cache without views.
         IndexError
-            When a sample was never cached.
+            When a sample was never cached (on the CPU).
         """
-        row = self.column(index)
-        if len(self.logits) == VIEWS:
-            return SoftTargets(self.logits[view, row])
+        row = self.row[index.clamp_max(len(self.row) - 1)]
+        lacking = row == self.logits.shape[-2]
+        if row.device.type == "cpu" and bool(lacking.any()):  # free of a device stall
+            raise IndexError(f"sample {int(index[lacking][0])} was not cached: cache the split that the student sees")
+        if self.logits.shape[-3] == VIEWS:
+            return SoftTargets(self.logits[*self.whose, view, row])
         if not isinstance(view, int) or view != CENTRE_VIEW:
             raise ValueError("this cache holds unshifted images only: build it from split.shifted()")
         features = self.features and [None if f is None else f[row] for f in self.features]
-        return SoftTargets(self.logits[0, row], features)
-
-
-class CohortTeacher(Lookup):
-    """A teacher of its own for each of S students, looked up by sample index (N,).
-
-    Parameters
-    ----------
-    logits : Tensor (K, N, C), or (K, V, N, C) with V = 25 views
-        Answers of K teachers.
-    index, origin
-        As for `Lookup`.
-    whose : Tensor (S,), int64, optional
-        Which of the teachers each student has; default: student s has teacher s.
-    """
-
-    def __init__(self, logits: Tensor, index: Tensor, origin: str = "", whose: Tensor | None = None):
-        super().__init__(logits, index, origin)
-        whose = torch.arange(len(logits)) if whose is None else whose
-        good = whose.ndim == 1 and 0 <= int(whose.min()) <= int(whose.max()) < len(logits)
-        require(good, "whose", f"one of the {len(logits)} teachers for each student", whose.tolist())
-        self.whose = whose.to(logits.device)[:, None]
-
-    def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
-        """Stored logits (S, B, C) of the samples `index` (B,), or (S, B) where each student has a batch of its own."""
-        seen = (self.column(index),) if self.logits.ndim == 3 else (view, self.column(index))
-        return SoftTargets(self.logits[self.whose, *seen])
+        return SoftTargets(self.logits[*self.whose, 0, row], features)
 
 
 @dataclass

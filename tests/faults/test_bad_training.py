@@ -17,12 +17,10 @@ from kdbook.nets.vision import MLP
 from kdbook.training import (
     ApiTeacher,
     CachedTeacher,
-    CohortTeacher,
     Distillation,
     EnsembleTeacher,
     HardLabels,
     LiveTeacher,
-    Looking,
     adam,
     fit,
     one_cycle,
@@ -31,6 +29,7 @@ from kdbook.training import (
 )
 from kdbook.training import objectives as o
 from kdbook.training.checkpoint import Checkpoint
+from kdbook.training.teachers import Looking
 from tests.faults.objective_cases import CASES, gpt, images, mlp, texts
 
 NAN, INF = float("nan"), float("inf")
@@ -169,7 +168,7 @@ for value in (0, 2, 26, -25, "25", None):
     attempt("split", "views", repr(value), lambda v=value: with_split(views=v))
 attempt("texts", "x", "torch.float32", lambda: Texts(texts().x.float(), texts().y, texts().index))
 attempt("texts", "x", "torch.int32", lambda: Texts(texts().x.int(), texts().y, texts().index))
-attempt("only", "classes", "[7]", lambda: images().only([7]))
+attempt("without", "classes", "[7]", lambda: images().without([7]))
 # teachers
 LOGITS = torch.randn(1, 20, 4)
 for name, value in {"LiveTeacher": LiveTeacher, "predict": lambda m: predict(m, images())}.items():
@@ -194,8 +193,8 @@ attempt("cache", "logits", "NoneType", lambda: CachedTeacher(None, N))
 for low, rows in ((3, "was not cached"), (0, "was not cached")):
     part = CachedTeacher(LOGITS[:, low : low + 15], N[low : low + 15])
     attempt("cache", "cached", rows, lambda part=part: training(objective=Distillation(part), batch_size=20))
-attempt("cohort", "logits", "(1, 19, 4)", lambda: CohortTeacher(LOGITS[:, 1:], N))
-attempt("cohort", "logits", "(20,)", lambda: CohortTeacher(LOGITS[0, :, 0], N))
+attempt("cohort", "logits", "(1, 1, 19, 4)", lambda: CachedTeacher(LOGITS[None, :, 1:], N))
+attempt("cohort", "logits", "(20,)", lambda: CachedTeacher(LOGITS[0, :, 0], N))
 TEACHER = CachedTeacher(LOGITS, N)
 for value in (2, -0.1, NAN, "0", None):
     attempt("api", "floor", repr(value), partial(ApiTeacher, TEACHER, floor=value))

@@ -14,12 +14,10 @@ from kdbook.nets.vision import MLP, Outputs
 from kdbook.training import (
     ApiTeacher,
     CachedTeacher,
-    CohortTeacher,
     Distillation,
     EnsembleTeacher,
     HardLabels,
     LiveTeacher,
-    Looking,
     checkpoint,
     fit,
     one_cycle,
@@ -28,6 +26,7 @@ from kdbook.training import (
     stack,
 )
 from kdbook.training import objectives as o
+from kdbook.training.teachers import Looking
 from tests.faults.objective_cases import CASES, images, mlp
 
 
@@ -140,7 +139,7 @@ def kept_of(split):
     return {
         "cached": (mlp(), Distillation(cached)),
         "cached, from logits": (mlp(), Distillation(CachedTeacher(logits, split.index, origin=split.origin))),
-        "cohort": (stack([mlp()]), Distillation(CohortTeacher(logits, split.index, split.origin))),
+        "cohort": (stack([mlp()]), Distillation(CachedTeacher(logits[None], split.index, origin=split.origin))),
         "looking": (mlp(), Distillation(Looking(cached, "fixed"))),
         "ensemble": (mlp(), Distillation(EnsembleTeacher([LiveTeacher(mlp()), cached]))),
         "api": (mlp(), Distillation(ApiTeacher(cached))),
@@ -180,7 +179,7 @@ def test_what_was_made_without_a_set_belongs_to_the_first_that_it_is_asked_about
 
 def test_parts_of_a_set_keep_its_name_and_the_books_sets_have_one():
     split = images()
-    for part in (split.rows(split.y < 2), split.only([1]), split.without([1]), split.to("cpu"), split.shifted()):
+    for part in (split.rows(split.y < 2), split.without([1]), split.to("cpu"), split.shifted()):
         assert part.origin == split.origin
     assert images().origin == split.origin != images(19).origin
     names = [load_images("mnist", part).origin for part in ("train", "fit", "validation", "test")]
@@ -192,7 +191,7 @@ def test_parts_of_a_set_keep_its_name_and_the_books_sets_have_one():
 def test_an_index_that_is_negative_or_names_a_sample_twice_is_refused(index):
     for make in (
         lambda: CachedTeacher(torch.randn(1, 3, 4), index),
-        lambda: CohortTeacher(torch.randn(2, 3, 4), index),
+        lambda: CachedTeacher(torch.randn(2, 1, 3, 4), index),
         lambda: replace(images(3), index=index),
     ):
         with pytest.raises(ValueError, match=f"index must be 0 or more and name each sample once, got {index[1]}"):

@@ -3,7 +3,8 @@
 import pandas as pd
 import yaml
 
-from kdbook.lab.statements import load_claims
+from kdbook.lab.entries import read_entries
+from kdbook.lab.statements import Claim
 
 TEACHER, HARD, DISTILLED = [66, 70, 68], [140, 150, 145, 155, 150], [78, 82, 80, 86, 74]
 # Of the teachers 0, 1 and 2: students 0 and 3 have teacher 0, students 1 and 4 teacher 1, student 2 teacher 2.
@@ -39,7 +40,7 @@ def entry(check=(), **fields):
 def read(tmp_path, *entries):
     path = tmp_path / "claims.yaml"
     path.write_text(yaml.safe_dump(list(entries)))
-    return load_claims(path)
+    return read_entries(path, Claim)
 
 
 def claim(tmp_path, check=(), **fields):

@@ -28,15 +28,15 @@ def test_align_takes_the_precision_of_the_logits_but_never_half():
 
 
 def test_number_settings_come_back_as_they_are():
-    assert checks.positive("temperature", 4, LOGITS) == 4
-    assert checks.fraction("alpha", 0.0, LOGITS) == 0.0
-    assert checks.non_negative("beta", 80.0, LOGITS) == 80.0
+    assert checks.setting("temperature", 4, "(0, inf)", LOGITS) == 4
+    assert checks.setting("alpha", 0.0, "[0, 1]", LOGITS) == 0.0
+    assert checks.setting("beta", 80.0, "[0, inf)", LOGITS) == 80.0
 
 
-@pytest.mark.parametrize("check", [checks.positive, checks.fraction, checks.non_negative])
-def test_tensor_settings_are_read_for_nan(check):
-    with pytest.raises(ValueError, match="setting must be .*, got nan in a tensor"):
-        check("setting", torch.tensor([0.5, float("nan")]), LOGITS)
+@pytest.mark.parametrize("within", ["(0, inf)", "[0, 1]", "[0, inf)"])
+def test_tensor_settings_are_read_for_nan(within):
+    with pytest.raises(ValueError, match="setting must be .*, got nan"):
+        checks.setting("setting", torch.tensor([0.5, float("nan")]), within, LOGITS)
 
 
 def test_check_finite_accepts_values_whose_sum_overflows():

@@ -6,7 +6,6 @@ import torch
 from kdbook.nets.vision import MLP
 from kdbook.training import (
     CachedTeacher,
-    CohortTeacher,
     Distillation,
     HardLabels,
     fit,
@@ -99,7 +98,7 @@ def test_students_that_cannot_be_stacked_are_refused(models, message):
 def test_teachers_that_students_cannot_have_are_refused():
     for whose in ([0, 2], [-1, 0], [[0, 1]]):
         with pytest.raises(ValueError, match="whose must be one of the 2 teachers for each student, got"):
-            CohortTeacher(torch.zeros(2, 5, 4), torch.arange(5), whose=torch.tensor(whose))
+            CachedTeacher(torch.zeros(2, 1, 5, 4), torch.arange(5), whose=torch.tensor(whose))
 
 
 def regularised(rate=0.0, max_norm=None):
@@ -173,8 +172,8 @@ def test_each_seed_of_a_cohort_ends_as_it_would_alone_on_its_own_draw(quadrants,
         alone = [objective] * len(SEEDS)
     else:
         whose = torch.tensor([1, 0, 1] if kind == "two for three" else [0, 1, 2])
-        logits = torch.stack([t.logits for t in teachers]).squeeze(1)
-        objective = Distillation(CohortTeacher(logits, whole.index, whose=whose), 4.0, 0.5)
+        logits = torch.stack([t.logits for t in teachers])
+        objective = Distillation(CachedTeacher(logits, whole.index, whose=whose), 4.0, 0.5)
         alone = [Distillation(teachers[at], 4.0, 0.5) for at in whose]
     settings = {"epochs": 4, "batch_size": 16, "optimizer": sgd(0.05), "progress": False}
     together = fit(cohort, objective, split.drawn(chosen), seed=list(SEEDS), **settings)

@@ -20,7 +20,6 @@ from kdbook.losses import kd_loss
 from kdbook.nets.vision import MLP, ConvNet
 from kdbook.training import (
     CachedTeacher,
-    CohortTeacher,
     Distillation,
     HardLabels,
     LiveTeacher,
@@ -99,9 +98,9 @@ def cached(split):
     return CachedTeacher(torch.zeros(split.views, len(split), 4, device="cuda"), split.index, origin=split.origin)
 
 
-def of_each(split, dims):
-    logits = torch.zeros(*((2, split.views)[:dims]), len(split), 4, device="cuda")
-    return CohortTeacher(logits, split.index, split.origin, torch.tensor([0, 1, 1]))
+def of_each(split):
+    logits = torch.zeros(2, split.views, len(split), 4, device="cuda")
+    return CachedTeacher(logits, split.index, origin=split.origin, whose=torch.tensor([0, 1, 1]))
 
 
 def net(**settings):
@@ -130,10 +129,10 @@ CASES = {
     "settings of a seed": lambda s: (cohort(), OwnRates(Distillation(cached(s), T, 1.0), [0.1, 0.2, 0.3]), s),
     "teachers of all seeds": lambda s: (cohort(**THREE), HardLabels(), of_all(s.shifted())),
     "students of all seeds": lambda s: (
-        cohort(), OwnRates(Distillation(of_each(s, 1), T, 0.9), [0.1, 0.2, 0.3]), of_all(s)
+        cohort(), OwnRates(Distillation(of_each(s), T, 0.9), [0.1, 0.2, 0.3]), of_all(s)
     ),
     "students of all seeds, shifts": lambda s: (
-        cohort(), Distillation(of_each(s.shifted(), 2), 4.0, 1.0), of_all(s.shifted())
+        cohort(), Distillation(of_each(s.shifted()), 4.0, 1.0), of_all(s.shifted())
     ),
 }  # fmt: skip
 
@@ -206,7 +205,9 @@ def on(device, quadrants, autocast=None):
     models = [MLP(SIZES) for _ in range(S)]
     whole = quadrants().shifted()
     teacher = CachedTeacher.of(MLP((36, 30, 4)), whole)
-    objective = Distillation(CohortTeacher(teacher.logits.to(device), whole.index, whose=torch.zeros(S).long()), 4.0)
+    objective = Distillation(
+        CachedTeacher(teacher.logits[None].to(device), whole.index, whose=torch.zeros(S).long()), 4.0
+    )
     split = of_all(whole.to(device))
     settings = {"epochs": 3, "batch_size": 16, "optimizer": sgd(0.05), "progress": False, "seed": [0, 1, 2]}
     model = stack(copy.deepcopy(models))

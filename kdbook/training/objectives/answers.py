@@ -9,16 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdbook.losses import (
-    dkd_loss,
-    hard_loss,
-    kd_loss,
-    logit_matching,
-    soft_cross_entropy,
-    soft_targets,
-    standardized_logits,
-)
-from kdbook.losses.relation import dist_loss
+from kdbook import losses
 from kdbook.training.objectives.asking import Answers, Batch, answer_of, same_set
 
 
@@ -42,7 +33,7 @@ class HardLabels(Answers):
 
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """`hard_loss`."""
-        rows = hard_loss(logits, batch.y, label_smoothing=self.label_smoothing, **batch.by_row)
+        rows = losses.hard_loss(logits, batch.y, label_smoothing=self.label_smoothing, **batch.by_row)
         if self.worth is None:
             return rows
         same_set(self, batch)
@@ -72,7 +63,7 @@ class Distillation(Answers):
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """`kd_loss`."""
         look = {"temperature": self.temperature, "alpha": self.weight(batch), **batch.by_row}
-        return kd_loss(logits, answer_of(self.teacher, batch).logits, batch.y, **look)
+        return losses.kd_loss(logits, answer_of(self.teacher, batch).logits, batch.y, **look)
 
     def weight(self, batch: Batch) -> float | Tensor:
         """Alpha of a batch."""
@@ -80,7 +71,7 @@ class Distillation(Answers):
 
     def target(self, batch: Batch, classes: int) -> Tensor:
         """The probabilities (B, C) that students are told."""
-        return soft_targets(answer_of(self.teacher, batch).logits, self.temperature, check=False)
+        return losses.soft_targets(answer_of(self.teacher, batch).logits, self.temperature, check=False)
 
 
 @dataclass
@@ -109,7 +100,7 @@ class OtherDistillation(Distillation, ABC):
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """The soft term and cross entropy, mixed."""
         soft = self.soft(logits, answer_of(self.teacher, batch).logits, batch.by_row)
-        return self.alpha * soft + (1 - self.alpha) * hard_loss(logits, batch.y, **batch.by_row)
+        return self.alpha * soft + (1 - self.alpha) * losses.hard_loss(logits, batch.y, **batch.by_row)
 
     @abstractmethod
     def soft(self, ours: Tensor, theirs: Tensor, by_row: dict) -> Tensor:
@@ -121,7 +112,7 @@ class WithoutFactor(OtherDistillation):
 
     def soft(self, ours: Tensor, theirs: Tensor, by_row: dict) -> Tensor:
         """KL."""
-        return kd_loss(ours, theirs, temperature=self.temperature, **by_row) / self.temperature**2
+        return losses.kd_loss(ours, theirs, temperature=self.temperature, **by_row) / self.temperature**2
 
 
 class StandardizedDistillation(OtherDistillation):
@@ -129,13 +120,13 @@ class StandardizedDistillation(OtherDistillation):
 
     def soft(self, ours: Tensor, theirs: Tensor, by_row: dict) -> Tensor:
         """`kd_loss` of `standardized_logits`; the student's own logits meet the labels."""
-        pair = (standardized_logits(logits, check=by_row["check"]) for logits in (ours, theirs))
-        return kd_loss(*pair, temperature=self.temperature, **by_row)
+        pair = (losses.standardized_logits(logits, check=by_row["check"]) for logits in (ours, theirs))
+        return losses.kd_loss(*pair, temperature=self.temperature, **by_row)
 
     def target(self, batch: Batch, classes: int) -> Tensor:
         """The probabilities (B, C) that students are told."""
-        theirs = standardized_logits(answer_of(self.teacher, batch).logits, check=False)
-        return soft_targets(theirs, self.temperature, check=False)
+        theirs = losses.standardized_logits(answer_of(self.teacher, batch).logits, check=False)
+        return losses.soft_targets(theirs, self.temperature, check=False)
 
 
 @dataclass
@@ -153,7 +144,7 @@ class DecoupledDistillation(OtherDistillation):
     def soft(self, ours: Tensor, theirs: Tensor, by_row: dict) -> Tensor:
         """`dkd_loss`."""
         settings = {"temperature": self.temperature, "beta": self.beta, **by_row}
-        return dkd_loss(ours, theirs, theirs.argmax(-1), **settings)
+        return losses.dkd_loss(ours, theirs, theirs.argmax(-1), **settings)
 
 
 class CorrelatedDistillation(OtherDistillation):
@@ -161,7 +152,7 @@ class CorrelatedDistillation(OtherDistillation):
 
     def soft(self, ours: Tensor, theirs: Tensor, by_row: dict) -> Tensor:
         """`dist_loss`."""
-        return dist_loss(ours, theirs, temperature=self.temperature, **by_row)
+        return losses.dist_loss(ours, theirs, temperature=self.temperature, **by_row)
 
 
 @dataclass
@@ -173,7 +164,7 @@ class LogitRegression(Answers):
 
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """`logit_matching`."""
-        return logit_matching(logits, answer_of(self.teacher, batch).logits, centre=self.centre, **batch.by_row)
+        return losses.logit_matching(logits, answer_of(self.teacher, batch).logits, centre=self.centre, **batch.by_row)
 
 
 @dataclass
@@ -196,8 +187,8 @@ class RegularisedSpecialist(Answers):
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """Cross entropy with labels or with soft targets."""
         labels = self.classes[batch.y.clamp_max(len(self.classes) - 1)]
-        soft = soft_cross_entropy(logits, answer_of(self.teacher, batch).logits, temperature=1.0, **batch.by_row)
-        return torch.where(batch.y < len(self.classes), hard_loss(logits, labels, **batch.by_row), soft)
+        soft = losses.soft_cross_entropy(logits, answer_of(self.teacher, batch).logits, temperature=1.0, **batch.by_row)
+        return torch.where(batch.y < len(self.classes), losses.hard_loss(logits, labels, **batch.by_row), soft)
 
 
 @dataclass
@@ -233,7 +224,7 @@ class TreatedTargets(Answers):
             else:
                 targets.append(answers[teacher] if treatment == "answer" else label)
         temperature = torch.tensor([[t] for t, _, _ in self.treatments])  # (S, 1)
-        return weight * kd_loss(logits, torch.stack(targets), temperature=temperature, **batch.by_row)
+        return weight * losses.kd_loss(logits, torch.stack(targets), temperature=temperature, **batch.by_row)
 
 
 def permuted(logits: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -7,10 +7,17 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kdbook import require
+from kdbook import check_number, require
 from kdbook.nets.vision import Outputs
-from kdbook.training.settings import check_settings
 from kdbook.training.teachers import SoftTargets, teaching
+
+# Where settings of objectives lie, by name; a list holds one a student, and a tensor, which the loss checks.
+RANGES = {
+    "(0, inf)": {"temperature"},
+    "[0, inf)": {"beta", "weight"},
+    "[0, 1]": {"alpha", "label_smoothing", "feedback", "final", "lambdas", "betas"},
+    "(0, 1]": {"share"},
+}
 
 
 class Batch(NamedTuple):
@@ -39,6 +46,15 @@ class Batch(NamedTuple):
 
 
 Loss = tuple[Tensor, dict[str, Tensor]]
+
+
+def check_settings(owner: Any) -> None:
+    """Check all attributes of an object that `RANGES` names."""
+    given = {name: value for name, value in vars(owner).items() if not isinstance(value, Tensor)}
+    for within, names in RANGES.items():
+        for name in names & given.keys():
+            for value in given[name] if isinstance(given[name], list | tuple) else [given[name]]:
+                check_number(name, value, within)
 
 
 class Objective:

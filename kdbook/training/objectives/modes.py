@@ -13,12 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdbook import losses, require
+from kdbook import check_number, losses, require
 from kdbook.data.images import Split
 from kdbook.nets.vision import Outputs
 from kdbook.training.objectives.answers import Distillation, HardLabels
-from kdbook.training.objectives.asking import Batch, Loss, Objective, asked, same_set
-from kdbook.training.settings import check_number, check_settings
+from kdbook.training.objectives.asking import Batch, Loss, Objective, asked, check_settings, same_set
 
 
 class TrainingMode(Objective, ABC):

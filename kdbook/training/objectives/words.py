@@ -10,12 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from kdbook.losses.transformer import (
-    cosine_hidden_loss,
-    hidden_state_loss,
-    masked_lm_distillation,
-    transformer_layer_loss,
-)
+from kdbook.losses import transformer
 from kdbook.nets.bert import Bert
 from kdbook.training.masked import mask_tokens, masked_rows
 from kdbook.training.objectives.asking import Batch, Loss, Objective, each
@@ -77,11 +72,13 @@ class TripleDistillation(Objective):
             total = last.new_zeros(1)
             if soft:
                 look = {"temperature": recipe.temperature, "weights": (soft, masked, 0.0), "check": batch.check}
-                total = masked_lm_distillation(student.words(last[at])[None], answers, y, None, None, every, **look)
+                total = transformer.masked_lm_distillation(
+                    student.words(last[at])[None], answers, y, None, None, every, **look
+                )
             elif masked:
                 total = masked * masked_rows(student, last, labels).mean()
             if cosine:
-                total = total + cosine * cosine_hidden_loss(last, theirs, real, check=batch.check)
+                total = total + cosine * transformer.cosine_hidden_loss(last, theirs, real, check=batch.check)
             return total.reshape(1)
 
         return each(students, self.recipes, loss)
@@ -144,7 +141,7 @@ class LayerDistillation(Objective):
             rows, ours = 0.0, model.student.hidden(batch.x)
             attention = states = [], []  # the student's, the teacher's
             if recipe.embedding:
-                rows = hidden_state_loss(ours[0], theirs[0], real, model.embedding, **batch.by_row)
+                rows = transformer.hidden_state_loss(ours[0], theirs[0], real, model.embedding, **batch.by_row)
             if recipe.attention:
                 own = [model.student.scores(ours, m) for m in range(1, len(ours))]
                 attention = own, [scores[g] for g in recipe.layers]
@@ -154,7 +151,9 @@ class LayerDistillation(Objective):
             if recipe.hidden:
                 states = ours[1:], [theirs[g] for g in recipe.layers]
             if recipe.attention or recipe.hidden:
-                rows = rows + transformer_layer_loss(*attention, *states, model.hidden, mask=real, **batch.by_row)
+                rows = rows + transformer.transformer_layer_loss(
+                    *attention, *states, model.hidden, mask=real, **batch.by_row
+                )
             return rows
 
         return each(students, self.recipes, loss)

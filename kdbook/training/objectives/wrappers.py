@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdbook import require
+from kdbook import check_number, require
 from kdbook.training.objectives.asking import Batch, Loss, Objective
-from kdbook.training.settings import check_number
 
 
 class OwnRates(Objective):

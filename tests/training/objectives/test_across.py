@@ -11,7 +11,7 @@ from kdbook.data.world import make_world
 from kdbook.losses.sequence import token_mean
 from kdbook.nets.gpt import GPT
 from kdbook.training.objectives import Aligned, Batch, by_bytes, by_token, shifted
-from kdbook.training.objectives.across import binary_kl
+from kdbook.training.objectives.sentences import binary_kl
 from kdbook.training.sequences import log_probs
 
 WORLD = make_world()

@@ -10,7 +10,7 @@ from torch import nn
 from kdbook.losses import dkd_loss
 from kdbook.losses.relation import dist_loss
 from kdbook.nets.vision import MLP
-from kdbook.training import Batch, CachedTeacher, CohortTeacher, LiveTeacher, fit, sgd, stack
+from kdbook.training import Batch, CachedTeacher, LiveTeacher, fit, sgd, stack
 from kdbook.training.objectives import (
     CorrelatedDistillation,
     DecoupledDistillation,
@@ -138,7 +138,7 @@ TEMPERATURE, ALPHA = torch.tensor(SETTINGS).T[:, :, None]  # (S, 1) each
 @pytest.mark.parametrize("together", [stack, nn.ModuleList])
 def test_students_of_a_stack_or_side_by_side_have_temperature_weight_and_teacher_of_their_own(batch, together):
     students, theirs = ([net(seed, hidden) for seed in range(3)] for hidden in (8, 12))
-    teacher = CohortTeacher(torch.stack(answers(batch, *theirs)), batch.index)
+    teacher = CachedTeacher(torch.stack(answers(batch, *theirs))[:, None], batch.index)
     rows, _ = Distillation(teacher, TEMPERATURE, ALPHA)(together(students), batch)
     for row, student, own, (t, a) in zip(rows, students, theirs, SETTINGS, strict=True):
         z, v = answers(batch, student, own)
