@@ -43,4 +43,4 @@ def kind_of(value: Any) -> str:
     return type(value).__name__ + numbers
 
 
-__getattr__ = on_demand(__name__, {"lab.weights": "load_teacher"})
+__getattr__ = on_demand(__name__, {"lab.weights": "load_teacher", "training.distil": "distil"})

@@ -111,7 +111,7 @@ class Split:
 
     def _visit(self, seed: int, epoch: int) -> tuple[Tensor, Tensor | None]:
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1))
-        order = self.order().to(self.x.device)
+        order = self.order().to(self.y.device)
         return order, torch.randint(self.views, (len(order),)).to(order) if self.views > 1 else None
 
     def shifted(self) -> "Split":

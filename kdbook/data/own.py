@@ -1,0 +1,164 @@
+"""A user's own data as a `Split`: tensors, mappings of tensors, datasets and loaders, taken as they are.
+
+What does not change between two readings is read once and kept in memory, unless it is large. What does change, since
+somebody augments it, is read again in every epoch.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader, default_collate
+
+from kdbook import kind_of, require
+from kdbook.data.images import Split
+
+NO_LABEL = -100  # as in torch and transformers
+LABELS = ("labels", "label", "y")  # what labels are called in a mapping
+IN_MEMORY = 2**31  # bytes; larger data is read anew in every epoch
+
+
+@dataclass(slots=True)  # with slots, a checkpoint's fingerprint does not read the paths of millions of images
+class Reader:
+    """Rows `at` of a dataset, read whenever they are asked for; `varies` when two readings differ."""
+
+    data: Any
+    collate: Callable
+    workers: int
+    at: Tensor
+    varies: bool = False
+
+    def __getitem__(self, rows: Tensor) -> "Reader":
+        return replace(self, at=self.at[rows.cpu()])
+
+    def batches(self, batch_size: int) -> Iterator[tuple[dict, Any]]:
+        """Inputs and labels (None without) of all rows, in order."""
+        order = [rows.tolist() for rows in self.at.split(batch_size)]
+        return map(
+            halves, DataLoader(self.data, batch_sampler=order, collate_fn=self.collate, num_workers=self.workers)
+        )
+
+
+@dataclass(frozen=True)
+class Items(Split):
+    """Samples of any kind.
+
+    Parameters
+    ----------
+    x : dict of str to Tensor (N, ...), or Reader
+        What nets are given, as it is; inputs that are one tensor have the name "".
+    y : Tensor (N,) or (N, L), int64
+        Classes of samples, or of their tokens; -100 = no label, or a token that does not count.
+    """
+
+    def __post_init__(self):
+        good = self.y.dtype == torch.int64 and self.y.ndim in (1, 2)
+        require(good, "labels", "class numbers, int64 (from one-hot by .argmax(1))", kind_of(self.y))
+        object.__setattr__(self, "origin", self.origin or f"own data of {len(self.y)}")
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def rows(self, where: Tensor) -> "Items":
+        """The samples chosen by a boolean mask (N,) or by positions."""
+        return replace(self, x=chosen(self.x, where), y=self.y[where], index=self.index[where])
+
+    def to(self, device: torch.device | str) -> "Items":
+        """The samples on another device; what is read anew follows batch by batch."""
+        x = self.x if isinstance(self.x, Reader) else {name: part.to(device) for name, part in self.x.items()}
+        return replace(super().to(device), x=x)
+
+    def batches(self, order: Tensor, view: None, batch_size: int) -> Iterator[tuple[Any, slice]]:
+        """Inputs of the rows `order`, a tensor or a dict, and which part of it each batch holds."""
+        parts = order.split(batch_size)
+        read = chosen(self.x, order).batches(batch_size) if isinstance(self.x, Reader) else parts
+        low = 0
+        for part, found in zip(parts, read, strict=True):
+            x = chosen(self.x, part) if found is part else found[0]
+            x = {name: values.to(self.y.device) for name, values in x.items()}
+            yield x.get("", x), slice(low, low + len(part))
+            low += len(part)
+
+
+def chosen(x: Mapping[str, Tensor] | Reader, rows: Tensor) -> Any:
+    """Rows of inputs."""
+    return x[rows] if isinstance(x, Reader) else {name: part[rows] for name, part in x.items()}
+
+
+def halves(item: Any) -> tuple[dict, Any]:
+    """Inputs by name and label of a sample or of a batch; None when it has no label."""
+    if isinstance(item, Mapping):
+        labels = [item[name] for name in LABELS if item.get(name) is not None]
+        inputs = {name: v for name, v in item.items() if name not in LABELS and not isinstance(v, str)}
+        return inputs, labels[0] if labels else None
+    good = isinstance(item, Tensor | np.ndarray) or (isinstance(item, Sequence) and len(item) in (1, 2))
+    require(good, "a sample", "inputs, (inputs,), (inputs, label) or a mapping with `labels`", kind_of(item))
+    x, y = (*item, None)[:2] if isinstance(item, Sequence) else (item, None)
+    return dict(x) if isinstance(x, Mapping) else {"": x}, y
+
+
+def together(items: Sequence) -> tuple[dict, Tensor]:
+    """Inputs and labels of samples as one batch, shorter rows filled."""
+    inputs, labels = zip(*map(halves, items), strict=True)
+    x = {name: stacked([one[name] for one in inputs]) for name in inputs[0]}
+    return x, stacked([NO_LABEL if label is None else label for label in labels], NO_LABEL)
+
+
+def stacked(values: Sequence, filling: int = 0) -> Tensor:
+    """Numbers as one tensor, shorter rows filled."""
+    try:
+        rows = [torch.as_tensor(value) for value in values]
+        return pad_sequence(rows, True, filling) if rows[0].ndim else torch.stack(rows)
+    except (TypeError, ValueError, RuntimeError) as error:
+        wanted = "numbers of one shape, or rows of any length (see torchvision's ToTensor, or a tokenizer)"
+        raise ValueError(f"a sample must be {wanted}, got {kind_of(values[0])} ({error})") from error
+
+
+def own_items(data: Any, name: str = "train") -> Split:
+    """Data of any kind as a `Split`.
+
+    Parameters
+    ----------
+    data : Tensor, pair, mapping, Dataset, DataLoader or Split
+        Inputs are a Tensor (N, ...) or a mapping of str to such, labels int64, named ``labels``, ``label`` or ``y`` in
+        a mapping; a loader's order is not used, but its collate function and workers are.
+    name : str
+        What an error calls it.
+
+    Raises
+    ------
+    ValueError
+        For anything else, for data without a length or without samples, and for labels that are no class numbers.
+    """
+    if isinstance(data, Split):
+        return data
+    pair = isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Tensor | None)
+    if pair or isinstance(data, Tensor | Mapping):
+        return items_of(*halves(data), name)
+    loader = data if isinstance(data, DataLoader) else DataLoader([data])
+    data = loader.dataset if loader is data else data
+    good = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, str)
+    wanted = "a Tensor, a pair (inputs, labels), a mapping of tensors, or a Dataset or DataLoader with a length"
+    require(good and len(data) > 0, name, wanted, kind_of(data) + " without samples" * good)
+    collate = together if loader.collate_fn is default_collate else loader.collate_fn
+    reader = Reader(data, collate, loader.num_workers, torch.arange(len(data)))
+    few = reader[reader.at[:16]]
+    (once, _), (again, _) = (next(few.batches(16)) for _ in range(2))
+    reader.varies = not all(torch.equal(part, again[name]) for name, part in once.items())
+    if not reader.varies and sum(part.nbytes for part in once.values()) / len(few.at) * len(data) <= IN_MEMORY:
+        return items_of(*next(reader.batches(len(data))), name)
+    labels = [row for _, y in reader.batches(256) for row in (() if y is None else y)]
+    return items_of(reader, stacked(labels, NO_LABEL) if labels else None, name)
+
+
+def items_of(x: dict[str, Tensor] | Reader, y: Tensor | None, name: str) -> Items:
+    """Inputs with their labels, if there are any."""
+    sizes = {len(x.at)} if isinstance(x, Reader) else {len(part) for part in x.values()}
+    y = torch.full((max(sizes),), NO_LABEL) if y is None else y
+    good = {*sizes, len(y)} == {len(y)} and len(y) > 0
+    require(good, name, "inputs and labels of one row a sample, 1 or more", f"{sorted(sizes)} and {len(y)}")
+    return Items(x, y, torch.arange(len(y)))
