@@ -39,7 +39,7 @@ def require(good: bool, name: str, wanted: str, got: Any) -> None:
 
 def kind_of(value: Any) -> str:
     """Type of a value; of a tensor or an array also the type of its numbers, and its shape."""
-    numbers = f" {value.dtype} {tuple(value.shape)}" if hasattr(value, "dtype") else ""
+    numbers = f" {value.dtype} {tuple(value.shape)}" if hasattr(value, "dtype") and hasattr(value, "shape") else ""
     return type(value).__name__ + numbers
 
 

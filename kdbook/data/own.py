@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import DataLoader
 
 from kdbook import kind_of, require
 from kdbook.data.images import Split
@@ -51,13 +49,13 @@ class Items(Split):
     ----------
     x : dict of str to Tensor (N, ...), or Reader
         What nets are given, as it is; inputs that are one tensor have the name "".
-    y : Tensor (N,) or (N, L), int64
-        Classes of samples, or of their tokens; -100 = no label, or a token that does not count.
+    y : Tensor (N,), int64
+        Classes; -100 = no label.
     """
 
     def __post_init__(self):
-        good = self.y.dtype == torch.int64 and self.y.ndim in (1, 2)
-        require(good, "labels", "class numbers, int64 (from one-hot by .argmax(1))", kind_of(self.y))
+        good = self.y.dtype == torch.int64 and self.y.ndim == 1
+        require(good, "labels", "class numbers (N,), int64 (from one-hot by .argmax(1))", kind_of(self.y))
         object.__setattr__(self, "origin", self.origin or f"own data of {len(self.y)}")
 
     def __len__(self) -> int:
@@ -89,33 +87,20 @@ def chosen(x: Mapping[str, Tensor] | Reader, rows: Tensor) -> Any:
     return x[rows] if isinstance(x, Reader) else {name: part[rows] for name, part in x.items()}
 
 
-def halves(item: Any) -> tuple[dict, Any]:
-    """Inputs by name and label of a sample or of a batch; None when it has no label."""
-    if isinstance(item, Mapping):
-        labels = [item[name] for name in LABELS if item.get(name) is not None]
-        inputs = {name: v for name, v in item.items() if name not in LABELS and not isinstance(v, str)}
-        return inputs, labels[0] if labels else None
-    good = isinstance(item, Tensor | np.ndarray) or (isinstance(item, Sequence) and len(item) in (1, 2))
-    require(good, "a sample", "inputs, (inputs,), (inputs, label) or a mapping with `labels`", kind_of(item))
-    x, y = (*item, None)[:2] if isinstance(item, Sequence) else (item, None)
-    return dict(x) if isinstance(x, Mapping) else {"": x}, y
-
-
-def together(items: Sequence) -> tuple[dict, Tensor]:
-    """Inputs and labels of samples as one batch, shorter rows filled."""
-    inputs, labels = zip(*map(halves, items), strict=True)
-    x = {name: stacked([one[name] for one in inputs]) for name in inputs[0]}
-    return x, stacked([NO_LABEL if label is None else label for label in labels], NO_LABEL)
-
-
-def stacked(values: Sequence, filling: int = 0) -> Tensor:
-    """Numbers as one tensor, shorter rows filled."""
-    try:
-        rows = [torch.as_tensor(value) for value in values]
-        return pad_sequence(rows, True, filling) if rows[0].ndim else torch.stack(rows)
-    except (TypeError, ValueError, RuntimeError) as error:
-        wanted = "numbers of one shape, or rows of any length (see torchvision's ToTensor, or a tokenizer)"
-        raise ValueError(f"a sample must be {wanted}, got {kind_of(values[0])} ({error})") from error
+def halves(sample: Any) -> tuple[dict, Any]:
+    """Inputs by name, and label, of a sample or of a batch; None when it has no label."""
+    if isinstance(sample, Mapping):
+        x, labels = dict(sample), [sample[name] for name in LABELS if sample.get(name) is not None]
+        y = labels[0] if labels else None
+    else:
+        x, y = (*sample, None)[:2] if isinstance(sample, Sequence) and len(sample) in (1, 2) else (sample, None)
+    columns = x if isinstance(x, Mapping) else {"": x}
+    # numbers in lists are collated position by position; texts are no input of a net
+    read = {
+        name: torch.stack(v, 1) if isinstance(v, list) and isinstance(v[0], Tensor) else v
+        for name, v in columns.items()
+    }
+    return {name: v for name, v in read.items() if isinstance(v, Tensor) and name not in LABELS}, y
 
 
 def own_items(data: Any, name: str = "train") -> Split:
@@ -144,21 +129,24 @@ def own_items(data: Any, name: str = "train") -> Split:
     good = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, str)
     wanted = "a Tensor, a pair (inputs, labels), a mapping of tensors, or a Dataset or DataLoader with a length"
     require(good and len(data) > 0, name, wanted, kind_of(data) + " without samples" * good)
-    collate = together if loader.collate_fn is default_collate else loader.collate_fn
-    reader = Reader(data, collate, loader.num_workers, torch.arange(len(data)))
+    reader = Reader(data, loader.collate_fn, loader.num_workers, torch.arange(len(data)))
     few = reader[reader.at[:16]]
-    (once, _), (again, _) = (next(few.batches(16)) for _ in range(2))
+    try:
+        (once, _), (again, _) = (next(few.batches(16)) for _ in range(2))
+    except (RuntimeError, TypeError) as error:
+        remedy = "give a DataLoader with a collate_fn that makes batches of tensors, as DataCollatorWithPadding does"
+        raise ValueError(f"{name} cannot be put into batches ({error}): {remedy}") from error
     reader.varies = not all(torch.equal(part, again[name]) for name, part in once.items())
     if not reader.varies and sum(part.nbytes for part in once.values()) / len(few.at) * len(data) <= IN_MEMORY:
         return items_of(*next(reader.batches(len(data))), name)
-    labels = [row for _, y in reader.batches(256) for row in (() if y is None else y)]
-    return items_of(reader, stacked(labels, NO_LABEL) if labels else None, name)
+    labels = [y for _, y in reader.batches(256) if y is not None]
+    return items_of(reader, torch.cat(labels) if labels else None, name)
 
 
 def items_of(x: dict[str, Tensor] | Reader, y: Tensor | None, name: str) -> Items:
     """Inputs with their labels, if there are any."""
-    sizes = {len(x.at)} if isinstance(x, Reader) else {len(part) for part in x.values()}
+    sizes = {len(x.at)} if isinstance(x, Reader) else {len(part) for part in x.values()} or {0}
     y = torch.full((max(sizes),), NO_LABEL) if y is None else y
-    good = {*sizes, len(y)} == {len(y)} and len(y) > 0
-    require(good, name, "inputs and labels of one row a sample, 1 or more", f"{sorted(sizes)} and {len(y)}")
+    good = sizes == {len(y)} != {0}
+    require(good, name, "tensors of inputs and labels, one row a sample", f"{sorted(sizes)} rows and {len(y)} labels")
     return Items(x, y, torch.arange(len(y)))

@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -15,15 +15,16 @@ from tqdm import tqdm
 
 from kdbook import kind_of, require
 from kdbook.data.images import Split
-from kdbook.data.own import NO_LABEL, own_items
+from kdbook.data.own import NO_LABEL, Items, own_items
 from kdbook.losses import kd_loss
 from kdbook.training import mistakes
 from kdbook.training.loop import adam, fit
 from kdbook.training.objectives.asking import Answers, Batch, answer_of
-from kdbook.training.report import ALONE, DISTILLED, TEACHER, Report, errors, measured, scored
+from kdbook.training.report import ALONE, DISTILLED, TEACHER, Report, measured, scored
 from kdbook.training.settings import check_number
 from kdbook.training.teachers import CachedTeacher, LiveTeacher, predict
 
+PROBE = 1_000  # labelled rows on which both nets are looked at before anything is trained
 LOSS = partial(kd_loss, reduction="none", check=False)  # what it would look for is looked for once, before training
 
 
@@ -58,26 +59,20 @@ class Taught(Answers):
         Whether some rows have no label.
     """
 
-    kept = ("first",)
+    kept = ("losses",)
     teacher: Any
     temperature: float
     alpha: float
     loss: Callable
     partly: bool
-    first: list[Tensor] = field(default_factory=list)  # losses of the first steps
-    now: list[Tensor] = field(default_factory=list)  # losses of the running epoch
-
-    def start_epoch(self, epoch: int) -> None:
-        super().start_epoch(epoch)
-        self.now = []
+    losses: list[Tensor] = field(default_factory=list)  # of the first steps and of the last one
 
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """A loss a row (B,), or their mean (1,)."""
         told = logits.detach() if self.teacher is None else answer_of(self.teacher, batch).logits
         alpha = 1 - (1 - self.alpha) * (batch.y >= 0).float() if self.partly else self.alpha
         rows = self.loss(logits, told, batch.y.clamp_min(0), temperature=self.temperature, alpha=alpha)
-        self.now.append(rows.detach().mean())
-        self.first += [self.now[-1]] * (len(self.first) < mistakes.FIRST_STEPS)
+        self.losses[mistakes.FIRST_STEPS :] = [rows.detach().mean()]
         return rows.reshape(-1)
 
 
@@ -158,115 +153,96 @@ def distil(
 
     Explained in notebooks/10_your_own_model.
     """
-    good = isinstance(teacher, nn.Module) and isinstance(student, nn.Module)
-    require(good, "teacher and student", "nets (nn.Module)", f"{kind_of(teacher)} and {kind_of(student)}")
+    if device == "auto":
+        device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
     check_number("batch_size", batch_size, "[1, inf)", whole=True)
     require(len(rates) > 0, "rates", "one learning rate or more", "none")
-    if device == "auto":
-        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-        device = next(name for name in there if there[name])
     teacher, student = Called(teacher).to(device), Called(student).to(device)
-    train, held, test, where = parted(train, validation, test, unlabelled, seed, device)
-    notes, labelled = [f"Measured on {len(test):,} rows of {where}."], train.rows(train.y >= 0)
+    given = {"train": train, "validation": validation, "test": test, "unlabelled": unlabelled}
+    named = {name: own_items(data, name).to(device) for name, data in given.items() if data is not None}
+    train, held, test, notes = parted(named, seed)
+    arms = {ALONE: train.rows(train.y >= 0), DISTILLED: train}
+    ask = partial(answers, batch_size=batch_size, seed=seed)
+    mistakes.check_nets(teacher, student, [len(split) for split in arms.values()], batch_size, notes)
     classes = max(mistakes.check_answers(teacher, student, split, batch_size) for split in (train, held, test))
-    mistakes.check_nets(teacher, student, [len(train), len(labelled)], batch_size)
-    partly = len(labelled) < len(train)
+    partly, known = len(arms[ALONE]) < len(train), arms[ALONE].rows(torch.arange(min(PROBE, len(arms[ALONE]))))
+    if len(known):
+        mistakes.check_teacher(ask(teacher, known), known.y)
+        mistakes.check_fresh(ask(student, known), known.y, notes)
     if loss is not LOSS:
         require(alpha == 1 or not partly, "alpha", "1 for an own loss where some rows have no label", alpha)
         mistakes.check_loss(loss, temperature, classes)
+    taught = {ALONE: (None, 0.0), DISTILLED: (answering(teacher, train, cache, ask, notes), alpha)}
+    of_held, of_test = ask(teacher, held), ask(teacher, test)
 
-    def answers(net: nn.Module, split: Split) -> Tensor:
-        """Logits (N, C), of the same reading at every call."""
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            return predict(net, split, batch_size=batch_size).logits
-
-    of_held, of_test = answers(teacher, held), answers(teacher, test)
-    if held.y.min() >= 0:
-        mistakes.check_teacher(of_held, held.y)
-        mistakes.check_fresh(errors(answers(student, held), held.y), len(held), classes, notes)
-    own = answering(teacher, train, cache, answers, notes)
-
-    arms = {ALONE: (None, 0.0, labelled)} if len(labelled) else {}
-    arms[DISTILLED] = own, alpha, train
     steps, tries = epochs * -(-len(train) // batch_size), []
-    with tqdm(total=len(arms) * len(rates) * steps, unit="step", disable=not progress) as bar:
-        for (arm, (whose, weight, split)), rate in product(arms.items(), rates):
-            told, a_visit = {"arm": arm, "learning rate": rate}, -(-len(split) // batch_size)
+    with tqdm(total=2 * len(rates) * steps, unit="step", disable=not progress) as bar:
+        for arm, rate in product(arms if len(known) else [DISTILLED], rates):
+            whose, weight = taught[arm]
             objective, net = Taught(whose, temperature, weight, loss, partly), copy.deepcopy(student)
-            bar.set_description(f"{arm}, learning rate {rate:g}")
-
-            def tell(epoch: int, epochs: int, told=told, a_visit=a_visit, objective=objective) -> None:
-                bar.update(a_visit)
-                if on_epoch is not None:
-                    on_epoch(
-                        {**told, "epoch": epoch, "epochs": epochs, "loss": float(torch.stack(objective.now).mean())}
-                    )
-
+            about, a_visit = {"arm": arm, "learning rate": rate}, -(-len(arms[arm]) // batch_size)
             fitting |= {"epochs": -(-steps // a_visit), "batch_size": batch_size, "optimizer": optimizer(rate)}
-            fitting["checkpoint"] = folder and Path(folder) / f"{arm}, rate {rate:g}.pt"
-            history = fit(net, objective, split, seed=seed, device=device, progress=tell, **fitting)
-            mistakes.check_falling(objective.first, f"{arm}, learning rate {rate:g}", notes)
-            logits = answers(net, held)
-            told |= scored(logits, held.y) or {"loss, nats": float(LOSS(logits, of_held, temperature=1.0).mean())}
-            tries.append({**told, "training, s": history.seconds, "net": net})
-
-    best = {
-        arm: min((t for t in tries if t["arm"] == arm), key=lambda t: (t.get("wrong, %"), t["loss, nats"]))
-        for arm in arms
-    }
+            fitting["checkpoint"] = folder and Path(folder) / f"{arm}, learning rate {rate:g}.pt"
+            tell = partial(told, bar, a_visit, objective, about, on_epoch)
+            history = fit(net, objective, arms[arm], seed=seed, device=device, progress=tell, **fitting)
+            mistakes.check_falling(objective.losses, f"{arm}, learning rate {rate:g}", notes)
+            score = scored(ask(net, held), held.y, of_held)
+            tries.append({**about, **score, "training, s": history.seconds, "net": net})
+    best = {t["arm"]: t for t in sorted(tries, key=lambda t: (-t.get("wrong, %", 0), -t["loss, nats"]))}
     student.load_state_dict(best[DISTILLED]["net"].state_dict())
     rows = {TEACHER: measured(teacher, test, of_test, of_test)}
     for arm, t in best.items():
-        rows[arm] = measured(t["net"], test, answers(t["net"], test), of_test) | {"learning rate": t["learning rate"]}
-        rows[arm]["training, s"] = sum(t["training, s"] for t in tries if t["arm"] == arm)
+        rows[arm] = measured(t["net"], test, ask(t["net"], test), of_test) | {"learning rate": t["learning rate"]}
+        rows[arm]["training, s"] = sum(other["training, s"] for other in tries if other["arm"] == arm)
     mistakes.check_end(rows, rates, len(test), notes)
-    alone = best[ALONE]["net"].net if ALONE in best else None
-    return Report(student.net.eval(), alone, rows, [{k: v for k, v in t.items() if k != "net"} for t in tries], notes)
+    alone = best[ALONE].pop("net").net if ALONE in best else None
+    return Report(student.net.eval(), alone, rows, [{**t, "net": None} for t in tries], notes)
 
 
-def parted(
-    train: Any, validation: Any, test: Any, unlabelled: Any, seed: int, device: str
-) -> tuple[Split, Split, Split, str]:
-    """What is learned from, what settings are chosen on, what is measured on, and what that is in words."""
-    given = {"train": train, "validation": validation, "test": test, "unlabelled": unlabelled}
-    named = {name: own_items(data, name).to(device) for name, data in given.items() if data is not None}
-    more = named.pop("unlabelled", None)
+def told(bar: tqdm, steps: int, objective: Taught, about: dict, on_epoch: Callable | None, epoch: int, of: int) -> None:
+    """Move the bar, and tell a user's log of an epoch."""
+    bar.set_description("{arm}, learning rate {learning rate:g}".format(**about), refresh=False)
+    bar.update(steps)
+    if on_epoch is not None:
+        on_epoch({**about, "epoch": epoch, "epochs": of, "loss": float(objective.losses[-1])})
+
+
+def answers(net: nn.Module, split: Split, *, batch_size: int, seed: int) -> Tensor:
+    """Logits (N, C), of the same reading at every call where readings differ."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return predict(net, split, batch_size=batch_size).logits
+
+
+def parted(named: dict[str, Split], seed: int) -> tuple[Split, Split, Split, list[str]]:
+    """What is learned from, what settings are chosen on, what is measured on, and a sentence about that."""
+    more, train = named.pop("unlabelled", None), named["train"]
     mistakes.check_apart(named)
-    train, held = named["train"], named.get("validation")
+    held = named.get("validation")
     if held is None:
-        rows = (train.y >= 0).nonzero()[:, 0] if (train.y >= 0).any() else torch.arange(len(train))
-        rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)).to(rows)]
-        out = torch.zeros_like(train.y, dtype=torch.bool).index_fill(0, rows[: max(1, len(rows) // 10)], True)
+        rows = (train.y >= 0).nonzero()[:, 0] if (train.y >= 0).any() else torch.arange(len(train)).to(train.y)
+        drawn = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[: max(1, len(rows) // 10)]
+        out = torch.zeros_like(train.y, dtype=torch.bool).index_fill(0, rows[drawn.to(rows.device)], True)
         train, held = train.rows(~out), train.rows(out)
     if more is not None:
-        train = joined(train, more)
-    return train, held, named.get("test", held), "the test data" if "test" in named else "validation data"
+        good = isinstance(train.x, dict) and isinstance(more.x, dict) and train.x.keys() == more.x.keys()
+        wanted = (
+            "inputs as those of train, in memory (or give one Dataset for both, with label -100 where there is none)"
+        )
+        require(good, "unlabelled", wanted, kind_of(more.x))
+        x = {name: torch.cat([part, more.x[name]]) for name, part in train.x.items()}
+        train = Items(x, torch.cat([train.y, torch.full_like(more.y, NO_LABEL)]), torch.arange(len(train) + len(more)))
+    where = "the test data" if "test" in named else "validation data, on which settings were chosen"
+    return train, held, named.get("test", held), [f"Measured on {len(named.get('test', held)):,} rows of {where}."]
 
 
-def joined(train: Split, more: Split) -> Split:
-    """The same samples, and others without labels."""
-    good = isinstance(train.x, dict) and isinstance(more.x, dict) and train.x.keys() == more.x.keys()
-    require(
-        good,
-        "unlabelled",
-        "in memory and with the inputs of train (or give one Dataset, whose labels are -100 where there is none)",
-        kind_of(more.x),
-    )
-    x = {name: torch.cat([part, more.x[name]]) for name, part in train.x.items()}
-    y = torch.cat([train.y, torch.full_like(more.y, NO_LABEL)])
-    return replace(train, x=x, y=y, index=torch.arange(len(y), device=y.device), origin="")
-
-
-def answering(teacher: nn.Module, split: Split, cache: bool | None, answers: Callable, notes: list[str]) -> Any:
+def answering(teacher: nn.Module, split: Split, cache: bool | None, ask: Callable, notes: list[str]) -> Any:
     """The teacher of a split: its answers kept, or asked for every batch where a kept one would be wrong."""
-    varies = getattr(split.x, "varies", False)
-    why = "two readings of one sample differ, and a kept answer belongs to one of them"
+    varies, why = getattr(split.x, "varies", False), "two readings of one sample differ, and an answer belongs to one"
     require(not (cache and varies), "cache", "None or False for data that is augmented", f"True: {why}")
-    if varies:
-        notes.append(f"The teacher was asked for every batch: {why}.")
+    notes += [f"The teacher was asked for every batch: {why}."] * varies
     if varies or cache is False:
         return LiveTeacher(teacher)
     if split.views > 1:
         return CachedTeacher.of(teacher, split)
-    return CachedTeacher(answers(teacher, split)[None], split.index, origin=split.origin)
+    return CachedTeacher(ask(teacher, split)[None], split.index, origin=split.origin)

@@ -20,6 +20,7 @@ from kdbook.training.report import ALONE, DISTILLED, TEACHER, errors
 from kdbook.training.teachers import evaluating
 
 FIRST_STEPS = 100
+TELLING = 30  # answers, of which fewer say nothing about a net that may be guessing
 
 
 def warn(notes: list[str], text: str) -> None:
@@ -28,15 +29,18 @@ def warn(notes: list[str], text: str) -> None:
     warnings.warn(text, stacklevel=4)
 
 
-def check_nets(teacher: nn.Module, student: nn.Module, counts: Sequence[int], batch_size: int) -> None:
-    """Refuse a student that shares weights with its teacher or is frozen, and a batch of one row for batch norm."""
+def check_nets(
+    teacher: nn.Module, student: nn.Module, counts: Sequence[int], batch_size: int, notes: list[str]
+) -> None:
+    """Refuse a student that shares its teacher's weights or is frozen, and a batch of one row for batch norm."""
     weights = [*student.parameters()]
-    shared = {*map(id, teacher.parameters())} & {*map(id, weights)}
-    require(
-        not shared, "student", "a net of its own (copy.deepcopy makes one)", f"its teacher's weights, {len(shared)}"
-    )
+    shared = len({*map(id, teacher.parameters())} & {*map(id, weights)})
+    require(not shared, "student", "a net of its own (copy.deepcopy makes one)", f"{shared} weights of its teacher")
     frozen = sum(not weight.requires_grad for weight in weights)
-    require(not frozen, "student", "free to learn (student.requires_grad_(True))", f"{frozen} of {len(weights)} frozen")
+    wanted = "free to learn (student.requires_grad_(True))"
+    require(frozen < len(weights), "student", wanted, f"{frozen} frozen weights of {len(weights)}")
+    if frozen:
+        warn(notes, f"{frozen} of the student's {len(weights)} weights are frozen, and stay as they are.")
     norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in student.modules())
     good = next(size for size in range(max(2, batch_size), 2**62) if all(count % size != 1 for count in counts))
     wanted = f"such that no batch has one row, on which batch norm fails, as {good}"
@@ -49,7 +53,12 @@ def check_answers(teacher: nn.Module, student: nn.Module, split: Split, batch_si
     with evaluating(teacher), evaluating(student):
         t, again, s = (Outputs.of(net(x)).logits.float() for net in (teacher, teacher, student))
     wanted = "a net that answers a question once and for all (is there dropout without training=self.training?)"
-    require(torch.equal(t, again), "teacher", wanted, f"answers that differ by {float((t - again).abs().max()):.3g}")
+    require(
+        torch.allclose(t, again, 1e-2, 1e-3),
+        "teacher",
+        wanted,
+        f"answers that differ by {float((t - again).abs().max()):.3g}",
+    )
     for name, logits in (("teacher", t), ("student", s)):
         good = bool((logits < 0).any() or (logits.sum(-1) - 1).abs().max() > 1e-3)
         require(good, f"the {name}'s answer", "logits (take its softmax away)", "probabilities, rows that sum to 1")
@@ -74,8 +83,11 @@ def check_padding(name: str, net: nn.Module, x: Tensor | dict[str, Tensor], logi
     used = sum(part.abs() for part in texts.values()).cumsum(1)
     length, row = (used < used[:, -1:]).sum(1).add(1).min(0)
     cut = {n: part[row : row + 1, :length] if n in texts else part[row : row + 1] for n, part in parts.items()}
-    with evaluating(net):
-        off = float((Outputs.of(net(cut.get("", cut))).logits - logits[row]).abs().max())
+    try:
+        with evaluating(net):
+            off = float((Outputs.of(net(cut.get("", cut))).logits - logits[row]).abs().max())
+    except (RuntimeError, IndexError):  # numbers of a fixed length, which are no text
+        return
     wanted = "a net that does not read padding (give it an attention_mask, 1 for tokens and 0 for padding, and use it)"
     require(off < 1e-2, name, wanted, f"answers that padding moves by {off:.3g}")
 
@@ -91,18 +103,15 @@ def check_teacher(logits: Tensor, y: Tensor) -> None:
     wanted = "one with its classes in the order of the labels (put its logits into that order)"
     require(not turned or {*turned} != {*turned.values()}, "teacher", wanted, f"one that says {told}")
     right = count - errors(logits, y)
+    guessed = count / classes + 3 * (count * (classes - 1)) ** 0.5 / classes  # three standard deviations above the mean
     wanted = "better than guessing (give it the inputs that it was trained on, scaled or tokenised as they were)"
-    require(right > at_chance(count, classes), "teacher", wanted, f"{right} right answers of {count}")
+    require(count < TELLING or right > guessed, "teacher", wanted, f"{right} right answers of {count}")
 
 
-def at_chance(count: int, classes: int) -> float:
-    """The most right answers that guessing gives, three standard deviations above its mean."""
-    return count / classes + 3 * (count * (classes - 1)) ** 0.5 / classes
-
-
-def check_fresh(wrong: int, count: int, classes: int, notes: list[str]) -> None:
+def check_fresh(logits: Tensor, y: Tensor, notes: list[str]) -> None:
     """Warn of a student that knows the task before it is trained."""
-    if (right := count - wrong) > 2 * at_chance(count, classes):
+    count, classes = logits.shape
+    if count >= TELLING and (right := count - errors(logits, y)) > count * (1 + 1 / classes) / 2:
         told = f"The student is right {right} times of {count} before training"
         warn(notes, f"{told}: it has learned this already, and goes on from there with and without a teacher.")
 
