@@ -36,9 +36,8 @@ class Reader:
     def batches(self, batch_size: int) -> Iterator[tuple[dict, Any]]:
         """Inputs and labels (None without) of all rows, in order."""
         order = [rows.tolist() for rows in self.at.split(batch_size)]
-        return map(
-            halves, DataLoader(self.data, batch_sampler=order, collate_fn=self.collate, num_workers=self.workers)
-        )
+        read = DataLoader(self.data, batch_sampler=order, collate_fn=self.collate, num_workers=self.workers)
+        return map(halves, read)
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,8 @@ class Items(Split):
 
     def batches(self, order: Tensor, view: None, batch_size: int) -> Iterator[tuple[Any, slice]]:
         """Inputs of the rows `order`, a tensor or a dict, and which part of it each batch holds."""
-        parts = order.split(batch_size)
+        parts, low = order.split(batch_size), 0
         read = chosen(self.x, order).batches(batch_size) if isinstance(self.x, Reader) else parts
-        low = 0
         for part, found in zip(parts, read, strict=True):
             x = chosen(self.x, part) if found is part else found[0]
             x = {name: values.to(self.y.device) for name, values in x.items()}
@@ -89,18 +87,13 @@ def chosen(x: Mapping[str, Tensor] | Reader, rows: Tensor) -> Any:
 
 def halves(sample: Any) -> tuple[dict, Any]:
     """Inputs by name, and label, of a sample or of a batch; None when it has no label."""
-    if isinstance(sample, Mapping):
-        x, labels = dict(sample), [sample[name] for name in LABELS if sample.get(name) is not None]
-        y = labels[0] if labels else None
-    else:
-        x, y = (*sample, None)[:2] if isinstance(sample, Sequence) and len(sample) in (1, 2) else (sample, None)
-    columns = x if isinstance(x, Mapping) else {"": x}
-    # numbers in lists are collated position by position; texts are no input of a net
-    read = {
-        name: torch.stack(v, 1) if isinstance(v, list) and isinstance(v[0], Tensor) else v
-        for name, v in columns.items()
-    }
-    return {name: v for name, v in read.items() if isinstance(v, Tensor) and name not in LABELS}, y
+    x, y = (*sample, None)[:2] if isinstance(sample, Sequence) and len(sample) in (1, 2) else (sample, None)
+    x = dict(x) if isinstance(x, Mapping) else {"": x}
+    labels = [y, *(x.pop(name, None) for name in LABELS)]
+    for name, part in x.items():  # a list is collated position by position; a text is no input of a net
+        x[name] = torch.stack(part, 1) if isinstance(part, list) and isinstance(part[0], Tensor) else part
+    x = {name: part for name, part in x.items() if isinstance(part, Tensor)}
+    return x, next((label for label in labels if label is not None), None)
 
 
 def own_items(data: Any, name: str = "train") -> Split:

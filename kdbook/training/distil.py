@@ -163,12 +163,11 @@ def distil(
     train, held, test, notes = parted(named, seed)
     arms = {ALONE: train.rows(train.y >= 0), DISTILLED: train}
     ask = partial(answers, batch_size=batch_size, seed=seed)
-    mistakes.check_nets(teacher, student, [len(split) for split in arms.values()], batch_size, notes)
+    mistakes.check_nets(teacher, student, [*map(len, arms.values())], batch_size)
     classes = max(mistakes.check_answers(teacher, student, split, batch_size) for split in (train, held, test))
     partly, known = len(arms[ALONE]) < len(train), arms[ALONE].rows(torch.arange(min(PROBE, len(arms[ALONE]))))
     if len(known):
-        mistakes.check_teacher(ask(teacher, known), known.y)
-        mistakes.check_fresh(ask(student, known), known.y, notes)
+        mistakes.check_knowledge(ask(teacher, known), ask(student, known), known.y, notes)
     if loss is not LOSS:
         require(alpha == 1 or not partly, "alpha", "1 for an own loss where some rows have no label", alpha)
         mistakes.check_loss(loss, temperature, classes)
@@ -226,9 +225,7 @@ def parted(named: dict[str, Split], seed: int) -> tuple[Split, Split, Split, lis
         train, held = train.rows(~out), train.rows(out)
     if more is not None:
         good = isinstance(train.x, dict) and isinstance(more.x, dict) and train.x.keys() == more.x.keys()
-        wanted = (
-            "inputs as those of train, in memory (or give one Dataset for both, with label -100 where there is none)"
-        )
+        wanted = "as the inputs of train, in memory (or give one Dataset for both, with label -100 where there is none)"
         require(good, "unlabelled", wanted, kind_of(more.x))
         x = {name: torch.cat([part, more.x[name]]) for name, part in train.x.items()}
         train = Items(x, torch.cat([train.y, torch.full_like(more.y, NO_LABEL)]), torch.arange(len(train) + len(more)))
