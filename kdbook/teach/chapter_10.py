@@ -31,6 +31,7 @@ check_repaired_own_loss = Exercise(
             (STUDENT, TEACHER, LABELS, 4.0, 1.0),
             "Right at T = 1, but at T = 4 it is {ratio:.3g} times what it should be.",
         ),
+        ((STUDENT, TEACHER, LABELS, 4.0, 0.5), "Each term is right alone; half of each should give {right:.4f}."),
     ),
     mistakes={
         "The labels alone: does alpha = 1 mean that the teacher is all there is, or nothing?": (
