@@ -229,8 +229,8 @@ def parted(named: dict[str, Split], seed: int) -> tuple[Split, Split, Split, lis
         require(good, "unlabelled", wanted, kind_of(more.x))
         x = {name: torch.cat([part, more.x[name]]) for name, part in train.x.items()}
         train = Items(x, torch.cat([train.y, torch.full_like(more.y, NO_LABEL)]), torch.arange(len(train) + len(more)))
-    where = "the test data" if "test" in named else "validation data, on which settings were chosen"
-    return train, held, named.get("test", held), [f"Measured on {len(named.get('test', held)):,} rows of {where}."]
+    where, test = ("validation", held) if "test" not in named else ("test", named["test"])
+    return train, held, test, [f"Measured on {len(test):,} rows of the {where} data."]
 
 
 def answering(teacher: nn.Module, split: Split, cache: bool | None, ask: Callable, notes: list[str]) -> Any:
@@ -238,8 +238,6 @@ def answering(teacher: nn.Module, split: Split, cache: bool | None, ask: Callabl
     varies, why = getattr(split.x, "varies", False), "two readings of one sample differ, and an answer belongs to one"
     require(not (cache and varies), "cache", "None or False for data that is augmented", f"True: {why}")
     notes += [f"The teacher was asked for every batch: {why}."] * varies
-    if varies or cache is False:
+    if varies or cache is False or split.views > 1:
         return LiveTeacher(teacher)
-    if split.views > 1:
-        return CachedTeacher.of(teacher, split)
     return CachedTeacher(ask(teacher, split)[None], split.index, origin=split.origin)
