@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -92,7 +93,7 @@ def halves(sample: Any) -> tuple[dict, Any]:
     labels = [y, *(x.pop(name, None) for name in LABELS)]
     for name, part in x.items():  # a list is collated position by position; a text is no input of a net
         x[name] = torch.stack(part, 1) if isinstance(part, list) and isinstance(part[0], Tensor) else part
-    x = {name: part for name, part in x.items() if isinstance(part, Tensor)}
+    x = {name: torch.as_tensor(part) for name, part in x.items() if isinstance(part, Tensor | np.ndarray)}
     return x, next((label for label in labels if label is not None), None)
 
 
@@ -101,7 +102,7 @@ def own_items(data: Any, name: str = "train") -> Split:
 
     Parameters
     ----------
-    data : Tensor, pair, mapping, Dataset, DataLoader or Split
+    data : Tensor, array, pair, mapping, Dataset, DataLoader or Split
         Inputs are a Tensor (N, ...) or a mapping of str to such, labels int64, named ``labels``, ``label`` or ``y`` in
         a mapping; a loader's order is not used, but its collate function and workers are.
     name : str
@@ -114,13 +115,15 @@ def own_items(data: Any, name: str = "train") -> Split:
     """
     if isinstance(data, Split):
         return data
-    pair = isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Tensor | None)
-    if pair or isinstance(data, Tensor | Mapping):
+    pair = isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Tensor | np.ndarray | None)
+    if pair or isinstance(data, Tensor | np.ndarray | Mapping):
         return items_of(*halves(data), name)
     loader = data if isinstance(data, DataLoader) else DataLoader([data])
     data = loader.dataset if loader is data else data
     good = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, str)
-    wanted = "a Tensor, a pair (inputs, labels), a mapping of tensors, or a Dataset or DataLoader with a length"
+    wanted = (
+        "a Tensor or array, a pair (inputs, labels), a mapping of tensors, or a Dataset or DataLoader with a length"
+    )
     require(good and len(data) > 0, name, wanted, kind_of(data) + " without samples" * good)
     reader = Reader(data, loader.collate_fn, loader.num_workers, torch.arange(len(data)))
     few = reader[reader.at[:16]]
@@ -139,7 +142,7 @@ def own_items(data: Any, name: str = "train") -> Split:
 def items_of(x: dict[str, Tensor] | Reader, y: Tensor | None, name: str) -> Items:
     """Inputs with their labels, if there are any."""
     sizes = {len(x.at)} if isinstance(x, Reader) else {len(part) for part in x.values()} or {0}
-    y = torch.full((max(sizes),), NO_LABEL) if y is None else y
+    y = torch.full((max(sizes),), NO_LABEL) if y is None else torch.as_tensor(y)
     good = sizes == {len(y)} != {0}
     require(good, name, "tensors of inputs and labels, one row a sample", f"{sorted(sizes)} rows and {len(y)} labels")
     return Items(x, y, torch.arange(len(y)))

@@ -29,7 +29,14 @@ def read(items, order=None, batch_size=4):
 
 
 @pytest.mark.parametrize(
-    "data", [(X, Y), TensorDataset(X, Y), DataLoader(TensorDataset(X, Y), batch_size=3, shuffle=True), {"": X, "y": Y}]
+    "data",
+    [
+        (X, Y),
+        (X.numpy(), Y.numpy()),
+        TensorDataset(X, Y),
+        DataLoader(TensorDataset(X, Y), batch_size=3, shuffle=True),
+        {"": X, "y": Y},
+    ],
 )
 def test_inputs_and_labels_are_the_same_from_every_kind_of_data(data):
     items = own_items(data)
@@ -89,7 +96,7 @@ def test_a_loaders_own_collate_function_is_used():
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        ("text", "train must be a Tensor, a pair .*, got str"),
+        ("text", "train must be a Tensor or array, a pair .*, got str"),
         (3, "got int"),
         ([], "got list without samples"),
         ((X, Y[:4]), r"one row a sample, got \[10\] rows and 4 labels"),
