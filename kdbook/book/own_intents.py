@@ -64,8 +64,8 @@ def arms(profile: str) -> dict[str, Arm]:
 
     return {
         "teacher": Arm("MiniLM, 5 labels an intent", "teacher", {**few, "answers": "", "lr": 0.01}, teaches=True),
-        "labels": student_of("labels,\nsame texts", "hard", "labels", 0.01, **few),
-        "soft_few": student_of("soft targets,\nsame texts", "shifted", "soft", 0.01, **few, temperature=2.0),
+        "labels": student_of("labels of\n5 texts an intent", "hard", "labels", 0.01, **few),
+        "soft_few": student_of("soft targets,\n5 texts an intent", "shifted", "soft", 0.01, **few, temperature=2.0),
         "hard_many": student_of("hard answers,\nall texts", "control", "hard", 0.001, **many),
         "soft_many": student_of("soft targets,\nall texts", "soft", "soft", 0.001, **many, temperature=2.0),
         "labels_many": student_of("labels,\nall texts", "plain", "labels", 0.003, **many),
