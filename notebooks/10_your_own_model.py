@@ -211,8 +211,8 @@ if MINILM:
 # - **wrong** counts on data that nobody trained or chose on. *Student alone* is the fair rival: the same net, as many
 #   steps, the same learning rates, chosen on the same validation data. Most published gains are measured against a student
 #   that nobody tuned.
-# - **loss** and **calibration error** say whether one may trust the probabilities. A student of labels alone is often sure
-#   and wrong; soft targets calm it.
+# - **loss** and **calibration error** say whether one may trust the probabilities. A student of labels may be sure and wrong,
+#   one that copies softened answers too modest: look, before you use them.
 # - **agreement** and **mean_kl** say how well the student copies its teacher (*fidelity*), mistakes included. A student can
 #   do well without being a copy; chapter 01 shows it.
 # - **parameters, megabytes, milliseconds** are what you wanted the student for. (The teacher's row counts only the head
