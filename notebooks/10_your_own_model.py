@@ -367,14 +367,14 @@ mistakes.index += 1
 mistakes.drop(columns="id").style.set_properties(**{"text-align": "left"})
 
 # %% [markdown]
-# Make one. A loss of your own may be given as `loss=`; here is one as it is often written, with the default reduction of
-# `F.kl_div` and without $T^2$:
+# Make one. A loss of your own may be given as `loss=`; here is one as it is often written, with a mean over everything (the
+# default of `F.kl_div`, of which torch warns by now) and without $T^2$:
 
 
 # %%
 def as_often_written(student_logits, teacher_logits, labels, *, temperature, alpha):
-    p = (teacher_logits / temperature).softmax(-1)
-    soft = F.kl_div((student_logits / temperature).log_softmax(-1), p)
+    log_p, log_q = ((z / temperature).log_softmax(-1) for z in (teacher_logits, student_logits))
+    soft = (log_p.exp() * (log_p - log_q)).mean()
     return alpha * soft + (1 - alpha) * F.cross_entropy(student_logits, labels)
 
 
@@ -434,15 +434,15 @@ except ValueError as error:
 # %% [markdown]
 # ## Exercises
 #
-# **1. Spot the bug.** Mend the loss from above, so that `distil` takes it: three things are wrong with it or missing.
+# **1. Spot the bug.** Mend the loss from above, so that `distil` takes it: two things are wrong with it.
 
 # %%
 from kdbook.teach.chapter_10 import check_fair_epochs, check_repaired_own_loss
 
 
 def mended(student_logits, teacher_logits, labels, temperature, alpha):
-    p = (teacher_logits / temperature).softmax(-1)
-    soft = F.kl_div((student_logits / temperature).log_softmax(-1), p, reduction="mean")
+    log_p, log_q = ((z / temperature).log_softmax(-1) for z in (teacher_logits, student_logits))
+    soft = (log_p.exp() * (log_p - log_q)).mean()
     return alpha * soft + (1 - alpha) * F.cross_entropy(student_logits, labels)
 
 
