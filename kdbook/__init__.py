@@ -69,8 +69,8 @@ def check_number(name: str, value: Any, within: str, *, whole: bool = False) -> 
 
 def kind_of(value: Any) -> str:
     """Type of a value; of a tensor or an array also the type of its numbers, and its shape."""
-    numbers = f" {value.dtype} {tuple(value.shape)}" if hasattr(value, "dtype") else ""
+    numbers = f" {value.dtype} {tuple(value.shape)}" if hasattr(value, "dtype") and hasattr(value, "shape") else ""
     return type(value).__name__ + numbers
 
 
-__getattr__ = on_demand(__name__, {"load_teacher": "lab.weights"})
+__getattr__ = on_demand(__name__, {"load_teacher": "lab.weights", "distil": "training.distil"})

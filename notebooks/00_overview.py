@@ -283,6 +283,7 @@ picture_slider("image", range(1, 13), draw_answer, alt=answer_alt)
 # | [07 speech and vision](07_speech_and_vision.ipynb) | do the large results hold in small, on real components? |
 # | [08 language models](08_language_models.ipynb) | how do DistilBERT and TinyBERT work? |
 # | [09 the LLM era](09_llm_era.ipynb) | what changes when the teacher writes text? |
+# | [10 your own model](10_your_own_model.ipynb) | how do you distil your own teacher into your own student? |
 #
 # You can read each chapter, run it, or teach it. The page shows the *full* results, with their spread over seeds;
 # running it yourself trains the *quick* versions and draws them beside the full ones.

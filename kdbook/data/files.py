@@ -22,7 +22,12 @@ REFERENCE = REPOSITORY / "results" / "full"  # committed tables, which are data 
 
 # SHA-256 of the *uncompressed* bytes: a copy compressed elsewhere is as good as ours.
 PACKED = {".gz": gzip.decompress, ".xz": lzma.decompress, "": bytes}
-SUFFIXES = {"wordnet": ".xz", "published": ""}  # of a folder's files; images are .gz
+SUFFIXES = {
+    "wordnet": ".xz",
+    "banking77": ".xz",
+    "clinc150": ".xz",
+    "published": "",
+}  # of a folder's files; images are .gz
 SHA256 = {
     "mnist/train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "mnist/train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -34,6 +39,10 @@ SHA256 = {
     "fashion-mnist/t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     "published/distilled_models.csv": "3ccfaccc74c9b5d98148e028ef3e7e485f71db618eb44dd393ef97bba9c8ca0b",
     "wordnet/glosses.tsv": "44519f4d6911f58af6afdc1737c1d9b80c3caa98148419b0c8a1d25a2bd3127a",
+    "banking77/train.csv": "b06e26ac675513959a63135f11b94ea7786ed02da65db93a5650d8838cbc664b",
+    "banking77/test.csv": "d12d6e3bc4c3103966ae786dc435913c0c563dfa328f5a3646d0e62cfeeb474d",
+    "clinc150/data_full.json": "36923c3705a59e08fe9c3883d8bc2dd966ef93e22cb78ac41171782a698d56e0",
+    "clinc150/domains.json": "b947b579d3b8e74b06f93b01083d8efaff2888b43a3e362533bd88a6e1211b3a",
 }
 # Data that is made on the reader's machine: the version of its recipe, raised by hand when what is made changes.
 RECIPES = {"spoken-digits": 1, "world": 1}

@@ -111,7 +111,7 @@ class Split:
 
     def _visit(self, seed: int, epoch: int) -> tuple[Tensor, Tensor | None]:
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1))
-        order = self.order().to(self.x.device)
+        order = self.order().to(self.y.device)
         return order, torch.randint(self.views, (len(order),)).to(order) if self.views > 1 else None
 
     def shifted(self) -> "Split":
@@ -283,6 +283,6 @@ def checksum(name: str) -> str:
         parts = [CIFAR_MD5[name]]
     else:
         parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
-    there = ", ".join([*IMAGE_SETS, *CIFAR_MD5, "wordnet", *RECIPES])
+    there = ", ".join([*IMAGE_SETS, *CIFAR_MD5, "wordnet", "banking77", "clinc150", *RECIPES])
     require(len(parts) > 0, "name", f"one of {there}", repr(name))
     return sha256("".join(parts).encode())

@@ -16,6 +16,7 @@ from kdbook.nets.vision import count_parameters
 from kdbook.training.cohort import StackedMLP, stack
 from kdbook.training.loop import History, adam, falling, fit, one_cycle, sgd
 from kdbook.training.objectives import Distillation, HardLabels
+from kdbook.training.report import errors, expected_calibration_error, fidelity  # noqa: F401, questions take them here
 from kdbook.training.teachers import CachedTeacher, LiveTeacher, predict
 
 CACHE_PAYS = 22  # student epochs after which the answers to all 25 shifts have paid; 18 on some machines
@@ -196,35 +197,9 @@ def one_view_each(split: Split) -> Tensor:
     return torch.randint(VIEWS, (len(split),), generator=torch.Generator().manual_seed(2015)).to(split.x.device)
 
 
-def errors(logits: Tensor, y: Tensor) -> int:
-    """Number of wrong top-1 answers."""
-    return int((logits.argmax(-1) != y).sum())
-
-
 def percent_right(logits: Tensor, y: Tensor) -> float:
     """Top-1 accuracy in %."""
     return 100 * float((logits.argmax(-1) == y).float().mean())
-
-
-def expected_calibration_error(logits: Tensor, y: Tensor, bins: int = 15) -> float:
-    """Gap between confidence and accuracy, averaged over bins of confidence by their share of the images, in %.
-
-    Guo et al. 2017, On Calibration of Modern Neural Networks, eq. 3, with its 15 bins of equal width: bin m holds
-    confidences in ((m - 1) / bins, m / bins].
-    """
-    confidence, answer = logits.double().softmax(-1).max(-1)
-    at = (confidence * bins).ceil().long().clamp(1, bins) - 1
-    gap = (confidence - (answer == y).double()).cpu()
-    return 100 * float(torch.zeros(bins, dtype=torch.float64).index_add(0, at.cpu(), gap).abs().sum()) / len(y)
-
-
-def fidelity(student_logits: Tensor, teacher_logits: Tensor) -> dict:
-    """Top-1 agreement (share) and mean KL(teacher || student) at T = 1 (nats); Stanton et al. 2021, section 3."""
-    log_p, log_q = teacher_logits.log_softmax(-1), student_logits.log_softmax(-1)
-    return {
-        "agreement": float((student_logits.argmax(-1) == teacher_logits.argmax(-1)).float().mean()),
-        "mean_kl": float((log_p.exp() * (log_p - log_q)).sum(-1).mean()),
-    }
 
 
 def scores(model: nn.Module, trial: Trial, tools: Tools) -> dict:

@@ -1,7 +1,8 @@
 """How students learn: where soft targets come from, what is minimised, and the one loop that minimises it.
 
 `teachers` answer with soft targets, `objectives` turn a batch into a loss a row, `loop.fit` trains one student or a
-`cohort` of them. What is measured about the result lives in `kdbook.book`.
+`cohort` of them. `distil` does all of it for a user's own nets and data, and `report` says what came of it. What is
+measured about the book's own results lives in `kdbook.book`.
 """
 
 from kdbook.training.checkpoint import Checkpoint

@@ -169,7 +169,7 @@ def fit(
                 rows, count = order[..., at], at.stop - at.start
                 view, check = CENTRE_VIEW if views is None else views[..., at], at.start // batch_size in looked_at
                 batch = Batch(x, split.y[rows], split.index[rows], view, check, split.origin)
-                with torch.autocast(split.x.device.type, autocast, enabled=autocast is not None):
+                with torch.autocast(split.y.device.type, autocast, enabled=autocast is not None):
                     told = objective(models, batch)
                 loss_rows, parts = checked_loss(told, count)
                 loss = loss_rows.mean(-1).sum()

@@ -277,7 +277,7 @@ def predict(
     """
     check_number("batch_size", batch_size, "[1, inf)", whole=True)
     require(len(split) > 0, "split", "1 sample or more (look at what it was cut from)", len(split))
-    rows = torch.arange(len(split), device=split.x.device)
+    rows = torch.arange(len(split), device=split.y.device)
     views = None if isinstance(view, int) and view == CENTRE_VIEW else torch.as_tensor(view).expand(len(split)).to(rows)
     logits, kept = [], []
     with evaluating(model):

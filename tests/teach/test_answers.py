@@ -15,6 +15,7 @@ from kdbook.teach import chapter_06 as c6
 from kdbook.teach import chapter_07 as c7
 from kdbook.teach import chapter_08 as c8
 from kdbook.teach import chapter_09 as c9
+from kdbook.teach import chapter_10 as c10
 
 
 def softmax(z, T):
@@ -145,6 +146,8 @@ RIGHT = [
     (c9.check_uses, ["research"]),
     (c9.check_uses, "research"),
     (c9.check_sharpened, 0.7**2 / (0.7**2 + 0.3**2)),
+    (c10.check_repaired_own_loss, kd),
+    (c10.check_fair_epochs, 303),
 ]
 
 WRONG = [
@@ -233,6 +236,8 @@ WRONG = [
     (c9.check_uses, [], "do not leave it out"),
     (c9.check_uses, ["fun"], "'fun' is no use"),
     (c9.check_uses, 3, "A list with some of research"),
+    (c10.check_repaired_own_loss, lambda s, t, y, T, a: kd(s, t, y, 1, a), "at T = 4 it is"),
+    (c10.check_fair_epochs, 16, "Too small"),
 ]
 
 

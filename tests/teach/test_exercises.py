@@ -6,7 +6,7 @@ import pytest
 
 from kdbook.teach.feedback import Answer, Exercise
 
-CHAPTERS = [import_module(f"kdbook.teach.chapter_{number:02}") for number in range(10)]
+CHAPTERS = [import_module(f"kdbook.teach.chapter_{number:02}") for number in range(11)]
 CHECKS = {
     f"{module.__name__[-2:]}-{name}": found
     for module in CHAPTERS

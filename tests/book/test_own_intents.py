@@ -1,0 +1,58 @@
+"""Intents of few labels: whose texts are whose, what a teacher tells, and a run of a second without MiniLM."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from kdbook.book import own_intents
+from kdbook.book.own_intents import CLASSES, EACH, VALIDATION, WIDTH, few_of, seen, texts_of, words_of
+from kdbook.lab.arms import trial, trials
+
+
+def test_no_text_to_choose_settings_on_is_learned_from_or_tested():
+    train, validation, test = (set(texts_of(part)[0]) for part in ("train", "validation", "test"))
+    assert len(validation) == VALIDATION and len(train) == 9_003
+    assert not train & validation and not train & test and not validation & test
+
+
+def test_a_draw_holds_five_texts_of_each_intent_and_another_seed_others():
+    labels = texts_of("train")[1]
+    rows = few_of(labels, 0)
+    assert torch.equal(labels[rows].bincount(), torch.full((CLASSES,), EACH))
+    assert not torch.equal(rows, few_of(labels, 1))
+
+
+def test_who_sees_all_texts_sees_each_once_and_its_labelled_ones_first():
+    all_texts, few = (seen(trial("own_intents", "full", arm, 2)) for arm in ("soft_many", "labels"))
+    assert torch.equal(all_texts[: len(few)], few) and len(few) == EACH * CLASSES
+    assert torch.equal(all_texts.sort().values, torch.arange(9_003))
+
+
+def test_all_students_of_a_draw_have_the_classifier_of_that_draw():
+    made = [t for t in trials("own_intents", "full") if t.needs]
+    assert len(made) == 25 and all(t.needs[0].seed == t.seed and t.needs[0].arm == "teacher" for t in made)
+
+
+def test_a_bag_holds_numbers_of_words_and_of_pairs_and_zeros_to_fill():
+    words = words_of("test")
+    assert words.min() == 0 and words.max() <= own_intents.WORDS and (words[:, 0] > 0).float().mean() > 0.99
+
+
+@pytest.fixture
+def without_minilm(monkeypatch):
+    """Vectors that a text's label gives away, in place of MiniLM's."""
+
+    def embedded(part, count):
+        labels = texts_of(part)[1][:count]
+        noise = torch.randn(len(labels), WIDTH, generator=torch.Generator().manual_seed(0))
+        return F.normalize(4 * F.one_hot(labels, WIDTH) + 0.1 * noise, dim=-1)
+
+    monkeypatch.setattr(own_intents, "embedded", embedded)
+
+
+def test_a_small_run_measures_the_teacher_and_its_students(micro, documented, without_minilm):
+    table, measured = micro("own_intents", most={"pool": 600, "test": 100})
+    documented("own_intents", table, measured)
+    assert table.set_index("arm").texts.to_dict()["soft_many"] == 600
+    assert table.set_index("arm").labels.nunique() == 2
+    assert table.array("teacher", "probabilities").shape == (own_intents.SHOWN, CLASSES)
