@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
+import pack
 
 import kdbook
 from kdbook.lab import arms
@@ -57,6 +58,7 @@ def gather(source: Path) -> None:
         nbformat.write(with_links_to_pages(nbformat.read(notebook, as_version=4)), source / "chapters" / notebook.name)
     shutil.copytree(COMMITTED, source / "figures", ignore=shutil.ignore_patterns("*.md", "*.json"))
     vendor(source / "_static")
+    pack.write(source / "_static" / "play")
     index = source / "index.md"
     index.write_text(index.read_text().replace("<!-- chapters -->", chapter_cards()))
     (source / "claims.md").write_text(claims_page(rows()))
