@@ -75,7 +75,7 @@ export class Board {
     const pen = this.canvas.getContext("2d");
     pen.fillStyle = "#fff";
     pen.fillRect(0, 0, SIDE * ZOOM, SIDE * ZOOM);
-    Object.assign(pen, { lineWidth: 2.2 * ZOOM, lineCap: "round", lineJoin: "round", strokeStyle: "#000" });
+    Object.assign(pen, { lineWidth: 2.5 * ZOOM, lineCap: "round", lineJoin: "round", strokeStyle: "#000" });
     for (const stroke of this.strokes) {
       pen.beginPath();
       stroke.forEach(([x, y]) => pen.lineTo(x * ZOOM, y * ZOOM));

@@ -2,7 +2,7 @@
 import { Board } from "./board.js";
 import { bytes, centred, netOf, SIDE } from "./digits.js";
 import { Bars, choice, html, paint, share, slider } from "./draw.js";
-import { answer } from "./formulas.js";
+import { answer, argmax } from "./formulas.js";
 
 const NETS = {
   teacher: ["teacher", "teacher"],
@@ -12,6 +12,7 @@ const NETS = {
 };
 const MISSING = 3; // the class that one student never saw
 const LIMITS = { log2T: [-1, 6.65], bias: [-2, 12] };
+const SURE = 0.9; // probability
 const PRESETS = [1, 4, 20];
 const QUIET = 700; // milliseconds without a change after which a screen reader is told
 
@@ -30,15 +31,18 @@ export class DigitLab extends HTMLElement {
     this.scene(this.three, 1, 0);
   }
 
-  /** The first 3 that the student without 3s takes for something else, and the digit whose teacher thinks most of a 3. */
+  /** The first 3 that the student without 3s takes for something else. */
   get three() {
     return this.digits.findIndex((d) => d.y === MISSING && answer(this.nets.no3.forward(d.image)).top !== MISSING);
   }
 
+  /** Of the other digits that the teacher knows well, the one that looks most like a 3 to it. */
   get likeness() {
-    const much = this.digits.map((d) => (d.y === MISSING ? 0 : answer(this.nets.teacher.forward(d.image)).p[MISSING]));
-    const sure = this.digits.map((d, i) => (answer(this.nets.teacher.forward(d.image)).top === d.y ? much[i] : 0));
-    return sure.indexOf(Math.max(...sure));
+    const found = this.digits.map(({ image, y }) => {
+      const { top, confidence, p } = answer(this.nets.teacher.forward(image));
+      return y !== MISSING && top === y && confidence > SURE ? p[MISSING] : 0;
+    });
+    return argmax(found);
   }
 
   build(data) {
@@ -67,7 +71,7 @@ export class DigitLab extends HTMLElement {
     const scene = (words, change) => html("button", { type: "button", click: change }, words);
     return [
       scene("1. Show it a 3", () => this.scene(this.three, 1, 0)),
-      scene("2. Hear what its teacher told it", () => this.scene(this.likeness, 20, 0)),
+      scene("2. Hear what its teacher told it", () => this.scene(this.likeness, 4, 0)),
       scene("3. Give class 3 a bias", () => this.scene(this.three, 1, this.chosenBias)),
     ];
   }
@@ -156,8 +160,8 @@ export class DigitLab extends HTMLElement {
 /** What can be seen, as a sentence. */
 function inWords(found, { temperature, bias, label }) {
   const { teacher, no3 } = found;
-  const what = label === null ? "Your digit" : `A ${label}`;
-  const at = temperature.toFixed(2).replace(/\.?0+$/, "");
+  const what = label === null ? "Your digit" : `${label === 8 ? "An" : "A"} ${label}`;
+  const at = Number(temperature.toFixed(2));
   const shifted = bias ? `, with ${bias.toFixed(1)} added to class 3,` : "";
   return (
     `${what} at T = ${at}: the teacher says ${teacher.top} (${share(teacher.confidence)}) and gives class 3 ${share(teacher.p[MISSING])}. ` +
@@ -170,9 +174,9 @@ function identities(nets) {
   const line = (cells, tag) => html("tr", {}, ...cells.map((cell) => html(tag, {}, cell)));
   const lines = Object.entries(NETS).map(([name, [words]]) => {
     const { name: trial, sizes, measured } = nets[name];
-    return line([words, sizes.join("-"), String(measured.test_errors), html("code", {}, trial)], "td");
+    return line([words, sizes.join("-"), measured.test_errors, measured.test_errors_shifted ?? "not measured", html("code", {}, trial)], "td");
   });
   return html("details", {}, html("summary", {}, "Which nets are these?"),
     html("div", { class: "kd-scroll" },
-      html("table", {}, html("thead", {}, line(["net", "units", "wrong of 10,000 test digits", "trial"], "th")), html("tbody", {}, ...lines))));
+      html("table", {}, html("thead", {}, line(["net", "units", "wrong of 10,000 test digits", "wrong when each is shifted", "trial"], "th")), html("tbody", {}, ...lines))));
 }

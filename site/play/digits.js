@@ -4,7 +4,7 @@ import { MLP } from "./mlp.js";
 export const SIDE = 28; // pixels
 export const HALF = 14; // of the digits that learn in the page
 const BOX = 20; // MNIST's digits fill a box of 20 x 20, and their centre of mass lies in the middle of 28 x 28
-const PEN = 1.1; // half the width of a stroke, pixels: about what MNIST's have
+const PEN = 1.25; // half the width of a stroke, pixels: about what MNIST's have
 const LARGEST = 8; // times that a small drawing is enlarged: a dot stays a dot
 
 /** Bytes of a base64 text. */

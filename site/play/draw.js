@@ -32,13 +32,13 @@ export function paint(canvas, image, side) {
 export function slider(label, { min, max, step, value, shown, change, extra = [] }) {
   const told = html("output");
   const input = html("input", { type: "range", min, max, step, value });
-  const tell = () => {
-    told.textContent = shown(Number(input.value));
+  const tell = (number) => {
+    told.textContent = shown(number);
     input.setAttribute("aria-valuetext", told.textContent);
   };
-  input.addEventListener("input", () => (tell(), change(Number(input.value))));
-  const set = (number) => ((input.value = number), tell(), change(Number(input.value)));
-  tell();
+  const set = (number) => ((input.value = number), tell(number), change(number)); // the very number, between two steps too
+  input.addEventListener("input", () => (tell(Number(input.value)), change(Number(input.value))));
+  tell(value);
   return { input, set, row: html("div", { class: "kd-slider" }, html("label", {}, html("span", {}, label, " ", told), input), ...extra) };
 }
 
@@ -89,9 +89,10 @@ export class Bars {
   }
 }
 
+const LEVELS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]; // what is above, such as a net that has learned nothing, is cut off
 const MARGIN = { left: 42, right: 12, top: 10, bottom: 34 };
 
-/** Curves in [0, 1] over [0, width of x], drawn in the pixels that the page gives them. */
+/** Curves over [0, extent], drawn in the pixels that the page gives them. */
 export class Chart {
   constructor(alt, { across, up, extent }) {
     this.svg = svg("svg", { role: "img", "aria-label": alt, class: "kd-chart" });
@@ -108,18 +109,15 @@ export class Chart {
   draw() {
     const width = this.svg.clientWidth || 600, tall = this.svg.clientHeight || 300;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${tall}`);
-    const highest = Math.max(0.1, ...this.curves.flatMap(({ points }) => points.map((point) => point[1])));
     const x = (value) => MARGIN.left + (value / this.extent) * (width - MARGIN.left - MARGIN.right);
-    const y = (value) => tall - MARGIN.bottom - (value / highest) * (tall - MARGIN.bottom - MARGIN.top);
-    const step = [0.02, 0.05, 0.1, 0.2].find((each) => highest / each <= 6) ?? 0.2;
-    const levels = Array.from({ length: Math.floor(highest / step + 1e-9) + 1 }, (_, i) => i * step);
-    const grid = levels.flatMap((level) => [
+    const y = (value) => tall - MARGIN.bottom - (value / LEVELS.at(-1)) * (tall - MARGIN.bottom - MARGIN.top);
+    const grid = LEVELS.flatMap((level) => [
       svg("line", { x1: x(0), x2: x(this.extent), y1: y(level), y2: y(level), class: "kd-grid" }),
       svg("text", { x: MARGIN.left - 6, y: y(level) + 4, "text-anchor": "end" }, `${Math.round(100 * level)} %`),
     ]);
     const words = [
       svg("text", { x: x(this.extent), y: tall - 4, "text-anchor": "end" }, this.across),
-      svg("text", { x: MARGIN.left + 4, y: MARGIN.top + 8 }, this.up),
+      svg("text", { x: x(this.extent), y: MARGIN.top + 14, "text-anchor": "end" }, this.up),
     ];
     const lines = this.curves.map(({ points, colour, dash, faint }) =>
       svg("polyline", {

@@ -147,10 +147,10 @@ export class TrainLab extends HTMLElement {
 export function inWords(runs) {
   const [labels, taught, named, soft] = STUDENTS.map((name) => percent(runs.reduce((sum, { ends }) => sum + ends[name], 0) / runs.length));
   const better = (other) => runs.filter(({ ends }) => ends.unlabelled < ends[other]).length;
-  const seeds = runs.length === 1 ? "One seed" : `${runs.length} seeds`;
+  const many = ` The last is better than labels with ${better("labels")} of ${runs.length} seeds, and better than names with ${better("named")}.`;
   return (
-    `${seeds}: ${labels} wrong from labels only, ${taught} when the teacher also speaks about the same digits, ${named} when it names ` +
-    `digits without labels, ${soft} when it says all that it thinks of them. The last is better than labels with ${better("labels")} ` +
-    `of ${runs.length}, and better than names with ${better("named")}.`
+    `${runs.length === 1 ? "One seed" : `${runs.length} seeds`}: ${labels} wrong from labels only, ${taught} when the teacher also speaks ` +
+    `about the same digits, ${named} when it names digits without labels, ${soft} when it says all that it thinks of them.` +
+    (runs.length > 1 ? many : "")
   );
 }
