@@ -77,7 +77,7 @@ def to_pick(test: Split, teacher: Tensor, no3: Tensor) -> list[int]:
     1,000 those that the teacher doubts most.
     """
     first = [i for c in range(10) for i in (test.y == c).nonzero().flatten()[:OF_EACH].tolist()]
-    first += missed_threes(test, no3)[:MISSED].tolist()
+    first += [i for i in missed_threes(test, no3).tolist() if i not in first][:MISSED]
     sure = teacher[:HELD_OUT].softmax(-1).amax(-1)
     return first + [i for i in sure.argsort().tolist() if i not in first][:DOUBTED]
 

@@ -48,7 +48,7 @@ export class TrainLab extends HTMLElement {
       html("p", { class: "kd-given" }, "All the labels that the students are given", this.more = html("span"), ":"), this.examples,
       html("p", { class: "kd-buttons" }, this.go, this.again),
       html("ul", { class: "kd-legend" }, ...legend), this.chart.svg, this.live,
-      html("div", { class: "kd-scroll" }, html("table", {},
+      this.ends = html("div", { class: "kd-scroll", hidden: true }, html("table", {},
         html("caption", {}, "Wrong answers on the 1,000 held-out digits after the last step"),
         html("thead", {}, html("tr", {}, ...heads)), this.table)),
     );
@@ -137,6 +137,7 @@ export class TrainLab extends HTMLElement {
     const drawn = [...before.map(({ curves }) => [curves, true]), ...(this.curves ? [[this.curves, false]] : [])];
     this.chart.show(drawn.flatMap(([curves, faint]) =>
       Object.entries(curves).map(([name, points]) => ({ points, colour: WORDS[name][1], dash: WORDS[name][2], faint }))));
+    this.ends.hidden = !this.runs.length;
     const cell = (text, tag = "td") => html(tag, {}, text);
     this.table.replaceChildren(...this.runs.map(({ seed, ends }) =>
       html("tr", {}, cell(String(seed), "th"), ...STUDENTS.map((name) => cell(percent(ends[name]))))));

@@ -96,14 +96,14 @@ def test_the_three_buttons_answer_the_question_of_the_page(play):
     page, watch = play()
     told = page.locator("kd-digit-lab .kd-told")
     gives = re.compile(r"gives class 3 (?:< )?([\d.]+)")
-    page.get_by_role("button", name=re.compile("^1")).click()
+    page.get_by_role("button", name=re.compile(r"^1\. ")).click()
     says = page.locator("kd-digit-lab .kd-says").all_text_contents()
     assert says[0][0] == "3" and says[3][0] != "3"
     before = float(gives.findall(told.text_content())[1].rstrip("."))
-    page.get_by_role("button", name=re.compile("^3")).click()
+    page.get_by_role("button", name=re.compile(r"^3\. ")).click()
     assert page.locator("kd-digit-lab .kd-says").nth(3).text_content()[0] == "3"
     assert float(gives.findall(told.text_content())[1].rstrip(".")) > before
-    page.get_by_role("button", name=re.compile("^2")).click()
+    page.get_by_role("button", name=re.compile(r"^2\. ")).click()
     assert "T = 4:" in told.text_content() and not told.text_content().startswith("A 3")
     assert watch.errors == watch.outside == []
 

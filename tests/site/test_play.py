@@ -89,7 +89,7 @@ def test_the_page_names_trials_that_travel_and_carries_at_most_three_megabytes_o
 
 def test_the_digits_to_pick_have_threes_that_the_student_without_threes_misses_and_some_of_each_class(data):
     digits = told(data.read_text())["digits"]
-    assert set(digits["y"]) == set(range(10))
+    assert set(digits["y"]) == set(range(10)) and len(set(digits["index"])) == len(digits["index"])
     test = load_images(part="test")
     assert digits["y"] == test.y[digits["index"]].tolist()
     missed = pack.missed_threes(test, predict(pack.trained(pack.trials()["no3"]), test).logits)
