@@ -11,11 +11,19 @@ export class Board {
   constructor(change, told) {
     Object.assign(this, { change, told, strokes: [], pen: [SIDE / 2, SIDE / 2], down: false, keys: false });
     this.canvas = html("canvas", {
-      class: "kd-board", width: SIDE * ZOOM, height: SIDE * ZOOM, tabindex: 0, role: "application",
+      class: "kd-board",
+      width: SIDE * ZOOM,
+      height: SIDE * ZOOM,
+      tabindex: 0,
+      role: "application",
       "aria-label": "board to draw a digit: arrow keys move the pen, space sets it down or lifts it, Delete clears",
-      pointerdown: (event) => this.begin(event), pointermove: (event) => this.go(event),
-      pointerup: () => (this.drawing = false), pointercancel: () => (this.drawing = false),
-      keydown: (event) => this.key(event), focus: () => this.draw(), blur: () => this.draw(),
+      pointerdown: (event) => this.begin(event),
+      pointermove: (event) => this.go(event),
+      pointerup: () => (this.drawing = false),
+      pointercancel: () => (this.drawing = false),
+      keydown: (event) => this.key(event),
+      focus: () => this.draw(),
+      blur: () => this.draw(),
     });
     this.draw();
   }

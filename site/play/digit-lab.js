@@ -22,11 +22,15 @@ export class DigitLab extends HTMLElement {
     if (this.bars || !data) return; // without data the still picture stays
     this.nets = Object.fromEntries(Object.entries(data.nets).map(([name, net]) => [name, netOf(net)]));
     this.digits = data.digits.x.map((text, i) => ({
-      image: Float32Array.from(bytes(text), (level) => level / 255), y: data.digits.y[i], index: data.digits.index[i],
+      image: Float32Array.from(bytes(text), (level) => level / 255),
+      y: data.digits.y[i],
+      index: data.digits.index[i],
     }));
     this.chosenBias = data.nets.no3.measured.bias;
     Object.assign(this, { temperature: 1, bias: 0, scale: "linear", image: null });
-    this.bars = Object.fromEntries(Object.entries(NETS).map(([name, [words, colour]]) => [name, new Bars(words, colour, MISSING)]));
+    this.bars = Object.fromEntries(
+      Object.entries(NETS).map(([name, [words, colour]]) => [name, new Bars(words, colour, MISSING)]),
+    );
     this.build(data);
     this.scene(this.three, 1, 0);
   }
@@ -47,7 +51,10 @@ export class DigitLab extends HTMLElement {
 
   build(data) {
     this.live = html("p", { class: "kd-hidden", "aria-live": "polite" });
-    this.board = new Board((strokes) => this.see(strokes.length ? centred(strokes) : null), (words) => (this.live.textContent = words));
+    this.board = new Board(
+      (strokes) => this.see(strokes.length ? centred(strokes) : null),
+      (words) => (this.live.textContent = words),
+    );
     this.seen = html("canvas", { class: "kd-seen", role: "img", "aria-label": "what the nets see: nothing yet" });
     const empty = () => (this.board.clear(), this.see(null));
     this.told = html("p", { class: "kd-told" });
@@ -56,14 +63,33 @@ export class DigitLab extends HTMLElement {
     this.replaceChildren(
       html("div", { class: "kd-scenes", role: "group", "aria-label": "three things to try" }, ...this.scenes()),
       this.told,
-      html("div", { class: "kd-lab" },
-        html("div", { class: "kd-input" },
-          html("div", { class: "kd-boards" }, this.board.canvas,
-            html("div", {}, this.seen, html("small", {}, "what the nets see"), html("button", { type: "button", click: empty }, "clear"))),
+      html(
+        "div",
+        { class: "kd-lab" },
+        html(
+          "div",
+          { class: "kd-input" },
+          html(
+            "div",
+            { class: "kd-boards" },
+            this.board.canvas,
+            html(
+              "div",
+              {},
+              this.seen,
+              html("small", {}, "what the nets see"),
+              html("button", { type: "button", click: empty }, "clear"),
+            ),
+          ),
           html("small", {}, "By keyboard: arrows move the pen, space sets it down or lifts it, Delete clears."),
-          this.thumbs()),
-        html("div", { class: "kd-answers" }, ...panels)),
-      this.controls(), this.live, this.numbers(), identities(data.nets),
+          this.thumbs(),
+        ),
+        html("div", { class: "kd-answers" }, ...panels),
+      ),
+      this.controls(),
+      this.live,
+      this.numbers(),
+      identities(data.nets),
     );
   }
 
@@ -88,34 +114,68 @@ export class DigitLab extends HTMLElement {
     this.buttons = this.digits.map(({ image, y, index }, i) => {
       const canvas = html("canvas", { "aria-hidden": "true" });
       paint(canvas, image, SIDE);
-      return html("button", { type: "button", "aria-pressed": "false", "aria-label": `test digit ${index}, a ${y}`, click: () => this.pick(i) }, canvas);
+      return html(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": "false",
+          "aria-label": `test digit ${index}, a ${y}`,
+          click: () => this.pick(i),
+        },
+        canvas,
+      );
     });
-    return html("details", { class: "kd-thumbs", open: matchMedia("(min-width: 700px)").matches },
+    return html(
+      "details",
+      { class: "kd-thumbs", open: matchMedia("(min-width: 700px)").matches },
       html("summary", {}, "or pick a test digit"),
-      html("div", { role: "group", "aria-label": "test digits" }, ...this.buttons));
+      html("div", { role: "group", "aria-label": "test digits" }, ...this.buttons),
+    );
   }
 
   controls() {
-    const presets = PRESETS.map((T) => html("button", { type: "button", "aria-label": `T = ${T}`, click: () => this.t.set(Math.log2(T)) }, T));
+    const presets = PRESETS.map((T) =>
+      html("button", { type: "button", "aria-label": `T = ${T}`, click: () => this.t.set(Math.log2(T)) }, T),
+    );
     const [least, most] = LIMITS.log2T;
     this.t = slider("temperature T =", {
-      min: least, max: most, step: 0.01, value: 0, extra: [html("span", { class: "kd-presets" }, ...presets)],
-      shown: (log2) => (2 ** log2).toFixed(2), change: (log2) => this.set({ temperature: 2 ** log2 }),
+      min: least,
+      max: most,
+      step: 0.01,
+      value: 0,
+      extra: [html("span", { class: "kd-presets" }, ...presets)],
+      shown: (log2) => (2 ** log2).toFixed(2),
+      change: (log2) => this.set({ temperature: 2 ** log2 }),
     });
-    const found = html("button", { type: "button", click: () => this.b.set(this.chosenBias) }, `${this.chosenBias}, chosen on validation digits`);
+    const found = html(
+      "button",
+      { type: "button", click: () => this.b.set(this.chosenBias) },
+      `${this.chosenBias}, chosen on validation digits`,
+    );
     const none = html("button", { type: "button", click: () => this.b.set(0) }, "0");
     this.b = slider("added to class 3 of the net that never saw one:", {
-      min: LIMITS.bias[0], max: LIMITS.bias[1], step: 0.1, value: 0, extra: [html("span", { class: "kd-presets" }, none, found)],
-      shown: (bias) => bias.toFixed(1), change: (bias) => this.set({ bias }),
+      min: LIMITS.bias[0],
+      max: LIMITS.bias[1],
+      step: 0.1,
+      value: 0,
+      extra: [html("span", { class: "kd-presets" }, none, found)],
+      shown: (bias) => bias.toFixed(1),
+      change: (bias) => this.set({ bias }),
     });
     this.scaleChoice = choice("scale", ["linear", "logarithmic"], (scale) => this.set({ scale }));
     return html("div", { class: "kd-controls" }, this.t.row, this.b.row, this.scaleChoice.row);
   }
 
   numbers() {
-    const heads = ["class", ...Object.values(NETS).map(([words]) => words)].map((words) => html("th", { scope: "col" }, words));
-    return html("details", {}, html("summary", {}, "The same as numbers"),
-      html("div", { class: "kd-scroll" }, html("table", {}, html("thead", {}, html("tr", {}, ...heads)), this.table)));
+    const heads = ["class", ...Object.values(NETS).map(([words]) => words)].map((words) =>
+      html("th", { scope: "col" }, words),
+    );
+    return html(
+      "details",
+      {},
+      html("summary", {}, "The same as numbers"),
+      html("div", { class: "kd-scroll" }, html("table", {}, html("thead", {}, html("tr", {}, ...heads)), this.table)),
+    );
   }
 
   set(change) {
@@ -139,19 +199,25 @@ export class DigitLab extends HTMLElement {
 
   /** Answers of all nets to the image, by name. */
   answers() {
-    return Object.fromEntries(Object.entries(this.nets).map(([name, net]) => {
-      const logits = Array.from(net.forward(this.image));
-      if (name === "no3") logits[MISSING] += this.bias;
-      return [name, answer(logits, this.temperature)];
-    }));
+    return Object.fromEntries(
+      Object.entries(this.nets).map(([name, net]) => {
+        const logits = Array.from(net.forward(this.image));
+        if (name === "no3") logits[MISSING] += this.bias;
+        return [name, answer(logits, this.temperature)];
+      }),
+    );
   }
 
   show() {
     const found = this.image && this.answers();
     for (const [name, bars] of Object.entries(this.bars)) bars.show(found?.[name] ?? null, this.scale);
     this.told.textContent = found ? inWords(found, this) : "Draw a digit, or pick one.";
-    const lines = found ? Array.from({ length: 10 }, (_, c) => [c, ...Object.keys(NETS).map((name) => found[name].p[c].toFixed(4))]) : [];
-    this.table.replaceChildren(...lines.map((line) => html("tr", {}, ...line.map((cell, i) => html(i ? "td" : "th", {}, cell)))));
+    const lines = found
+      ? Array.from({ length: 10 }, (_, c) => [c, ...Object.keys(NETS).map((name) => found[name].p[c].toFixed(4))])
+      : [];
+    this.table.replaceChildren(
+      ...lines.map((line) => html("tr", {}, ...line.map((cell, i) => html(i ? "td" : "th", {}, cell)))),
+    );
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => (this.live.textContent = this.told.textContent), QUIET);
   }
@@ -163,10 +229,9 @@ function inWords(found, { temperature, bias, label }) {
   const what = label === null ? "Your digit" : `${label === 8 ? "An" : "A"} ${label}`;
   const at = Number(temperature.toFixed(2));
   const shifted = bias ? `, with ${bias.toFixed(1)} added to class 3,` : "";
-  return (
-    `${what} at T = ${at}: the teacher says ${teacher.top} (${share(teacher.confidence)}) and gives class 3 ${share(teacher.p[MISSING])}. ` +
-    `The student that never saw a 3${shifted} says ${no3.top} (${share(no3.confidence)}) and gives class 3 ${share(no3.p[MISSING])}.`
-  );
+  const says = (who, { top, confidence, p }) =>
+    `${who} says ${top} (${share(confidence)}) and gives class 3 ${share(p[MISSING])}.`;
+  return `${what} at T = ${at}: ${says("the teacher", teacher)} ${says(`The student that never saw a 3${shifted}`, no3)}`;
 }
 
 /** Who the nets are: the trials that `results/weights` keeps, with what was measured of them. */
@@ -174,9 +239,34 @@ function identities(nets) {
   const line = (cells, tag) => html("tr", {}, ...cells.map((cell) => html(tag, {}, cell)));
   const lines = Object.entries(NETS).map(([name, [words]]) => {
     const { name: trial, sizes, measured } = nets[name];
-    return line([words, sizes.join("-"), measured.test_errors, measured.test_errors_shifted ?? "not measured", html("code", {}, trial)], "td");
+    return line(
+      [
+        words,
+        sizes.join("-"),
+        measured.test_errors,
+        measured.test_errors_shifted ?? "not measured",
+        html("code", {}, trial),
+      ],
+      "td",
+    );
   });
-  return html("details", {}, html("summary", {}, "Which nets are these?"),
-    html("div", { class: "kd-scroll" },
-      html("table", {}, html("thead", {}, line(["net", "units", "wrong of 10,000 test digits", "wrong when each is shifted", "trial"], "th")), html("tbody", {}, ...lines))));
+  return html(
+    "details",
+    {},
+    html("summary", {}, "Which nets are these?"),
+    html(
+      "div",
+      { class: "kd-scroll" },
+      html(
+        "table",
+        {},
+        html(
+          "thead",
+          {},
+          line(["net", "units", "wrong of 10,000 test digits", "wrong when each is shifted", "trial"], "th"),
+        ),
+        html("tbody", {}, ...lines),
+      ),
+    ),
+  );
 }

@@ -15,7 +15,9 @@ export function halves(raw) {
   const found = new Float32Array(raw.length / 2);
   for (let i = 0; i < found.length; i++) {
     const half = raw[2 * i] | (raw[2 * i + 1] << 8);
-    const sign = half & 0x8000 ? -1 : 1, exponent = (half >> 10) & 31, fraction = half & 1023;
+    const sign = half & 0x8000 ? -1 : 1,
+      exponent = (half >> 10) & 31,
+      fraction = half & 1023;
     if (exponent === 31) throw new RangeError(`number ${i} is not finite: the file is damaged`);
     found[i] = sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : (2 ** -14 * fraction) / 1024);
   }
@@ -42,9 +44,11 @@ export const poolOf = (pool) => ({ ...digitsOf(pool), logits: rowsOf(halves(byte
 /** A net of the page from what `pack.py` wrote of it. */
 export const netOf = ({ sizes, weights }) => MLP.of(sizes, halves(bytes(weights)));
 
-/** Ink in [0, 1] that a straight pen stroke from a to b leaves in the pixel whose middle is at (x, y): one soft pixel. */
+/** Ink in [0, 1] that a straight stroke from a to b leaves in the pixel whose middle is at (x, y); edges are soft. */
 function ink([ax, ay], [bx, by], x, y) {
-  const dx = bx - ax, dy = by - ay, square = dx * dx + dy * dy;
+  const dx = bx - ax,
+    dy = by - ay,
+    square = dx * dx + dy * dy;
   const along = square ? Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / square)) : 0;
   return Math.min(1, Math.max(0, PEN + 0.5 - Math.hypot(x - ax - along * dx, y - ay - along * dy)));
 }
@@ -73,7 +77,9 @@ export function inked(strokes) {
 
 /** Centre of mass [x, y] of an image, in pixels from its upper left corner; null of an empty one. */
 export function centreOfMass(image) {
-  let mass = 0, sx = 0, sy = 0;
+  let mass = 0,
+    sx = 0,
+    sy = 0;
   image.forEach((value, i) => {
     mass += value;
     sx += value * ((i % SIDE) + 0.5);
@@ -82,7 +88,7 @@ export function centreOfMass(image) {
   return mass > 0 ? [sx / mass, sy / mass] : null;
 }
 
-/** A drawing as MNIST would have it: scaled into the box of 20 x 20, its centre of mass in the middle (LeCun et al.). */
+/** A drawing as MNIST would have it: scaled into the box of 20 x 20, its centre of mass in the middle. */
 export function centred(strokes) {
   const points = strokes.flat();
   if (!points.length) return new Float32Array(SIDE * SIDE);
@@ -90,7 +96,8 @@ export function centred(strokes) {
   const [left, up] = [Math.min(...xs), Math.min(...ys)];
   const extent = Math.max(Math.max(...xs) - left, Math.max(...ys) - up);
   const scale = Math.min(LARGEST, (BOX - 2 * PEN) / (extent || 1e-9));
-  const moved = (dx, dy) => strokes.map((stroke) => stroke.map(([x, y]) => [(x - left) * scale + dx, (y - up) * scale + dy]));
+  const moved = (dx, dy) =>
+    strokes.map((stroke) => stroke.map(([x, y]) => [(x - left) * scale + dx, (y - up) * scale + dy]));
   const corner = (SIDE - BOX) / 2 + PEN;
   const [mx, my] = centreOfMass(inked(moved(corner, corner)));
   return inked(moved(corner + SIDE / 2 - mx, corner + SIDE / 2 - my));

@@ -1,6 +1,6 @@
 // The formulas of distillation, one row of logits at a time. Values in nats, entropy in bits.
 
-/** softmax(z / T), (C,): Hinton et al. 2015, eq. 1. The largest logit is taken away first, so that nothing overflows. */
+/** softmax(z / T), (C,): Hinton et al. 2015, eq. 1. The largest logit is taken away first: nothing overflows. */
 export function softTargets(z, temperature = 1) {
   if (!(temperature > 0 && temperature < Infinity)) {
     throw new RangeError(`temperature must be positive and finite, got ${temperature}`);
@@ -20,7 +20,7 @@ export const kl = (p, q) => p.reduce((sum, share, c) => sum + (share > 0 ? share
 /** Place of the largest value. */
 export const argmax = (z) => z.indexOf(Math.max(...z));
 
-/** What a softened answer is: its probabilities, top class and its probability, all others together, entropy in bits. */
+/** A softened answer: its probabilities, top class and its probability, all others together, entropy in bits. */
 export function answer(z, temperature = 1) {
   const p = softTargets(z, temperature);
   const top = argmax(p);
@@ -50,4 +50,21 @@ export function distillationGradient(student, teacher, label, { temperature, alp
   if (label === null) return soft;
   const hard = crossEntropyGradient(student, label);
   return soft.map((value, c) => alpha * value + (1 - alpha) * hard[c]);
+}
+
+/** Length of a vector. */
+export const length = (v) => Math.hypot(...v);
+
+/** Angle between two vectors in degrees; 0 where one of them is 0. */
+export function angle(a, b) {
+  const product = a.reduce((sum, value, i) => sum + value * b[i], 0),
+    lengths = length(a) * length(b);
+  return lengths ? (180 / Math.PI) * Math.acos(Math.min(1, Math.max(-1, product / lengths))) : 0;
+}
+
+/** Gradient of 1/(2C) sum (s - t)^2 of centred logits: what T^2 KL becomes at a large T (Hinton et al. 2015, eq. 4). */
+export function logitMatchingGradient(student, teacher) {
+  const gap = Array.from(student, (value, c) => value - teacher[c]);
+  const mean = gap.reduce((a, b) => a + b) / gap.length;
+  return gap.map((value) => (value - mean) / gap.length);
 }

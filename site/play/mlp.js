@@ -10,7 +10,7 @@ export class MLP {
   /** A net of layers { inputs, outputs, w, b }; see `MLP.fresh`. */
   constructor(layers) {
     this.layers = layers;
-    this.heights = layers.map((l) => new Float32Array(l.outputs)); // what each layer says, ReLU applied but for the last
+    this.heights = layers.map((l) => new Float32Array(l.outputs)); // what each layer says
   }
 
   /** A net that has learned nothing; weights and biases uniform in +-1/sqrt(inputs), as PyTorch's Linear has them. */
@@ -27,7 +27,9 @@ export class MLP {
   static of(sizes, numbers) {
     let at = 0;
     const take = (n) => numbers.subarray(at, (at += n));
-    return new MLP(sizes.slice(1).map((outputs, i) => layer(sizes[i], outputs, take(sizes[i] * outputs), take(outputs))));
+    return new MLP(
+      sizes.slice(1).map((outputs, i) => layer(sizes[i], outputs, take(sizes[i] * outputs), take(outputs))),
+    );
   }
 
   copy() {
@@ -37,7 +39,8 @@ export class MLP {
   /** Logits (C,) of one image (inputs,); they live until the next call. Pixels and units that are 0 cost nothing. */
   forward(x) {
     this.layers.forEach(({ inputs, outputs, w, b }, n) => {
-      const from = n ? this.heights[n - 1] : x, to = this.heights[n];
+      const from = n ? this.heights[n - 1] : x,
+        to = this.heights[n];
       to.set(b);
       for (let i = 0; i < inputs; i++) {
         const value = from[i];
@@ -71,7 +74,9 @@ export class SGD {
     for (let n = layers.length - 1; n >= 0; n--) {
       const { inputs, outputs, w } = layers[n];
       const { w: gw, b: gb } = this.gradient[n];
-      const from = n ? heights[n - 1] : x, delta = this.deltas[n], below = n ? this.deltas[n - 1] : null;
+      const from = n ? heights[n - 1] : x,
+        delta = this.deltas[n],
+        below = n ? this.deltas[n - 1] : null;
       for (let j = 0; j < outputs; j++) gb[j] += delta[j];
       for (let i = 0; i < inputs; i++) {
         const value = from[i];
@@ -93,7 +98,9 @@ export class SGD {
     const { momentum, rows } = this;
     this.net.layers.forEach((l, n) => {
       for (const part of ["w", "b"]) {
-        const value = l[part], gradient = this.gradient[n][part], speed = this.speed[n][part];
+        const value = l[part],
+          gradient = this.gradient[n][part],
+          speed = this.speed[n][part];
         for (let i = 0; i < value.length; i++) {
           speed[i] = momentum * speed[i] + gradient[i] / rows;
           value[i] -= rate * speed[i];

@@ -1,5 +1,5 @@
-// Small students that learn side by side: from a few labels, from a teacher about the same digits, and from a teacher about
-// digits that nobody labelled, whose class it names or of which it tells all that it thinks.
+// Small students that learn side by side: from a few labels, from a teacher about the same digits, and from a teacher
+// about digits that nobody labelled, whose class it names or of which it tells all that it thinks.
 import { argmax, crossEntropyGradient, distillationGradient } from "./formulas.js";
 import { MLP, SGD } from "./mlp.js";
 import { generator, shuffled } from "./random.js";
@@ -37,14 +37,20 @@ export class Race {
     Object.assign(this, { pool, settings, heldOut, curves, visits: 0 });
     this.labelled = drawn(pool.y, labels, random);
     this.known = new Set(this.labelled);
-    const others = shuffled(pool.y.length, random).filter((i) => !this.known.has(i)).slice(0, unlabelled);
+    const others = shuffled(pool.y.length, random)
+      .filter((i) => !this.known.has(i))
+      .slice(0, unlabelled);
     const first = MLP.fresh(SIZES, random);
     this.students = STUDENTS.map((name) => {
       const net = first.copy();
       return {
-        name, net, rate, sgd: new SGD(net),
+        name,
+        net,
+        rate,
+        sgd: new SGD(net),
         sees: name === "labels" || name === "taught" ? this.labelled : [...this.labelled, ...others],
-        random: generator(seed + 1), order: [],
+        random: generator(seed + 1),
+        order: [],
       };
     });
     this.look();
@@ -56,7 +62,8 @@ export class Race {
 
   /** What a student is told about digit i, as the gradient of its loss with respect to its logits z. */
   gradient(name, i) {
-    const { y, logits } = this.pool, { temperature, alpha } = this.settings;
+    const { y, logits } = this.pool,
+      { temperature, alpha } = this.settings;
     const label = this.known.has(i) ? y[i] : null;
     if (name === "labels" || name === "named") return (z) => crossEntropyGradient(z, label ?? argmax(logits[i]));
     return (z) => distillationGradient(z, logits[i], label, { temperature, alpha });

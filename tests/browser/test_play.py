@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kdbook.data.images import load_images
-from kdbook.losses import soft_targets
+from kdbook.losses import kd_loss, logit_matching, soft_targets
 from kdbook.training import predict
 
 from ..scripts import load_script
@@ -20,6 +20,13 @@ def luminance(*levels):
     """Relative luminance of red, green and blue, 0 to 255, as WCAG 2.1 defines it."""
     linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (level / 255 for level in levels)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def gradient(loss, student, teacher, **settings):
+    """Gradient of a loss with respect to the student's logits."""
+    student = student.clone().requires_grad_()
+    loss(student, teacher, **settings).backward()
+    return student.grad
 
 
 @pytest.fixture
@@ -149,4 +156,22 @@ def test_with_scripts_off_each_explorable_is_a_still_picture_and_a_sentence(chro
     for name in ("kd-digit-lab", "kd-train"):
         assert page.locator(f"{name} img").evaluate_all("all => all.length") == 1
         assert "still picture" in page.locator(name).inner_text()
+    assert "chapter 03" in page.locator("kd-gradient").inner_text()
     page.close()
+
+
+@pytest.mark.slow
+def test_the_gradient_microscope_tells_the_lengths_and_the_angle_that_python_computes(play):
+    pack = load_script("site/pack.py")
+    page, watch = play()
+    number = int(page.locator("kd-gradient option:checked").text_content().split()[2].rstrip(","))
+    page.get_by_role("button", name="temperature 20", exact=True).press("Enter")
+    told = page.locator("kd-gradient .kd-told").text_content()
+    shown = [float(told.split(before)[1].split()[0].rstrip(".,°")) for before in ("length ", "T² ", "direction is ")]
+    digit = load_images(part="test").rows(torch.tensor([number]))
+    t, s = (predict(pack.trained(pack.trials()[name]), digit).logits.double() for name in ("teacher", "hard"))
+    kd, matching = gradient(kd_loss, s, t, temperature=20.0), gradient(logit_matching, s, t)
+    angle = torch.rad2deg(torch.arccos(torch.cosine_similarity(kd, matching)))
+    assert shown == pytest.approx([float(kd.norm()) / 400, float(kd.norm()), float(angle)], rel=0.06)
+    assert page.locator("kd-gradient .kd-here").count() == 1
+    assert watch.errors == watch.outside == []

@@ -9,17 +9,37 @@ const extent = (image) =>
     const inky = [...image.keys()].filter((i) => image[i] > 0.5).map(place);
     return Math.max(...inky) - Math.min(...inky) + 1;
   });
-const SEVEN = [[[2, 3], [9, 3], [5, 12]]], ONE = [[[20, 20], [20, 24]]];
+const SEVEN = [
+    [
+      [2, 3],
+      [9, 3],
+      [5, 12],
+    ],
+  ],
+  ONE = [
+    [
+      [20, 20],
+      [20, 24],
+    ],
+  ];
 
 test("a stroke along a row of pixels fills them, and leaves those three away white", () => {
-  const image = rows(inked([[[5, 10.5], [20, 10.5]]]));
+  const image = rows(
+    inked([
+      [
+        [5, 10.5],
+        [20, 10.5],
+      ],
+    ]),
+  );
   assert.ok(image[10].slice(5, 20).every((value) => value === 1));
   assert.ok(image[13].every((value) => value === 0));
 });
 
 test("a drawing in a corner is centred by its mass and fills a box of 20 pixels, as MNIST's digits do", () => {
   for (const strokes of [SEVEN, ONE]) {
-    const image = centred(strokes), [x, y] = centreOfMass(image);
+    const image = centred(strokes),
+      [x, y] = centreOfMass(image);
     assert.ok(Math.abs(x - 14) < 0.3 && Math.abs(y - 14) < 0.3, `${x}, ${y}`);
     assert.ok(Math.abs(Math.max(...extent(image)) - 20) <= 1, `${extent(image)}`);
   }

@@ -1,13 +1,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  answer, argmax, crossEntropy, crossEntropyGradient, distillationGradient, entropyBits, kdGradient, kdLoss, kl, softTargets,
+  angle,
+  answer,
+  argmax,
+  crossEntropy,
+  crossEntropyGradient,
+  distillationGradient,
+  entropyBits,
+  kdGradient,
+  kdLoss,
+  kl,
+  length,
+  logitMatchingGradient,
+  softTargets,
 } from "../../../site/play/formulas.js";
 
 const near = (got, wanted, tolerance = 1e-9) =>
-  [got].flat().forEach((value, i) => assert.ok(Math.abs(value - [wanted].flat()[i]) <= tolerance, `${got} is not ${wanted}`));
+  [got]
+    .flat()
+    .forEach((value, i) => assert.ok(Math.abs(value - [wanted].flat()[i]) <= tolerance, `${got} is not ${wanted}`));
 
-const S = [2, -1, 0.5], T = [1, 0, 3]; // a student's and a teacher's logits
+const S = [2, -1, 0.5],
+  T = [1, 0, 3]; // a student's and a teacher's logits
 
 /** Gradient of f at z by central differences. */
 const slopes = (f, z, h = 1e-5) =>
@@ -45,12 +60,20 @@ test("an answer tells its top class, the rest as dark mass, and its entropy", ()
 });
 
 test("the gradient of the cross entropy is that of finite differences", () => {
-  near(crossEntropyGradient(S, 2), slopes((z) => crossEntropy(z, 2), S), 1e-8);
+  near(
+    crossEntropyGradient(S, 2),
+    slopes((z) => crossEntropy(z, 2), S),
+    1e-8,
+  );
 });
 
 for (const temperature of [1, 4, 20]) {
   test(`the gradient of T^2 KL is that of finite differences at T = ${temperature}`, () => {
-    near(kdGradient(S, T, temperature), slopes((z) => kdLoss(z, T, temperature), S), 1e-6);
+    near(
+      kdGradient(S, T, temperature),
+      slopes((z) => kdLoss(z, T, temperature), S),
+      1e-6,
+    );
   });
 }
 
@@ -61,7 +84,25 @@ test("alpha mixes the teacher's gradient with the label's, and without a label o
 });
 
 test("at a large temperature T^2 KL pulls as the matching of centred logits does: Hinton et al. 2015, eq. 4", () => {
-  const centred = (z) => z.map((v) => v - z.reduce((a, b) => a + b) / z.length);
-  const matching = centred(S).map((v, c) => (v - centred(T)[c]) / S.length);
-  near(kdGradient(S, T, 1e5), matching, 1e-4);
+  const mean = (S[0] + S[1] + S[2] - T[0] - T[1] - T[2]) / 3;
+  near(
+    logitMatchingGradient(S, T),
+    S.map((v, c) => (v - T[c] - mean) / 3),
+  );
+  near(kdGradient(S, T, 1e5), logitMatchingGradient(S, T), 1e-4);
+  assert.ok(angle(kdGradient(S, T, 1e5), logitMatchingGradient(S, T)) < 0.01);
+  assert.ok(angle(kdGradient(S, T, 1), logitMatchingGradient(S, T)) > 1);
+});
+
+test("without T^2 the gradient falls to a quarter when a large T doubles", () => {
+  const plain = (temperature) => length(kdGradient(S, T, temperature)) / temperature ** 2;
+  near(plain(1e3) / plain(2e3), 4, 0.01);
+});
+
+test("angles of known vectors", () => {
+  near(
+    [angle([1, 0], [0, 2]), angle([1, 1], [3, 3]), angle([1, 0], [-1, 0]), angle([0, 0], [1, 0])],
+    [90, 0, 180, 0],
+    1e-5,
+  );
 });

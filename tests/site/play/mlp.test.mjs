@@ -15,7 +15,8 @@ test("a net of two hidden units answers as by hand", () => {
 });
 
 test("its gradients are those of finite differences, in every weight and bias of three layers", () => {
-  const net = MLP.fresh([5, 6, 4, 3], generator(1)), x = [0.5, -1, 0, 2, 0.3];
+  const net = MLP.fresh([5, 6, 4, 3], generator(1)),
+    x = [0.5, -1, 0, 2, 0.3];
   const sgd = new SGD(net);
   sgd.learn(x, (z) => crossEntropyGradient(z, 2));
   const h = 1e-3;
@@ -40,7 +41,8 @@ test("momentum moves a weight as torch.optim.SGD does", () => {
 });
 
 test("a batch moves by the mean of its rows", () => {
-  const net = MLP.of([1, 1], Float32Array.from([0, 0])), sgd = new SGD(net, 0);
+  const net = MLP.of([1, 1], Float32Array.from([0, 0])),
+    sgd = new SGD(net, 0);
   for (const gradient of [1, 3]) sgd.learn([1], () => [gradient]);
   sgd.step(1);
   assert.equal(net.layers[0].w[0], -2);
@@ -53,11 +55,20 @@ test("numbers of a seed come again, and those of the next one are others", () =>
 });
 
 test("random numbers fill [0, 1) evenly, and every place of a shuffle is as likely", () => {
-  const random = generator(3), n = 20_000, counts = new Array(10).fill(0), firsts = [0, 0, 0];
+  const random = generator(3),
+    n = 20_000,
+    counts = new Array(10).fill(0),
+    firsts = [0, 0, 0];
   for (let i = 0; i < n; i++) {
     counts[Math.floor(10 * random())]++;
     firsts[shuffled(3, random)[0]]++;
   }
-  assert.ok(counts.every((count) => Math.abs(count - n / 10) < 5 * Math.sqrt(n / 10)), `${counts}`);
-  assert.ok(firsts.every((count) => Math.abs(count - n / 3) < 5 * Math.sqrt(n / 3)), `${firsts}`);
+  assert.ok(
+    counts.every((count) => Math.abs(count - n / 10) < 5 * Math.sqrt(n / 10)),
+    `${counts}`,
+  );
+  assert.ok(
+    firsts.every((count) => Math.abs(count - n / 3) < 5 * Math.sqrt(n / 3)),
+    `${firsts}`,
+  );
 });

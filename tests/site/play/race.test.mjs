@@ -6,7 +6,8 @@ import { generator } from "../../../site/play/random.js";
 
 await import(new URL(process.env.KDBOOK_PLAY_DATA, "file:///"));
 const { pool: packedPool, heldOut: packedHeldOut } = globalThis.kdbookPlay;
-const pool = poolOf(packedPool), heldOut = digitsOf(packedHeldOut);
+const pool = poolOf(packedPool),
+  heldOut = digitsOf(packedHeldOut);
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
 const ends = (settings) => {
@@ -16,7 +17,10 @@ const ends = (settings) => {
 };
 
 test("the pool and the held-out digits come whole, with labels and the teacher's logits", () => {
-  assert.deepEqual([pool.x.length, pool.y.length, pool.logits.length, heldOut.x.length, heldOut.y.length], [4000, 4000, 4000, 1000, 1000]);
+  assert.deepEqual(
+    [pool.x.length, pool.y.length, pool.logits.length, heldOut.x.length, heldOut.y.length],
+    [4000, 4000, 4000, 1000, 1000],
+  );
   assert.ok(pool.x.every((image) => image.length === 196));
   assert.deepEqual(pool.y.slice(0, 5), [5, 0, 4, 1, 9]); // the first training digits of MNIST
   assert.deepEqual(heldOut.y.slice(0, 5), [7, 2, 1, 0, 4]);
@@ -48,10 +52,14 @@ test("with alpha 0 the teacher is silent: labels are all that the second student
 });
 
 test("only digits without a label are named by the teacher, and its thoughts on them need no label", () => {
-  const race = new Race(pool, { ...FIRST, seed: 1 }), flat = new Array(10).fill(0);
+  const race = new Race(pool, { ...FIRST, seed: 1 }),
+    flat = new Array(10).fill(0);
   const [known, other] = [race.labelled[0], pool.y.findIndex((_, i) => !race.known.has(i))];
   assert.equal(race.gradient("named", known)(flat).indexOf(-0.9), pool.y[known]);
-  assert.equal(race.gradient("named", other)(flat).indexOf(-0.9), pool.logits[other].indexOf(Math.max(...pool.logits[other])));
+  assert.equal(
+    race.gradient("named", other)(flat).indexOf(-0.9),
+    pool.logits[other].indexOf(Math.max(...pool.logits[other])),
+  );
   const soft = race.gradient("unlabelled", other)(flat);
   assert.ok(Math.abs(soft.reduce((a, b) => a + b)) < 1e-9 && soft.every((value) => value !== 0));
 });

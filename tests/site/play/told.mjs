@@ -6,12 +6,15 @@ import { answer, distillationGradient, kdLoss } from "../../../site/play/formula
 await import(new URL(process.argv[2], "file:///"));
 const { digits, pairs } = JSON.parse(readFileSync(0, "utf8"));
 const nets = Object.entries(globalThis.kdbookPlay.nets).map(([name, net]) => [name, netOf(net)]);
-const answers = ([, net]) => digits.map((x) => {
-  const logits = Array.from(net.forward(x.map((level) => level / 255)));
-  return [1, 20].map((T) => answer(logits, T));
-});
+const answers = ([, net]) =>
+  digits.map((x) => {
+    const logits = Array.from(net.forward(x.map((level) => level / 255)));
+    return [1, 20].map((T) => answer(logits, T));
+  });
 const losses = ({ student, teacher, label, temperature, alpha }) => ({
   loss: kdLoss(student, teacher, temperature),
   gradient: distillationGradient(student, teacher, label, { temperature, alpha }),
 });
-console.log(JSON.stringify({ nets: Object.fromEntries(nets.map((each) => [each[0], answers(each)])), losses: pairs.map(losses) }));
+console.log(
+  JSON.stringify({ nets: Object.fromEntries(nets.map((each) => [each[0], answers(each)])), losses: pairs.map(losses) }),
+);
