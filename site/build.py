@@ -117,7 +117,8 @@ def chapter_cards() -> str:
     """A card a chapter: its title, its question as the README asks it, and the first figure that it shows."""
     figures, cards = registered(), []
     for notebook in chapters():
-        question = re.search(rf"\({notebook.parent.name}/{notebook.name}\)[^|]*\|([^|]+)\|", README.read_text())
+        row = rf"^\|[^|]*\({notebook.parent.name}/{notebook.name}\) *\|([^|]+)\|"
+        question = re.search(row, README.read_text(), re.MULTILINE)
         first = re.search(r'show_figure\("(\w+)"', notebook.with_suffix(".py").read_text())[1]
         cards.append(
             f":::{{grid-item-card}} {title_of(notebook)}\n:link: chapters/{notebook.stem}\n:link-type: doc\n"

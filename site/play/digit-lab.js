@@ -231,7 +231,8 @@ function inWords(found, { temperature, bias, label }) {
   const shifted = bias ? `, with ${bias.toFixed(1)} added to class 3,` : "";
   const says = (who, { top, confidence, p }) =>
     `${who} says ${top} (${share(confidence)}) and gives class 3 ${share(p[MISSING])}.`;
-  return `${what} at T = ${at}: ${says("the teacher", teacher)} ${says(`The student that never saw a 3${shifted}`, no3)}`;
+  const student = `The student that never saw a 3${shifted}`;
+  return `${what} at T = ${at}: ${says("the teacher", teacher)} ${says(student, no3)}`;
 }
 
 /** Who the nets are: the trials that `results/weights` keeps, with what was measured of them. */

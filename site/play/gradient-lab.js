@@ -86,7 +86,8 @@ export class GradientLab extends HTMLElement {
     this.scaled.show(scaled, largest);
     const [without, times] = [plain, scaled].map((gradient) => length(gradient).toPrecision(2));
     this.told.textContent =
-      `A digit labelled ${y} at T = ${Number(T.toFixed(2))}: the gradient of KL has length ${without}, times T² ${times}. ` +
+      `A digit labelled ${y} at T = ${Number(T.toFixed(2))}: the gradient of KL has length ${without}, ` +
+      `times T² ${times}. ` +
       `Its direction is ${turn(this.log2T).toFixed(1)}° from that of logit matching.`;
     const at = Array.from({ length: POINTS }, (_, i) => (i / (POINTS - 1)) * (LIMITS[1] - LIMITS[0]));
     this.chart.show([{ points: at.map((x) => [x, turn(x + LIMITS[0])]), colour: "soft" }], this.log2T - LIMITS[0]);

@@ -205,10 +205,12 @@ export function inWords(runs) {
   );
   const better = (other) => runs.filter(({ ends }) => ends.unlabelled < ends[other]).length;
   const n = runs.length;
-  const many = ` The last is better than labels with ${better("labels")} of ${n} seeds, than names with ${better("named")}.`;
+  const many =
+    ` The last is better than labels with ${better("labels")} of ${n} seeds, ` +
+    `and better than names with ${better("named")}.`;
   return (
-    `${n === 1 ? "One seed" : `${n} seeds`}: ${labels} wrong from labels only, ${taught} when the teacher also speaks about ` +
-    `the same digits, ${named} when it names digits without labels, ${soft} when it says all that it thinks of them.` +
-    (n > 1 ? many : "")
+    `${n === 1 ? "One seed" : `${n} seeds`}: ${labels} wrong from labels only, ${taught} when the teacher also ` +
+    `speaks about the same digits, ${named} when it names digits without labels, ${soft} when it says all that it ` +
+    `thinks of them.${n > 1 ? many : ""}`
   );
 }

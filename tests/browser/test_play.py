@@ -153,10 +153,9 @@ def test_the_page_fits_a_phone_and_its_words_can_be_read_in_the_light_and_in_the
 def test_with_scripts_off_each_explorable_is_a_still_picture_and_a_sentence(chromium, play):
     page = chromium.new_page(java_script_enabled=False)
     page.goto(PAGE.as_uri())
-    for name in ("kd-digit-lab", "kd-train"):
-        assert page.locator(f"{name} img").evaluate_all("all => all.length") == 1
+    for name in ("kd-digit-lab", "kd-train", "kd-gradient"):
+        assert page.locator(f"{name} img").count() == 1
         assert "still picture" in page.locator(name).inner_text()
-    assert "chapter 03" in page.locator("kd-gradient").inner_text()
     page.close()
 
 

@@ -71,7 +71,7 @@ test("curves begin with the untrained nets and end with the last step", () => {
   assert.ok(race.curves.labels.length > 20);
 });
 
-test("of ten seeds with 50 labels, distilled students beat their twins on labels clearly, and mostly those of the teacher's names", () => {
+test("of ten seeds with 50 labels, soft targets beat labels clearly, and mostly beat the teacher's names", () => {
   const found = SEEDS.map((seed) => ends({ seed }));
   const told = found.map((errors) => JSON.stringify(errors)).join("\n");
   assert.ok(found.filter(({ labels, unlabelled }) => unlabelled <= labels - 0.1).length >= 9, told);
