@@ -2,7 +2,7 @@
 
     python site/nets.py             trains what `results/weights` lacks of them, about ten minutes on one core
 
-The nets of chapter 01 would be a page of 13 MB. These learn by the same recipes and are stored in the same way; they
+The nets of chapter 01 would take 12 MB in a page. These learn by the same recipes and are stored in the same way; they
 have fewer units, and the teacher has fewer epochs. Widths and epochs were set before one of them was scored.
 """
 
