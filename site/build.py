@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
+import pack
 
 import kdbook
 from kdbook.lab import arms
@@ -57,6 +58,7 @@ def gather(source: Path) -> None:
         nbformat.write(with_links_to_pages(nbformat.read(notebook, as_version=4)), source / "chapters" / notebook.name)
     shutil.copytree(COMMITTED, source / "figures", ignore=shutil.ignore_patterns("*.md", "*.json"))
     vendor(source / "_static")
+    pack.write(source / "_static" / "play")
     index = source / "index.md"
     index.write_text(index.read_text().replace("<!-- chapters -->", chapter_cards()))
     (source / "claims.md").write_text(claims_page(rows()))
@@ -115,7 +117,8 @@ def chapter_cards() -> str:
     """A card a chapter: its title, its question as the README asks it, and the first figure that it shows."""
     figures, cards = registered(), []
     for notebook in chapters():
-        question = re.search(rf"\({notebook.parent.name}/{notebook.name}\)[^|]*\|([^|]+)\|", README.read_text())
+        row = rf"^\|[^|]*\({notebook.parent.name}/{notebook.name}\) *\|([^|]+)\|"
+        question = re.search(row, README.read_text(), re.MULTILINE)
         first = re.search(r'show_figure\("(\w+)"', notebook.with_suffix(".py").read_text())[1]
         cards.append(
             f":::{{grid-item-card}} {title_of(notebook)}\n:link: chapters/{notebook.stem}\n:link-type: doc\n"

@@ -66,6 +66,7 @@ def test_every_chapter_has_a_card_with_a_picture_and_the_question_of_the_readme(
     cards = build.chapter_cards()
     assert cards.count(":::{grid-item-card} ") == cards.count(":img-alt: ") == len(build.chapters())
     assert "What is distillation, and how does this book check itself?" in cards
+    assert cards.count("?\n:::\n") == len(build.chapters())
 
 
 def test_links_that_a_cell_has_printed_lead_to_pages_and_sources_stay_as_they_are():
