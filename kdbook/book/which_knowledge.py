@@ -60,7 +60,7 @@ class Method(NamedTuple):
     """
 
     label: str
-    type: str
+    kind: str
     loss: Callable
     layers: tuple[int, ...]
     unit: float | None = None
