@@ -69,7 +69,7 @@ def arms(profile: str) -> dict[str, Arm]:
         "images": 2_000,
         "draw": lambda seed: seed % FIRST_TEACHER,
     }
-    net |= {"epochs": 50, "batch_size": 64, "lr": 0.2, "weight_decay": 5e-3}
+    net |= {"epochs": 50, "batch_size": 64, "lr": 0.8, "weight_decay": 5e-4}
     if profile == "quick":
         widths = {"weaker": [2, 4, 8], "equal": [4, 8, 16], "stronger": [8, 16, 32]}
         net |= {"images": 500, "epochs": 20}
