@@ -36,6 +36,7 @@ def site_builder():
     """The builder of the site, a script as this one is: it knows how to vendor scripts and to check pages."""
     spec = importlib.util.spec_from_file_location("site_build", ROOT / "site" / "build.py")
     module = importlib.util.module_from_spec(spec)
+    sys.path.append(str(ROOT / "site"))  # as when it runs: its neighbours can be imported
     spec.loader.exec_module(module)
     return module
 
