@@ -75,7 +75,7 @@ for one, other, what in (
 #
 # Move the slider through customers' texts: what do the teacher, its student, and the student of five labels make of them?
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 
