@@ -169,10 +169,10 @@ def objective_of(trial: Trial, rows: Tensor, tools: Tools):
 def answers(axes, both):
     """What are a teacher's answers worth where labels are few? Banking77, five labels an intent.
 
-    Right answers on the test texts of a bag of words that learned from few labels, from a teacher's soft targets for
-    the same texts, from its hard or soft answers for all texts, and from the labels of all texts; the teacher, which
-    knows no more labels, as a line. Its answers for texts without labels bring the student near the teacher, soft or
-    hard; softness alone, on the same few texts, brings much less.
+    Right answers of a bag of words that learned from few labels, from a teacher's soft targets for the same texts, from
+    its hard or soft answers for all texts, and from the labels of all texts; the teacher as a line. Its answers for
+    texts without labels bring the student near the teacher, soft or hard; softness alone, on the same few texts, brings
+    much less.
     """
     found = arms("full")
     by_arm(

@@ -130,7 +130,7 @@ def seeds_of_profile(name: str, profile: str) -> tuple[int, int]:
 
 @cache
 def made(arms: Callable, profile: str, **of) -> Mapping[str, Arm]:
-    """What a question's function `arms` makes, once a process: each of hundreds of trials asks for it."""
+    """What a question's function `arms` makes, once for all trials: each of hundreds asks for it."""
     return arms(profile, **of)
 
 
@@ -187,6 +187,7 @@ def trials(name: str, profile: str = "quick", seeds: int | None = None, **of) ->
         For an unknown question, a profile that it does not have, or a negative number of seeds.
     """
     module = question(name)
+    made.cache_clear()  # results that arms are read from may have changed
     students, teachers = seeds_of_profile(name, profile)
     chosen = seeds_of(seeds, students)
     listed = {arm: found for arm, found in made(module.arms, profile, **of).items() if found.listed}
