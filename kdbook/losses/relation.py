@@ -212,8 +212,7 @@ def dist_loss(
     temperature = checks.setting("temperature", temperature, "(0, inf)", student)
     beta, gamma = checks.setting("beta", beta, "[0, inf)", student), checks.setting("gamma", gamma, "[0, inf)", student)
     p, q = ((logits / temperature).softmax(-1) for logits in (teacher, student))
-    rows = beta * (1 - _correlation(p, q)) + gamma * (1 - _correlation(p.T, q.T)).mean()
-    return rows * temperature**2
+    return temperature**2 * (beta * (1 - _correlation(p, q)) + gamma * (1 - _correlation(p.T, q.T)).mean())
 
 
 def _correlation(a: Tensor, b: Tensor) -> Tensor:
