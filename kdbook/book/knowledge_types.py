@@ -9,10 +9,9 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-import torch
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from torch import Tensor, nn
+from torch import nn
 
 from kdbook.book.shared.embeddings import (
     class_distances,
@@ -21,14 +20,14 @@ from kdbook.book.shared.embeddings import (
     embedding_pictures,
     embedding_scores,
 )
+from kdbook.book.which_knowledge import with_term
 from kdbook.data.images import CLOTHES, Split, load_images
 from kdbook.lab import Arm, Tools, Trial, columns
-from kdbook.lab.steps import cached_teacher, scores, seeded, seeded_network, splits, stored_network, train
+from kdbook.lab.steps import cached_teacher, scores, splits, stored_network, train
 from kdbook.losses import feature, relation
-from kdbook.nets.vision import MLP
 from kdbook.show import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER, YOURS, Both, figure, gallery, heat, lying, of_seeds
-from kdbook.training import ApiTeacher, CachedTeacher, Distillation, HardLabels, LiveTeacher
-from kdbook.training.objectives import Contrastive, Cropped, Flow, Pairwise, Regressed, Transfer
+from kdbook.training import ApiTeacher, Distillation, HardLabels, LiveTeacher
+from kdbook.training.objectives import Cropped
 
 VERSION, DATA = 2, "fashion-mnist"
 SEEDS = {"full": (5, 3), "quick": (1, 1), "gpu": (5, 1)}  # students, teachers; one for all, as in the paper
@@ -177,7 +176,7 @@ def train_student(trial: Trial, split: Split, tools: Tools) -> nn.Module:
     response = Distillation(answers, s["temperature"], s["alpha"]) if "alpha" in s else HardLabels()
     if "method" not in s:
         return train(trial, split, response, tools)[0]
-    model, objective = with_term(trial, teacher, len(split), tools.device, response)
+    model, objective = with_term(trial, METHODS[s["method"]], teacher, split, response)
     if s["method"] != "fitnet":
         train(trial, split, objective, tools, model)
     else:
@@ -185,33 +184,6 @@ def train_student(trial: Trial, split: Split, tools: Tools) -> nn.Module:
         train(trial, split, hints, tools, model, settings={**s, "epochs": s["hint_epochs"]}, stage="hints")
         train(trial, split, response, tools, model, settings={**s, "epochs": s["epochs"] - s["hint_epochs"]})
     return model.student.eval()
-
-
-def with_term(trial: Trial, teacher: CachedTeacher, samples: int, device, response) -> tuple[Regressed, Transfer]:
-    """The trial's student with the regressors of its method, and the objective that trains them."""
-    s = trial.settings
-    method = METHODS[s["method"]]
-    student = seeded_network(trial).to(device)
-    layers = (-1,) if isinstance(student, MLP) else method.layers
-    theirs = [f[:1] for f in teacher.features]
-    ours = student.eval()(torch.zeros(1, 28, 28, device=device)).features
-    with seeded(trial.seed):
-        if s["method"] == "crd":
-            heads = [nn.Linear(f[-1].shape[1], s["width"]) for f in (ours, theirs)]
-            model = Regressed(student, {-1: heads[0]}, teacher_head=heads[1])
-            term = Contrastive(samples, s["width"], s["negatives"], device)
-        else:
-            regressed = layers if method.regressed else ()
-            model = Regressed(student, {i: regressor(ours[i], theirs[i]) for i in regressed})
-            term = (Flow if s["method"] == "fsp" else Pairwise)(method.loss, layers)
-    return model, Transfer(teacher.showing(layers), term, s.get("beta", 1.0), response)
-
-
-def regressor(ours: Tensor, theirs: Tensor) -> nn.Module:
-    """Linear map from one layer's channels to another's: a 1x1 convolution for maps (1, channels, H, W)."""
-    if ours.ndim == 4:
-        return nn.Conv2d(ours.shape[1], theirs.shape[1], 1)
-    return nn.Linear(ours.shape[1], theirs.shape[1])
 
 
 LABELS = {name: arm.label for name, arm in arms("full").items()}

@@ -8,21 +8,17 @@ epoch by epoch.
 
 import numpy as np
 import torch
-from torch import nn
 
-from kdbook.data.images import Split
+from kdbook.book.who_teaches import cost, objective_for, seeded_nets
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import (
-    cached_teacher,
     errors,
     expected_calibration_error,
-    network,
     predict,
     splits,
     teacher_answers,
     train,
 )
-from kdbook.nets.vision import count_multiply_adds
 from kdbook.show import (
     CONTROL,
     HARD,
@@ -39,7 +35,6 @@ from kdbook.show import (
     looks,
     plain,
 )
-from kdbook.training import objectives
 
 VERSION, DATA = 1, "fashion-mnist"
 SEEDS = {"full": (5, 3), "quick": (2, 1)}  # students, teachers
@@ -117,38 +112,6 @@ def arms(profile: str) -> dict[str, Arm]:
         "ps_kd": arm("PS-KD, tuned weight", "self", "ps_kd", final=0.2),
         "ps_kd_paper": arm("PS-KD, paper's weight", "self", "ps_kd", final=0.8),
     }
-
-
-def objective_for(trial: Trial, split: Split, tools: Tools) -> objectives.TrainingMode:
-    """What an arm minimises; a teacher learns labels."""
-    s = trial.settings
-    teacher = cached_teacher(trial.needs[0], split, tools) if trial.needs else None
-    made = {
-        "labels": lambda: objectives.Logged(objectives.HardLabels(s.get("label_smoothing", 0.0))),
-        "offline": lambda: objectives.Logged(objectives.Distillation(teacher, s["temperature"], s["alpha"])),
-        "born_again": lambda: objectives.Logged(objectives.Distillation(teacher, 1.0)),
-        "dml": objectives.MutualLearning,
-        "kdcl": lambda: objectives.Collaborative(s["temperature"], s["weight"]),
-        "cotrained": lambda: objectives.CoTrained(s["temperature"], s["alpha"], s["feedback"]),
-        "ps_kd": lambda: objectives.ProgressiveSelf(split, epochs=s["epochs"], final=s["final"]),
-    }
-    return made[s.get("objective", "labels")]()
-
-
-def seeded_nets(trial: Trial) -> nn.ModuleList:
-    """The student, whose weights depend on the seed alone, and the partners that learn beside it."""
-    nets, partners = nn.ModuleList(), [{"widths": widths} for widths in trial.settings.get("partners", [])]
-    with torch.random.fork_rng():
-        for at, changed in enumerate([{}, *partners]):
-            torch.manual_seed(trial.seed + 1000 * at)
-            nets.append(network({**trial.settings, **changed}))
-    return nets
-
-
-def cost(trial: Trial) -> float:
-    """Multiply-adds of a trial's training in 10^9, forward and twice that backward, all nets."""
-    samples = trial.settings.get("samples", 50_000)  # part "fit"
-    return 3 * trial.settings["epochs"] * samples * sum(map(count_multiply_adds, seeded_nets(trial))) / 1e9
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:

@@ -10,8 +10,9 @@ from statistics import median
 from torch import Tensor, nn
 
 from kdbook.book import knowledge_types
-from kdbook.book.knowledge_types import LAYERS, METHODS, with_term
+from kdbook.book.knowledge_types import LAYERS, METHODS
 from kdbook.book.shared.timings import in_turn
+from kdbook.book.which_knowledge import with_term
 from kdbook.data.images import CENTRE_VIEW, Split
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, seeded_network, stored_network, training_split
@@ -53,7 +54,7 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     for name, method in METHODS.items():
         student = replace(trial, settings=students[f"{name}_kd"].settings)
         kd = Distillation(teacher.showing(), trial.settings["temperature"], trial.settings["alpha"])
-        model, objective = with_term(student, teacher, len(split), tools.device, kd)
+        model, objective = with_term(student, method, teacher, split, kd)
         steps[name] = step_of(model, objective, split)
         extra[name] = extra_bytes(model, objective, [teacher.features[i] for i in method.layers])
     seconds = in_turn(steps, trial.settings["rounds"], tools.device, tools.progress(trial))

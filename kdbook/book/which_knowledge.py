@@ -185,7 +185,7 @@ def train_student(trial: Trial, split: Split, tools: Tools) -> nn.Module:
         split = replace(split, y=teacher.logits[0].argmax(-1))
     if "method" not in s:
         return train(trial, split, response, tools)[0]
-    model, objective = with_term(trial, teacher, split, response)
+    model, objective = with_term(trial, METHODS[s["method"]], teacher, split, response)
     if s["method"] != "fitnet":
         train(trial, split, objective, tools, model)
     else:
@@ -216,10 +216,11 @@ def worth_of(split: Split, labels: int) -> Tensor:
     return worth
 
 
-def with_term(trial: Trial, teacher: CachedTeacher, split: Split, response) -> tuple[Regressed, Transfer]:
+def with_term(
+    trial: Trial, method: Method, teacher: CachedTeacher, split: Split, response
+) -> tuple[Regressed, Transfer]:
     """The trial's student with the regressors of its method, and the objective that trains them."""
     s, device = trial.settings, split.x.device
-    method = METHODS[s["method"]]
     student = seeded_network(trial).to(device)
     layers = (-1,) if isinstance(student, MLP) else method.layers
     theirs = [f[:1] for f in teacher.features]

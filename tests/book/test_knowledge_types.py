@@ -23,7 +23,7 @@ def asked_about(trial, images):
     split = load_images("fashion-mnist", "fit").rows(slice(images))
     cached = CachedTeacher.of(ConvNet((8, 16, 24)).eval(), split, LAYERS)
     response = HardLabels() if "alpha" not in trial.settings else Distillation(cached.showing(), 4.0, 0.9)
-    model, objective = with_term(trial, cached, len(split), "cpu", response)
+    model, objective = with_term(trial, METHODS[trial.settings["method"]], cached, split, response)
     return model, objective, Batch(split.images(), split.y, split.index, 12, True)
 
 

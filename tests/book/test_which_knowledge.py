@@ -87,7 +87,7 @@ def test_a_student_of_hard_answers_is_told_the_teachers_classes(asked, monkeypat
 @pytest.mark.parametrize("name", METHODS)
 def test_each_methods_term_reaches_the_students_first_layer(asked, name):
     of_arm, cached, split = asked(f"{name}_kd", 12)
-    model, objective = with_term(of_arm, cached, split, response_of(of_arm, cached, split))
+    model, objective = with_term(of_arm, METHODS[name], cached, split, response_of(of_arm, cached, split))
     rows, parts = objective(model, Batch(split.images(), split.y, split.index, 12, True, split.origin))
     assert rows.shape == parts["term"].shape == (12,) and torch.isfinite(rows).all() and parts["term"].sum() > 0
     parts["term"].mean().backward()
@@ -104,7 +104,7 @@ def test_students_start_alike_under_every_method_and_the_seed_decides():
 def test_an_mlp_cannot_learn_where_a_network_looks(asked):
     of_arm, cached, split = asked("mlp_hard", 12)
     of_arm = replace(of_arm, settings={**of_arm.settings, "method": "at"})
-    model, objective = with_term(of_arm, cached, split, HardLabels())
+    model, objective = with_term(of_arm, METHODS["at"], cached, split, HardLabels())
     with pytest.raises(ValueError, match="B, channels, H, W"):
         objective(model, Batch(split.images(), split.y, split.index, 12, True, split.origin))
 

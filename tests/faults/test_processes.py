@@ -100,13 +100,13 @@ def test_what_another_process_is_replacing_is_never_taken_for_damaged(tmp_path, 
     writer.start()
     try:
         until, reads = time.monotonic() + 2, 0
-        while time.monotonic() < until:
+        while reads <= 50 or time.monotonic() < until:  # a slow machine takes longer for as many
             stored, reads = found.read(TRIAL), reads + 1
             assert stored is None or stored.pictures.keys() == ({"a"} if stored.measured["n"] % 2 else set())
     finally:
         stop.set()
         writer.join()
-    assert reads > 10 and "damaged" not in capsys.readouterr().err
+    assert "damaged" not in capsys.readouterr().err
     assert not (found.root / f"{TRIAL.name}.damaged").exists()
 
 
