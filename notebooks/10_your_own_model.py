@@ -44,10 +44,10 @@ print(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The answer first
 #
-# A bank's customers ask for 77 things. Five texts of each have a label; thousands more lie there without one. A real
-# language model of 22.7 million parameters learns from the few labels, and then reads all the other texts aloud to a bag
-# of words, which nobody would think clever. What it says takes the bag of words nearly all the way to the model itself;
-# labels for all the other texts would take it further than both:
+# A bank's customers ask for 77 things. Five texts of each have a label; thousands more have none. A real language model of
+# 22.7 million parameters learns from the few labels, and then answers for all the other texts. A bag of words, about the
+# simplest model there is, learns from these answers. They take it nearly all the way to the model itself; true labels for
+# all the other texts would take it further than both:
 
 # %% slideshow={"slide_type": "-"}
 intents = load("own_intents")
