@@ -40,8 +40,8 @@ OWN = {
     "kdcl_2": [{"weight": weight} for weight in (0.5, 1.0, 2.0)],
     "cotrained_equal": [{"temperature": t} for t in (1.0, 2.0, 4.0)],
     "offline_equal": [{"temperature": t} for t in (1.0, 2.0, 4.0)],
-    "offline_large": [{"temperature": t} for t in (2.0, 4.0, 8.0)],
-    "born_again": [{"lr": lr} for lr in (0.4, 0.8, 1.6)],
+    "offline_large": [{"temperature": t} for t in (4.0, 8.0, 16.0)],
+    "born_again": [{"lr": lr} for lr in (0.8, 1.6, 3.2)],
     "ps_kd": [{"final": final} for final in (0.2, 0.5, 0.8)],
 }
 GATED = ("hard", "smoothing", "dml_equal", "born_again", "ps_kd", "offline_large")
