@@ -54,7 +54,7 @@ COLUMNS = columns(
 SIZES = ("weaker", "equal", "stronger")
 GENERATIONS = ("teacher_equal", "born_again", "born_again_2", "born_again_3")
 MODES = {"alone": "hard", "offline": "soft", "online": "shifted", "self": "control"}  # mode -> role of its arms
-# Chosen on validation images by `who_teaches_settings`, of nine tries for labels and six for every other mode: the least
+# Chosen on validation images by `who_teaches_settings`, of nine tries for labels and six for every other mode, by the
 # mean of three draws. Labels are as good at 1.6 (9 errors fewer), where their range ended. Partners of another size and
 # four nets have what suits two of the student's size. The weight of PS-KD is the paper's.
 CHOSEN: dict[str, dict] = {
