@@ -11,7 +11,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 HOME = os.environ.get("KDBOOK_HOME")  # the store of the book's run, where trained trials are found
 TOKEN = "test"
