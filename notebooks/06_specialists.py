@@ -69,9 +69,9 @@ texts = {part: load_glosses(part) for part in ("fit", "validation", "test")}
 print(f"{len(task.classes)} classes")
 for part, split in texts.items():
     print(f"{len(split):,} definitions in the part {part}")
-sample = [task.definitions[i] for i in range(1500, len(task.definitions), 9000)]
+sample = [(task.definitions[i], task.labels[i]) for i in range(1500, len(task.definitions), 9000)]
 pd.DataFrame(
-    [(d.text, task.classes[d.label], task.groups[d.label], d.words) for d in sample],
+    [(d.text, task.classes[label], task.groups[label], ", ".join(d.lemmas)) for d, label in sample],
     columns=["the network reads", "and should say", "(of the kind)", "(the word defined)"],
 ).style.hide(axis="index")
 
