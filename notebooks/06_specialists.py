@@ -250,13 +250,13 @@ def draw(number):
 
 
 def told(number):
-    d = task.definitions[int(reference.array("specialists", "example_index")[number - 1])]
+    at = int(reference.array("specialists", "example_index")[number - 1])
     first = {}
     for who in ("generalist", "specialist", "both"):
         c = int(reference.array("specialists", f"example_{who}_class")[number - 1, 0])
         first[who] = "the dustbin" if c < 0 else task.classes[c]
     says = ", ".join(f"{who}: {c}" for who, c in first.items())
-    return f"“{d.text}”. {says}. Right: {task.classes[d.label]}."
+    return f"“{task.definitions[at].text}”. {says}. Right: {task.classes[task.labels[at]]}."
 
 
 picture_slider("definition", list(range(1, count + 1)), draw, alt=told)
