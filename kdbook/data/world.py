@@ -6,8 +6,6 @@ probabilities, and a word leads to one state: so the exact distribution of the n
 and entropies follow by dynamic programming. A word that no true sentence allows leads to the state `DEAD` and stays.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -57,7 +55,7 @@ class World:
     values: Mapping[str, Sequence[str]]
     clauses: int = 3
 
-    def with_facts(self, changed: Mapping[tuple[str, str], str | Mapping[str, float]]) -> World:
+    def with_facts(self, changed: Mapping[tuple[str, str], str | Mapping[str, float]]) -> "World":
         """The same world and vocabulary with some facts altered: a value, or values with probabilities that sum to 1.
 
         Raises
@@ -75,7 +73,7 @@ class World:
             facts[key] = told
         return replace(self, facts=facts)
 
-    def with_frequency(self, changed: Mapping[str, float]) -> World:
+    def with_frequency(self, changed: Mapping[str, float]) -> "World":
         """The same world where some places are spoken of more or less often (weights, not yet normalised)."""
         unknown = sorted(set(changed) - set(self.frequency))
         require(not unknown, "places", "of this world", unknown)
