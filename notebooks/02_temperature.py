@@ -68,7 +68,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from kdbook.data import load_images
-from kdbook.show import answer, picture_slider, show_figure, show_live, temperature_explorer, temperature_slider
+from kdbook.show import answer, picture_slider, show_figure, temperature_slider
 from kdbook.show.style import SOFT, TEACHER
 
 views = load("temperature_views")
@@ -115,14 +115,8 @@ twelve = doubt[::-170]
 temperature_slider(images[twelve], logits[twelve], labels[twelve])
 
 # %% [markdown]
-# In JupyterLab you can look at any of the first 2,000 test images, or type your own logits. *Dark mass* is the
-# probability of all classes but the top one. Try `9, 9, 0`; try a temperature below 1; try to change the top class.
-
-# %%
-show_live(
-    temperature_explorer(images, logits, labels, start=int(twelve[0])),
-    instead="In JupyterLab (make lab) this cell is an explorer: choose a test image or type logits, move the temperature.",
-)
+# Or type logits of your own. *Dark mass* is the probability of all classes but the top one. Try `9, 9, 0`; try a
+# temperature below 1; try to change the top class.
 
 # %% [markdown]
 # So much for single images. Here are the averages over all test images, for three teachers, and for random logits with
@@ -339,7 +333,7 @@ check_repaired_stack(soften)
 check_repaired_stack(lambda logits, temperature: torch.softmax(logits / temperature, dim=-1))
 
 # %% [markdown]
-# **4.** (without a check) In the explorer, find logits for which the dark mass at $T = 4$ is larger than at $T = 20$.
+# **4.** (without a check) Type logits above, and find some for which the dark mass at $T = 4$ is larger than at $T = 20$.
 # If you cannot, say why.
 #
 # ## The claims of this chapter

@@ -69,9 +69,9 @@ texts = {part: load_glosses(part) for part in ("fit", "validation", "test")}
 print(f"{len(task.classes)} classes")
 for part, split in texts.items():
     print(f"{len(split):,} definitions in the part {part}")
-sample = [task.definitions[i] for i in range(1500, len(task.definitions), 9000)]
+sample = [(task.definitions[i], task.labels[i]) for i in range(1500, len(task.definitions), 9000)]
 pd.DataFrame(
-    [(d.text, task.classes[d.label], task.groups[d.label], d.words) for d in sample],
+    [(d.text, task.classes[label], task.groups[label], ", ".join(d.lemmas)) for d, label in sample],
     columns=["the network reads", "and should say", "(of the kind)", "(the word defined)"],
 ).style.hide(axis="index")
 
@@ -250,13 +250,13 @@ def draw(number):
 
 
 def told(number):
-    d = task.definitions[int(reference.array("specialists", "example_index")[number - 1])]
+    at = int(reference.array("specialists", "example_index")[number - 1])
     first = {}
     for who in ("generalist", "specialist", "both"):
         c = int(reference.array("specialists", f"example_{who}_class")[number - 1, 0])
         first[who] = "the dustbin" if c < 0 else task.classes[c]
     says = ", ".join(f"{who}: {c}" for who, c in first.items())
-    return f"“{d.text}”. {says}. Right: {task.classes[d.label]}."
+    return f"“{task.definitions[at].text}”. {says}. Right: {task.classes[task.labels[at]]}."
 
 
 picture_slider("definition", list(range(1, count + 1)), draw, alt=told)

@@ -17,7 +17,6 @@ from kdbook.book.shared.small_world import (
     true_share,
     world,
 )
-from kdbook.data.world import EOS
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.losses.sequence import token_kd
 from kdbook.nets.gpt import GPT
@@ -104,7 +103,7 @@ def scored(model: GPT, count: int, source: Trial, tools: Tools) -> dict:
     log_q, counted = log_probs(model, x).double(), x[:, 1:] > 0
     counted[:, : PROMPT - 1] = False
     from_teacher = (theirs.exp() * (theirs - log_q)).sum(-1)
-    likeliest, found = (write(model, x[: count // 4, :PROMPT], end=EOS) for write in (greedy, beam))
+    likeliest, found = (write(model, x[: count // 4, :PROMPT]) for write in (greedy, beam))
     told = log_probs(model, likeliest).gather(2, likeliest[:, 1:, None])[..., 0]
     mass = told.masked_fill(likeliest[:, 1:] == 0, 0)[:, PROMPT - 1 :].sum(1).exp()
     return {

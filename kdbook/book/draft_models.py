@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from kdbook.book.shared.small_world import TEST, WORDS, seeded_gpt, starts, stored_gpt, texts_of, train_students, world
-from kdbook.data.world import EOS
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.losses.sequence import reverse_kl, token_kd, total_variation
 from kdbook.nets.gpt import GPT
@@ -87,7 +86,7 @@ def scored(target: GPT, draft: GPT, held_out: Tensor, count: int) -> dict:
     share, start = acceptance(target, draft, held_out), starts(1, held_out.device)
     total, generator, began = Counter(), torch.Generator(held_out.device).manual_seed(TEST), time.process_time()
     for _ in range(count):
-        _, seen = speculate(target, draft, start, guesses=GUESSES, end=EOS, generator=generator)
+        _, seen = speculate(target, draft, start, guesses=GUESSES, generator=generator)
         total.update(seen)
     rate = total["tokens"] / (time.process_time() - began)
     (alone, per_step), (_, draft_step) = (pace(model, start, count) for model in (target, draft))
@@ -107,7 +106,7 @@ def pace(model: GPT, start: Tensor, count: int) -> tuple[float, float]:
     """Tokens a second of a model alone, one text at a time, and seconds of processor time a step."""
     generator, began, tokens = torch.Generator(start.device).manual_seed(TEST), time.process_time(), 0
     for _ in range(count):
-        tokens += sample(model, start, end=EOS, generator=generator).shape[1] - 1
+        tokens += sample(model, start, generator=generator).shape[1] - 1
     seconds = time.process_time() - began
     return tokens / seconds, seconds / tokens
 

@@ -23,7 +23,7 @@ from kdbook.book.shared.small_world import (
     true_share,
     world,
 )
-from kdbook.data.world import DEAD, EOS
+from kdbook.data.world import DEAD
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import weights
 from kdbook.losses.checks import kl_rows
@@ -117,7 +117,7 @@ def scored(model: GPT, trial: Trial, tools: Tools, theirs: GPT | None) -> dict:
     """All that is measured of a model; curves by position are kept for figures."""
     count, device, truth = trial.settings["count"], tools.device, world(tools)
     true = truth.sample(count, TEST)
-    own = sample(model, starts(count, device), end=EOS, generator=torch.Generator(device).manual_seed(TEST))
+    own = sample(model, starts(count, device), generator=torch.Generator(device).manual_seed(TEST))
     written = log_probs(model, own).gather(2, own[:, 1:, None])[..., 0].cpu()
     x = own.cpu()
     row = {

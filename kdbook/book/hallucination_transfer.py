@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from kdbook.book.shared.small_world import seeded_gpt, starts, stored_gpt, train_students
-from kdbook.data.world import EOS, World, make_world
+from kdbook.data.world import World, make_world
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import weights
 from kdbook.losses import entropy_bits
@@ -146,7 +146,7 @@ def texts(trial: Trial, theirs: GPT, truth: World) -> Tensor:
         return true
     generator = torch.Generator().manual_seed(20_000 + trial.seed)
     wanted = (s["samples"] - count) * (2 if s["filtered"] else 1)
-    written = sample(theirs, starts(wanted), end=EOS, temperature=s["writes_at"], generator=generator)
+    written = sample(theirs, starts(wanted), temperature=s["writes_at"], generator=generator)
     if s["filtered"]:
         written = written[confidence(theirs, written).argsort(descending=True)[: wanted // 2]]
     return pad_sequence([*true, *written], batch_first=True)

@@ -371,10 +371,10 @@ def draw_definition(part, reference, at: int) -> None:
     def example(name: str):
         return reference.array("specialists", f"example_{name}")[at]
 
-    definition = found.definitions[int(example("index"))]
+    definition, label = (told[int(example("index"))] for told in (found.definitions, found.labels))
     for axes, who in zip(part.subplots(1, 3), ("generalist", "specialist", "both"), strict=True):
         classes, p = example(f"{who}_class"), example(f"{who}_p")
-        colours = [TEACHER if c == definition.label else "#BBBBBB" if c < 0 else SOFT for c in classes]
+        colours = [TEACHER if c == label else "#BBBBBB" if c < 0 else SOFT for c in classes]
         axes.barh(range(len(p)), p, color=colours)
         names = ["(dustbin)" if c < 0 else found.classes[c] for c in classes]
         axes.set_yticks(range(len(p)), [textwrap.shorten(n, 24, placeholder="…") for n in names], fontsize=9)
@@ -382,5 +382,5 @@ def draw_definition(part, reference, at: int) -> None:
         axes.set(xlim=(0, 1), title="both together" if who == "both" else f"{who} alone")
         axes.grid(axis="y", visible=False)
     text = "\n".join(textwrap.wrap(f"“{definition.text}”", 118))
-    right = f"right: {found.classes[definition.label]} (the word was: {definition.words})"
+    right = f"right: {found.classes[label]} (the word was: {', '.join(definition.lemmas)})"
     part.suptitle(f"{text}\n{right}", x=0.01, ha="left", fontsize=10)

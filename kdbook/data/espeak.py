@@ -43,16 +43,13 @@ class Speech(NamedTuple):
     phones: tuple[Phone, ...]
 
 
-class _Id(ctypes.Union):
-    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
-
-
 _NUMBERS = ("text_position", "length", "audio_position", "sample")
 
 
 class _Event(ctypes.Structure):
     _fields_ = [("type", ctypes.c_int), ("unique_identifier", ctypes.c_uint)]
-    _fields_ += [(name, ctypes.c_int) for name in _NUMBERS] + [("user_data", ctypes.c_void_p), ("id", _Id)]
+    _fields_ += [(name, ctypes.c_int) for name in _NUMBERS] + [("user_data", ctypes.c_void_p)]
+    _fields_ += [("id", ctypes.c_char * 8)]  # a union, which holds the symbol of a phoneme
 
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
@@ -152,7 +149,7 @@ def say(text: str, voice: str = "en-us", *, rate: int = 175, pitch: int = 50) ->
         number = 0
         while event[number].type != _END_OF_LIST:
             kind = event[number].type
-            symbol = event[number].id.string.decode("utf8", "replace") if kind == _PHONEME else ""
+            symbol = event[number].id.decode("utf8", "replace") if kind == _PHONEME else ""
             events.append((kind, event[number].sample, symbol))
             number += 1
         return 0

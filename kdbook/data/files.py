@@ -22,12 +22,7 @@ REFERENCE = REPOSITORY / "results" / "full"  # committed tables, which are data 
 
 # SHA-256 of the *uncompressed* bytes: a copy compressed elsewhere is as good as ours.
 PACKED = {".gz": gzip.decompress, ".xz": lzma.decompress, "": bytes}
-SUFFIXES = {
-    "wordnet": ".xz",
-    "banking77": ".xz",
-    "clinc150": ".xz",
-    "published": "",
-}  # of a folder's files; images are .gz
+SUFFIXES = {"mnist": ".gz", "fashion-mnist": ".gz", "published": ""}  # of a folder's files; all others are .xz
 SHA256 = {
     "mnist/train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "mnist/train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -177,7 +172,7 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
     DamagedFileError
         When the file is missing, truncated or altered.
     """
-    suffix = SUFFIXES.get(name.partition("/")[0], ".gz")
+    suffix = SUFFIXES.get(name.partition("/")[0], ".xz")
     path = folder / f"{name}{suffix}"
     try:
         content = PACKED[suffix](path.read_bytes())

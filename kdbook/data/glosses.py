@@ -43,24 +43,17 @@ class Synset(NamedTuple):
     bin: int
 
 
-class Definition(NamedTuple):
-    """A noun of the task: its words (for readers, never an input), definition, class, and bin that splits use."""
-
-    words: str
-    text: str
-    label: int
-    bin: int
-
-
 class Glosses(NamedTuple):
     """All definitions of the task.
 
-    definitions : tuple of Definition
+    definitions : list of Synset, nouns, whose words are never an input
+    labels : list of int, class of each
     classes : tuple of str, name of each class
     groups : tuple of str, supersense of most of a class's definitions, such as ``plant``: the taxonomy's own clusters
     """
 
-    definitions: tuple[Definition, ...]
+    definitions: list[Synset]
+    labels: list[int]
     classes: tuple[str, ...]
     groups: tuple[str, ...]
 
@@ -114,14 +107,12 @@ def read_glosses() -> Glosses:
     count = Counter(kind.values())
     kept = [s for s in nouns if count[s.id] >= SMALLEST]  # in WordNet's order
     label = {s.id: number for number, s in enumerate(kept)}
-    definitions, senses = [], [Counter() for _ in kept]
-    for s in nouns:
-        if kind[s.id] in label:
-            number = label[kind[s.id]]
-            definitions.append(Definition(", ".join(s.lemmas), s.text, number, s.bin))
-            senses[number][s.sense.removeprefix("noun.")] += 1
+    definitions, senses = [s for s in nouns if kind[s.id] in label], [Counter() for _ in kept]
+    labels = [label[kind[s.id]] for s in definitions]
+    for s, number in zip(definitions, labels, strict=True):
+        senses[number][s.sense.removeprefix("noun.")] += 1
     groups = tuple(sense.most_common(1)[0][0] for sense in senses)
-    return Glosses(tuple(definitions), tuple(s.lemmas[0] for s in kept), groups)
+    return Glosses(definitions, labels, tuple(s.lemmas[0] for s in kept), groups)
 
 
 def check_part(part: str) -> None:
@@ -163,13 +154,12 @@ def load_glosses(part: str = "fit", device: torch.device | str = "cpu") -> Texts
 def _encoded() -> tuple[Texts, Tensor]:
     from sklearn.feature_extraction.text import CountVectorizer  # a second to import
 
-    found = read_glosses().definitions
+    found, labels = read_glosses()[:2]
     counter = CountVectorizer(token_pattern=r"[^\W_]+", max_features=VOCABULARY - 1, binary=True)
     counter.fit(d.text for d in found if d.bin in PARTS["fit"])
     counts = counter.transform(d.text for d in found)
     x = padded(np.split(counts.indices + 1, counts.indptr[1:-1]))
-    labels = torch.tensor([d.label for d in found])
-    return Texts(x, labels, torch.arange(len(x))), torch.tensor([d.bin for d in found])
+    return Texts(x, torch.tensor(labels), torch.arange(len(x))), torch.tensor([d.bin for d in found])
 
 
 def bin_of(text: str) -> int:

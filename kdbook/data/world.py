@@ -6,12 +6,11 @@ probabilities, and a word leads to one state: so the exact distribution of the n
 and entropies follow by dynamic programming. A word that no true sentence allows leads to the state `DEAD` and stays.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -21,19 +20,14 @@ from kdbook.data.glosses import padded
 from kdbook.data.vocabularies import BOS, EOS, PAD, SPECIAL
 
 DEAD, START, DONE = 0, 1, 2  # states: said something untrue, begins, has ended
-RELATIONS = ("capital", "river", "kind", "food")
-FIRST = {
-    "capital": "the capital of {place} is {value}",
-    "river": "{place} lies on the river {value}",
-    "kind": "{place} is a {value}",
-    "food": "the people of {place} eat {value}",
+# How a sentence states a relation first, and later.
+PATTERNS = {
+    "capital": ("the capital of {place} is {value}", "its capital is {value}"),
+    "river": ("{place} lies on the river {value}", "its river is called {value}"),
+    "kind": ("{place} is a {value}", "it is a {value}"),
+    "food": ("the people of {place} eat {value}", "its people eat {value}"),
 }
-LATER = {
-    "capital": "its capital is {value}",
-    "river": "its river is called {value}",
-    "kind": "it is a {value}",
-    "food": "its people eat {value}",
-}
+RELATIONS = tuple(PATTERNS)
 OPENERS = {"": 0.5, "everyone knows that": 0.3, "travellers say": 0.2}
 JOINTS = {"and": 0.6, "while": 0.25, "but": 0.15}
 STOP = 0.3  # probability that a sentence ends after a statement
@@ -61,7 +55,7 @@ class World:
     values: Mapping[str, Sequence[str]]
     clauses: int = 3
 
-    def with_facts(self, changed: Mapping[tuple[str, str], str | Mapping[str, float]]) -> World:
+    def with_facts(self, changed: Mapping[tuple[str, str], str | Mapping[str, float]]) -> "World":
         """The same world and vocabulary with some facts altered: a value, or values with probabilities that sum to 1.
 
         Raises
@@ -79,7 +73,7 @@ class World:
             facts[key] = told
         return replace(self, facts=facts)
 
-    def with_frequency(self, changed: Mapping[str, float]) -> World:
+    def with_frequency(self, changed: Mapping[str, float]) -> "World":
         """The same world where some places are spoken of more or less often (weights, not yet normalised)."""
         unknown = sorted(set(changed) - set(self.frequency))
         require(not unknown, "places", "of this world", unknown)
@@ -88,7 +82,7 @@ class World:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """The vocabulary: token number -> word."""
-        patterns = [*OPENERS, *JOINTS, ".", *FIRST.values(), *LATER.values()]
+        patterns = [*OPENERS, *JOINTS, ".", *chain.from_iterable(PATTERNS.values())]
         plain = {word for pattern in patterns for word in pattern.split() if "{" not in word}
         return (*SPECIAL, *sorted(plain), *self.frequency, *(v for r in RELATIONS for v in self.values[r]))
 
@@ -137,7 +131,8 @@ class World:
         return probs / probs.sum(1, keepdim=True).clamp_min(1e-12), after
 
     def _statements(self, path, root, opener: str | None, weight: float, place: str, relation: str, n: int) -> None:
-        pattern = LATER[relation] if opener is None else f"{opener} {FIRST[relation]}"
+        first, later = PATTERNS[relation]
+        pattern = later if opener is None else f"{opener} {first}"
         for value, share in self.facts[place, relation].items():
             path(root, pattern.format(place=place, value=value), weight * share, (place, relation, n))
 
@@ -212,7 +207,7 @@ class World:
 
     def question(self, place: str, relation: str) -> Tensor:
         """The beginning (1, N) of a sentence that asks for a value of the relation: "<bos> the capital of zoru is"."""
-        return self.encode([FIRST[relation].format(place=place, value="").strip()])
+        return self.encode([PATTERNS[relation][0].format(place=place, value="").strip()])
 
 
 def make_world(seed: int = 4, places: int = 32, clauses: int = 3) -> World:

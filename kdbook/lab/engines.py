@@ -20,14 +20,10 @@ from kdbook.lab.store import Store
 from kdbook.lab.tools import Progress, Tools
 from kdbook.lab.trial import Trial, in_order
 
+Kept = Callable[[list[Trial]], None]  # is told which trials are in the store now
 
-def local(
-    trials: list[Trial],
-    store: Store,
-    device: torch.device,
-    quiet: bool = False,
-    kept: Callable[[list[Trial]], None] = list,
-) -> None:
+
+def local(trials: list[Trial], store: Store, device: torch.device, quiet: bool = False, kept: Kept = list) -> None:
     """Train in this process what the store lacks, needs first; cohorts as one model."""
     groups = unfinished(trials, store)
     show = Progress([trial for group in groups for trial in group], quiet)

@@ -1,6 +1,5 @@
 """Execute a chapter by papermill: the only executor of the book."""
 
-import json
 import os
 import re
 import tempfile
@@ -20,7 +19,6 @@ from kdbook.data.files import check_writable, write_atomically
 
 KERNEL = "python3"
 LONGEST = 80  # bytes of TMPDIR: a socket's path may have 107 (sun_path of Linux), and ours add up to 27
-WIDGET = "application/vnd.jupyter.widget-{}+json"
 
 
 class ChapterError(RuntimeError):
@@ -84,7 +82,7 @@ def no_sockets() -> str:
 def _papermill(script: Path, executed: Path, parameters: dict) -> None:
     # Socket files, in a folder that no other kernel has: ports may clash when several start at once, and ask for
     # encryption.
-    manager = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{executed.parent}/kernel"}
+    manager = {"transport": "ipc", "ip": f"{executed.parent}/kernel"}
     papermill.execute_notebook(
         script,
         executed,
@@ -108,17 +106,7 @@ def cleaned(notebook):
             for stream in (output for output in cell.outputs if output.output_type == "stream"):
                 stream.text = re.sub(r"[^\S\n]+$", "", stream.text, flags=re.MULTILINE)
             cell.outputs = [output for output in cell.outputs if output.get("text", "shown").strip()]
-    _without_live_widgets(notebook)
-    return notebook
-
-
-def _without_live_widgets(notebook) -> None:
-    """Leave out widgets that need a kernel (marked by `kdbook.show.show_live`), so that pages show the text instead."""
-    saved = notebook.metadata.get("widgets", {}).get(WIDGET.format("state"), {}).get("state", {})
-    marked = [o for cell in notebook.cells for o in cell.get("outputs", ()) if "kdbook" in o.get("metadata", {})]
-    waiting = [output.data.pop(WIDGET.format("view"))["model_id"] for output in marked if output.metadata.kdbook.live]
-    while waiting:
-        state = saved.pop(waiting.pop(), {})
-        waiting += re.findall(r"IPY_MODEL_(\w+)", json.dumps(state))
+    saved = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
     for model in saved.values():  # what is null is what the page would take by itself
         model["state"] = {name: value for name, value in model["state"].items() if value is not None}
+    return notebook

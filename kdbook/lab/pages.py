@@ -3,8 +3,9 @@
 import textwrap
 from collections import Counter
 from collections.abc import Iterable
-from itertools import groupby
 from pathlib import Path
+
+from jinja2 import Template
 
 from kdbook import require
 from kdbook.data.files import REPOSITORY, write_atomically
@@ -13,9 +14,9 @@ from kdbook.lab.claims import READ, RECALLED, UNTESTABLE, Measured, Row, number,
 from kdbook.lab.runs import outdated
 
 MARKDOWN = REPOSITORY / "results" / "CLAIMS.md"
-INTRODUCTION = Path(__file__).with_name("claims.md")
+PAGE = Path(__file__).with_name("claims.md")  # a template
 README, SUMMARY_MARKS = REPOSITORY / "README.md", ("<!-- claims -->", "<!-- end of claims -->")
-LINE = ("ours [95 % interval]", "n", "carried over", "S", "MDE", "draws needed")  # of a claim's first key check
+LINE = ["ours [95 % interval]", "n", "carried over", "S", "MDE", "draws needed"]  # of a claim's first key check
 # Findings first, then what we owe, then what is not measured.
 ORDER = (
     *(words.CONTRADICTED, words.SAYING_CORRECTED, words.PARTLY, words.SHOWN_OTHER_SIZE, words.SHOWN, words.HOLDS),
@@ -55,37 +56,31 @@ def told(m: Measured) -> dict[str, str]:
 def write_markdown(path: Path = MARKDOWN) -> Path:
     """Write the ledger of the full results as one readable page, findings first; returns its path."""
     every = findings_first(rows())
-    counts = Counter(row.verdict for row in every)
-    parts = [INTRODUCTION.read_text(encoding="utf-8"), _cells("verdict", "claims"), _cells("---", "---:")]
-    parts += [_cells(v, str(counts[v])) for v in ORDER if counts[v]]
     keys = [m for row in every for m in row.keys if m.q is not None]
     sure = sum(m.outcome in (words.SHOWN, words.OTHER_SIZE) and m.q < words.LEVEL for m in keys)
-    parts.append(
-        f"\n{len(keys)} key checks are corrected for their number (Benjamini-Hochberg). Of the {sure} that are shown, "
-        f"in whatever size, with q below {words.LEVEL}, about {words.LEVEL * sure:.0f} are expected to be false."
-    )
-    old = ", ".join(f"`{name}` (results of VERSION {version})" for name, version in outdated().items())
-    parts += [f"\nTo be replaced, since a new VERSION is being measured: {old}."] if old else []
-    for title, saying in (("What papers report", False), ("What is commonly said", True)):
-        for word, group in groupby([r for r in every if r.claim.saying == saying], key=lambda row: row.verdict):
-            group = list(group)
-            parts += [f"\n## {title}: {word} ({len(group)})\n", _cells("", "claim", *LINE)]
-            parts += [_cells(*["---"] * (2 + len(LINE))), *map(_line, group)]
-    parts += ["\n## In detail", *map(_section, every)]
-    write_atomically(Path(path), ("\n".join(parts) + "\n").encode())
+    about = {"every": every, "keys": len(keys), "sure": sure, "level": words.LEVEL, "order": ORDER, "of_line": LINE}
+    about |= {"counts": Counter(row.verdict for row in every), "outdated": outdated()}
+    page = Template(PAGE.read_text(encoding="utf-8"), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    write_atomically(Path(path), page.render(about, told=told, first=first, reasons=reasons).encode())
     return Path(path)
 
 
-def _line(row: Row) -> str:
-    """One claim with the first of its key checks; where a control fails, this stands in the place of draws."""
-    statement = f"[{row.claim.statement}](#{row.claim.id})"
+def first(row: Row) -> list[str]:
+    """What a claim's line says of the first of its key checks; where a control fails, this stands in place of draws."""
     if not row.keys:
-        return _cells(row.claim.chapter, statement, *["-"] * len(LINE))
-    first = told(row.keys[0])
-    first[LINE[0]] += f" {row.keys[0].check.unit}"
+        return ["-"] * len(LINE)
+    said = told(row.keys[0])
+    said[LINE[0]] += f" {row.keys[0].check.unit}"
     if any(m.outcome == words.TOO_SMALL for m in row.keys):
-        first[LINE[-1]] = "a control fails"
-    return _cells(row.claim.chapter, statement, *(first[heading] for heading in LINE))
+        said[LINE[-1]] = "a control fails"
+    return [said[heading] for heading in LINE]
+
+
+def reasons(row: Row) -> list[str]:
+    """Why the smallest effects of a claim's checks, and its bands, are what they are; each once."""
+    found = [m.check.smallest_reason and f"S: {m.check.smallest_reason}" for m in row.measured]
+    found += [m.check.tolerance_reason and f"band: {m.check.tolerance_reason}" for m in row.measured]
+    return [*dict.fromkeys(filter(None, found))]
 
 
 def write_summary(path: Path = README) -> Path:
@@ -107,36 +102,10 @@ def write_summary(path: Path = README) -> Path:
         "contradicted, or a common saying corrected": (words.CONTRADICTED, words.SAYING_CORRECTED),
         "we cannot tell: our experiment is too small or too uncertain": (words.CANNOT_TELL, words.PENDING),
     }
-    table = [_cells(f"of {counts.total()} tested statements", "number"), _cells("---", "---:")]
-    table += [_cells(kind, str(sum(counts[word] for word in found))) for kind, found in kinds.items()]
+    table = [f"| of {counts.total()} tested statements | number |", "| --- | ---: |"]
+    table += [f"| {kind} | {sum(counts[word] for word in found)} |" for kind, found in kinds.items()]
     write_atomically(Path(path), f"{before}{mark}\n{chr(10).join(table)}\n{end}{after}".encode())
     return Path(path)
-
-
-def _cells(*texts: str) -> str:
-    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
-
-
-def _section(row: Row) -> str:
-    """One claim in full: what was said, what is right and wrong about it, and, folded, what was measured."""
-    claim = row.claim
-    source = claim.source + "".join(f" [[{i}]]({link})" for i, link in enumerate(claim.links, 1))
-    lines = [
-        f"\n### {claim.id}\n\n{claim.statement} **{row.verdict.capitalize()}.**\n",
-        "<details><summary>Source, numbers and reasons</summary>\n",
-        f"- Published: {claim.published}. Source: {source} (checked: {claim.checked}).",
-        f"- The summary, by reading: {claim.summary_verdict}. {claim.why}",
-    ]
-    lines += [f"- Why it is not measured: {claim.reason}"] if claim.reason else []
-    lines += [f"- Where the test differs: {text}" for text in claim.deviations]
-    if row.measured:
-        headings = [*told(row.measured[0])]
-        lines += ["", _cells(*headings), _cells(*["---"] * len(headings))]
-        lines += [_cells(*told(m).values()) for m in row.measured]
-    reasons = [m.check.smallest_reason and f"S: {m.check.smallest_reason}" for m in row.measured]
-    reasons += [m.check.tolerance_reason and f"band: {m.check.tolerance_reason}" for m in row.measured]
-    reasons = "; ".join(dict.fromkeys(filter(None, reasons)))
-    return "\n".join([*lines, *[f"\n{reasons}."] * bool(reasons), "\n</details>"])
 
 
 def print_table(chapter: str | None = None, quick_folder: Path | None = None, width: int = 120) -> None:

@@ -16,7 +16,6 @@ the first has not stored yet; the one that is stored first stays.
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +23,7 @@ from types import ModuleType
 import torch
 
 from kdbook.data.files import check_writable
-from kdbook.lab.engines import run_group, unfinished
+from kdbook.lab.engines import Kept, run_group, unfinished
 from kdbook.lab.store import Store
 from kdbook.lab.tools import Progress, Tools
 from kdbook.lab.trial import Trial, in_order
@@ -35,12 +34,7 @@ RETRIES = 3  # times that a trial is run again when its worker died
 
 
 def ray_cluster(
-    trials: list[Trial],
-    store: Store,
-    device: torch.device,
-    quiet: bool = False,
-    kept: Callable[[list[Trial]], None] = list,
-    address: str | None = None,
+    trials: list[Trial], store: Store, device: torch.device, quiet: bool, kept: Kept, address: str | None = None
 ) -> None:
     """Train on a Ray cluster what the store lacks.
 

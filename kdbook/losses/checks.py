@@ -7,8 +7,6 @@ reading stalls nothing, and it is copied to the logits' device after the check.
 Every public function of the losses passes `entry`, directly or through `row_loss`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import inspect

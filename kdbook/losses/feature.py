@@ -4,8 +4,6 @@ Examples are the first axis, so that `reduction="none"` returns one value an exa
 No gradient reaches the teacher's features. Half inputs are computed in float32; features have no unit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

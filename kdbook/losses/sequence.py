@@ -7,8 +7,6 @@ over the tokens of the whole batch; `reduction="none"` gives one value a text, (
 teacher, q the student. No gradient reaches the teacher. Half inputs are computed in float32. Values are in nats.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

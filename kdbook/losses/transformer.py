@@ -7,8 +7,6 @@ computed in float32. `num_tokens` is what sums are divided by when this is a par
 added up: the counted tokens of the whole batch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

@@ -15,23 +15,7 @@ from kdbook import require
 from kdbook.data.wordpiece import MASK, SEP
 from kdbook.nets.vision import Outputs
 
-# BERT's name of each part -> DistilBERT's, as in the authors' program that extracts every second layer; a name that
-# ends as a longer one does stands below it
-NAMES = {
-    "bert.embeddings.": "distilbert.embeddings.",
-    "bert.encoder.layer.": "distilbert.transformer.layer.",
-    "attention.self.query.": "attention.q_lin.",
-    "attention.self.key.": "attention.k_lin.",
-    "attention.self.value.": "attention.v_lin.",
-    "attention.output.dense.": "attention.out_lin.",
-    "attention.output.LayerNorm.": "sa_layer_norm.",
-    "intermediate.dense.": "ffn.lin1.",
-    "output.dense.": "ffn.lin2.",
-    "output.LayerNorm.": "output_layer_norm.",
-    "cls.predictions.transform.dense.": "vocab_transform.",
-    "cls.predictions.transform.LayerNorm.": "vocab_layer_norm.",
-    "cls.predictions.decoder.": "vocab_projector.",
-}
+PARTS = (nn.Embedding, nn.Linear, nn.LayerNorm)  # the kinds that have weights
 
 
 class Bert(nn.Module):
@@ -199,14 +183,12 @@ def start_from_teacher(student: Bert, teacher: Bert) -> Bert:
     """
     half, layers = len(student.layers), len(teacher.layers)
     require(2 * half == layers, "the student", f"of half the teacher's {layers} layers", half)
-    halved, mine = copy.deepcopy(teacher), student.net.state_dict()
-    del halved.layers[1::2]  # the others are numbered anew
-    for name, weight in halved.net.state_dict().items():
-        for theirs, ours in NAMES.items():
-            name = name.replace(theirs, ours)
-        if name in mine:
-            shapes = tuple(weight.shape), tuple(mine[name].shape)
-            require(shapes[0] == shapes[1], name, f"of the teacher's shape {shapes[0]}", shapes[1])
-            mine[name] = weight
-    student.net.load_state_dict(mine)  # copies
+    halved = copy.deepcopy(teacher)
+    del halved.layers[1::2]
+    del halved.net.bert.embeddings.token_type_embeddings
+    both = [[m for m in net.modules() if isinstance(m, PARTS)] for net in (halved.net, student.net)]
+    for theirs, ours in zip(*both, strict=True):  # under other names, in the same order
+        shapes = tuple(theirs.weight.shape), tuple(ours.weight.shape)
+        require(shapes[0] == shapes[1], str(ours), f"of the teacher's shape {shapes[0]}", shapes[1])
+        ours.load_state_dict(theirs.state_dict())  # copies
     return student

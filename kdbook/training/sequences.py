@@ -13,28 +13,22 @@ import torch
 from torch import Tensor
 
 from kdbook import require
+from kdbook.data.vocabularies import EOS
 from kdbook.nets.gpt import GPT
 
 
-def check_prompts(model: GPT, prompts: Tensor, end: int | None) -> None:
-    """Raise ValueError for prompts without a token or with filling, or an end token that the vocabulary lacks."""
+def check_prompts(prompts: Tensor) -> None:
+    """Raise ValueError for prompts without a token or with filling."""
     good = prompts.ndim == 2 and prompts.numel() > 0
     require(good, "prompts", "one token or more, (B, N); begin with <bos>", tuple(prompts.shape))
     require(bool((prompts > 0).all()), "prompts", "without filling: group texts of one length", "token 0")
-    last = model.vocabulary - 1
-    require(end is not None and 0 < end <= last, "end", f"a token of the vocabulary (1..{last}) that ends texts", end)
 
 
 @torch.no_grad()
 def sample(
-    model: GPT,
-    prompts: Tensor,
-    *,
-    end: int | None = 2,
-    temperature: float = 1.0,
-    generator: torch.Generator | None = None,
+    model: GPT, prompts: Tensor, *, temperature: float = 1.0, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Continue prompts token by token, with a cache of keys and values; filling is never drawn before the end.
+    """Continue prompts token by token, with a cache of keys and values; filling is never drawn before the end, <eos>.
 
     Parameters
     ----------
@@ -42,8 +36,6 @@ def sample(
         Put into eval mode.
     prompts : Tensor (B, N), int64
         Beginnings of one length.
-    end : int
-        Token that ends a text; filling follows it.
     temperature : float
         1 draws from the model as it is, 0 takes the likeliest token (greedy).
     generator : torch.Generator, optional
@@ -56,9 +48,9 @@ def sample(
     Raises
     ------
     ValueError
-        For prompts that are empty or hold filling, a vocabulary without the end token, or a negative temperature.
+        For prompts that are empty or hold filling, or a negative temperature.
     """
-    check_prompts(model, prompts, end)
+    check_prompts(prompts)
     require(temperature >= 0, "temperature", "0 or more", temperature)
     model.eval()
     x, new, cache = prompts, prompts, None
@@ -71,7 +63,7 @@ def sample(
         else:
             new = last.argmax(-1, keepdim=True)
         new = new.masked_fill(ended[:, None], 0)
-        ended = ended | (new[:, 0] == end)
+        ended = ended | (new[:, 0] == EOS)
         x = torch.cat((x, new), 1)
     return x
 
@@ -80,7 +72,7 @@ greedy = partial(sample, temperature=0.0)
 
 
 @torch.no_grad()
-def beam(model: GPT, prompts: Tensor, *, beams: int = 4, end: int | None = 2) -> Tensor:
+def beam(model: GPT, prompts: Tensor, *, beams: int = 4) -> Tensor:
     """The likeliest text that a beam of several finds for each prompt (B, N): (B, L), by `transformers`' own search.
 
     Raises
@@ -88,12 +80,12 @@ def beam(model: GPT, prompts: Tensor, *, beams: int = 4, end: int | None = 2) ->
     ValueError
         See `sample`; for fewer than one beam.
     """
-    check_prompts(model, prompts, end)
+    check_prompts(prompts)
     require(beams >= 1, "beams", "1 or more", beams)
-    look = {"num_beams": beams, "do_sample": False, "eos_token_id": end, "pad_token_id": 0, "length_penalty": 0.0}
+    look = {"num_beams": beams, "do_sample": False, "eos_token_id": EOS, "pad_token_id": 0, "length_penalty": 0.0}
     mask = torch.ones_like(prompts)
     found = model.eval().net.generate(prompts, attention_mask=mask, max_length=model.length, **look)
-    ended = (found == end).long()
+    ended = (found == EOS).long()
     return found.masked_fill(ended.cumsum(1) > ended, 0)  # the library repeats the end where another text is longer
 
 
@@ -133,13 +125,7 @@ def verify(p: Tensor, q: Tensor, drafts: Tensor, generator: torch.Generator | No
 
 @torch.no_grad()
 def speculate(
-    target: GPT,
-    draft: GPT,
-    prompt: Tensor,
-    *,
-    guesses: int = 4,
-    end: int | None = 2,
-    generator: torch.Generator | None = None,
+    target: GPT, draft: GPT, prompt: Tensor, *, guesses: int = 4, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Counter]:
     """Continue one prompt (1, N) as the target would, with drafts of another model and caches of both.
 
@@ -151,8 +137,6 @@ def speculate(
         Beginning.
     guesses : int
         Drafts a call of the target.
-    end : int
-        Token that ends a text.
     generator : torch.Generator, optional
         Of the draws.
 
@@ -167,7 +151,7 @@ def speculate(
     ValueError
         For two vocabularies, fewer than one guess, several prompts, or what `sample` names.
     """
-    check_prompts(target, prompt, end)
+    check_prompts(prompt)
     good = target.vocabulary == draft.vocabulary and len(prompt) == 1 and guesses >= 1
     got = f"{target.vocabulary} and {draft.vocabulary} tokens, {len(prompt)} prompts, {guesses} guesses"
     require(good, "speculation", "of one vocabulary, one prompt and one guess or more", got)
@@ -180,7 +164,7 @@ def speculate(
         logits, caches[which] = model.step(text[:, seen:], caches[which])
         return logits[0].float().index_fill(-1, text.new_zeros(1), -torch.inf).softmax(-1)
 
-    while x.shape[1] < target.length and int(x[0, -1]) != end:
+    while x.shape[1] < target.length and int(x[0, -1]) != EOS:
         guessed, q = x, []
         for _ in range(min(guesses, target.length - x.shape[1] - 1)):
             q.append(probabilities(draft, 0, guessed)[-1])
@@ -189,7 +173,7 @@ def speculate(
         p = probabilities(target, 1, guessed)[-len(drafts) - 1 :]
         kept, token = verify(p, torch.stack(q) if q else p[:0], drafts, generator)
         new = torch.cat((drafts[:kept], token[None]))
-        ends = (new == end).nonzero()
+        ends = (new == EOS).nonzero()
         new = new[: int(ends[0]) + 1] if len(ends) else new
         counts.update(drafted=len(drafts), kept=kept, calls=1, tokens=len(new))
         x = torch.cat((x, new[None]), 1)

@@ -210,7 +210,7 @@ class EnsembleTeacher:
 
 
 class ApiTeacher:
-    """A teacher behind an interface that shows less than its logits; asking it for features raises.
+    """A teacher behind an interface that shows less than its logits, and no features.
 
     Parameters
     ----------
@@ -246,10 +246,6 @@ class ApiTeacher:
             drawn = torch.multinomial(log_p.exp(), self.count, replacement=True)
         share = torch.zeros_like(log_p).scatter_add_(-1, drawn, torch.full(drawn.shape, 1 / drawn.shape[-1]).to(log_p))
         return SoftTargets(((1 - self.floor) * share + self.floor / classes).log())
-
-    @property
-    def features(self):
-        raise AttributeError("an API teacher shows no features: use a response loss, or a teacher that you can open")
 
 
 def predict(

@@ -1,8 +1,6 @@
-"""JupyterLab on this machine, driven as a reader would: run a chapter, move its slider, answer an exercise."""
+"""JupyterLab on this machine, driven as a reader would: answer an exercise."""
 
 import os
-import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,10 +10,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import expect
-
-from kdbook.lab import load
-from kdbook.show import answer
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 HOME = os.environ.get("KDBOOK_HOME")  # the store of the book's run, where trained trials are found
@@ -69,37 +63,6 @@ def await_server(server, address, log):
 def await_idle(page):
     """Wait for the status bar: the notebook's own mark is idle before there is a kernel; a cell run then is lost."""
     page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=180 * SECONDS)
-
-
-def run_all(page):
-    page.click('li.lm-MenuBar-item:has-text("Run")')
-    page.click('li.lm-Menu-item:has-text("Run All Cells")')
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_the_live_temperature_slider_shows_the_entropy_that_python_computes(lab, open_page):
-    folder, address = lab
-    shutil.copy(NOTEBOOKS / "02_temperature.ipynb", folder)
-    page, watch = open_page(address("02_temperature.ipynb"))
-    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60 * SECONDS)
-    await_idle(page)
-    run_all(page)
-    explorer = page.locator(".jp-OutputArea .widget-vbox", has=page.locator(".widget-text"))
-    explorer.locator(".noUi-handle").wait_for(state="attached", timeout=600 * SECONDS)
-    explorer.scroll_into_view_if_needed()
-    told = explorer.locator("p", has_text="entropy")
-    number, before = int(explorer.locator("input[type=number]").input_value()), told.text_content()
-    explorer.locator(".noUi-handle").focus()
-    for _ in range(8):
-        page.keyboard.press("ArrowRight")
-    expect(told).not_to_have_text(before, timeout=600 * SECONDS)  # the kernel answers when all cells have run
-    temperature = float(explorer.locator(".widget-readout").last.text_content())
-    shown = float(re.search(r"entropy ([\d.]+) bits", told.text_content())[1])
-    logits = load("temperature_views").array("teacher", "test_logits")[number]
-    assert temperature > 1
-    assert shown == pytest.approx(answer(logits, temperature).entropy, abs=0.01)  # two digits of T are shown
-    assert watch.outside == []
 
 
 @pytest.mark.slow

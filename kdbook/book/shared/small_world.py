@@ -66,7 +66,7 @@ def texts_of(
     def make():
         given = starts(count, tools.device) if prompts is None else prompts.to(tools.device)
         drawn = {"generator": torch.Generator(tools.device).manual_seed(10_000 + seed)} if write is sample else {}
-        return write(stored_gpt(source, tools), given, end=EOS, **drawn)
+        return write(stored_gpt(source, tools), given, **drawn)
 
     return tools.remember(("texts", source.id, count, seed, write, prompts is None), make)
 

@@ -60,5 +60,5 @@ def test_a_teacher_writes_once_for_all_from_nothing_or_from_beginnings_as_it_is_
     prompts = WORLD.sample(6, 3)[:, :4]
     drawn, likeliest = texts_of(trial, 6, 1, tools, prompts), texts_of(trial, 6, 1, tools, prompts, greedy)
     assert torch.equal(drawn[:, :4], prompts) and torch.equal(likeliest[:, :4], prompts)
-    assert torch.equal(likeliest, greedy(stored_gpt(trial, tools), prompts, end=EOS))
+    assert torch.equal(likeliest, greedy(stored_gpt(trial, tools), prompts))
     assert not torch.equal(drawn[:, : likeliest.shape[1]], likeliest[:, : drawn.shape[1]])
