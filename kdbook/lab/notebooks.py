@@ -39,7 +39,7 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
     parameters : dict, optional
         Values for the `parameters` cell; None executes the committed form, whose cells are those of the script.
     out : Path, optional
-        Sets `KDBOOK_OUT` for the chapter: figures and results go there. None sets `KDBOOK_PAGE`: pages that are committed
+        Sets `KDBOOK_OUT` for the chapter: figures and results go there. None sets `KDBOOK_PAGE`: committed pages
         show the reference alone.
 
     Raises
