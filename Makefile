@@ -96,6 +96,12 @@ claims: setup ## Write results/CLAIMS.md: each published number beside ours, wit
 site: setup .venv/.site-stamp site/node_modules/.package-lock.json ## Build the static pages into build/site/html
 	$(BIN)/python site/build.py
 
+pdf: site ## Print the built pages as one book, build/site/book.pdf, by the browser that the tests use
+	$(BIN)/python site/pdf.py
+
+links: site ## Ask every address that the pages name whether it still answers (needs a network)
+	$(BIN)/python -m sphinx -q -b linkcheck -d build/site/doctrees build/site/source build/site/links
+
 workshop: setup site/node_modules/.package-lock.json ## Make the student and solutions editions and the slides in build/workshop
 	$(BIN)/python workshop/build.py
 

@@ -60,7 +60,7 @@ def _named(output: nbformat.NotebookNode, names: list[str], slides: bool) -> str
 
 
 def _shown(output: nbformat.NotebookNode, name: str | None, at: str, pictures: Path) -> str:
-    """A picture of a cell: the committed figure of that name, which shows the reference alone, or what the cell drew."""
+    """A picture of a cell: the committed figure of that name, of the reference alone, or what the cell drew."""
     if name:
         return captioned(name, at, f"../_static/{pictures.name}")
     file = pictures / f"drawn-{at}.png"

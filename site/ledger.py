@@ -8,7 +8,8 @@ from kdbook.lab.pages import findings_first
 
 SECTION = re.compile(r"^### (\S+)\n(.*?)(?=^### |\Z)", re.MULTILINE | re.DOTALL)
 SEARCH = """```{raw} html
-<p><label>Search the claims <input type="search" id="claims-search"></label> <span id="claims-found" role="status"></span></p>
+<p><label>Search the claims <input type="search" id="claims-search"></label>
+<span id="claims-found" role="status"></span></p>
 <script src="_static/ledger.js" defer></script>
 ```"""
 
