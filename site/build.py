@@ -13,10 +13,10 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import chapters as as_pages
 import ledger
 import nbformat
 import pack
-from chapters import captioned, for_pages
 
 import kdbook
 from kdbook.lab import arms
@@ -56,7 +56,9 @@ def gather(source: Path) -> None:
     shutil.copytree(COMMITTED, source / "figures", ignore=shutil.ignore_patterns("*.md", "*.json", "*.png"))
     shutil.copytree(source / "figures", source / "_static" / "figures")
     for notebook in chapters():
-        shown = for_pages(nbformat.read(notebook, as_version=4), notebook.name[:2], source / "_static" / "figures")
+        shown = as_pages.for_pages(
+            nbformat.read(notebook, as_version=4), notebook.name[:2], source / "_static" / "figures"
+        )
         nbformat.write(shown, source / "chapters" / notebook.name)
     vendor(source / "_static")
     pack.write(source / "_static" / "play")
@@ -139,7 +141,7 @@ def gallery_page() -> str:
         (notebook,) = (ROOT / "notebooks").glob(f"{chapter}_*.ipynb")
         parts.append(f"## [{title_of(notebook)}](chapters/{notebook.name})\n")
         for number, f in enumerate(figures, start=1):
-            shown = captioned(f.name, f"G{int(chapter)}.{number}", "_static/figures")
+            shown = as_pages.captioned(f.name, f"G{int(chapter)}.{number}", "_static/figures")
             parts.append(f"```{{raw}} html\n{shown}\n```\n")
             parts.append(f"Question {{py:mod}}`~{arms.files()[f.question]}`.\n")
     return "\n".join(parts)

@@ -48,7 +48,16 @@ def for_pages(notebook: nbformat.NotebookNode, chapter: str, pictures: Path) -> 
                 output.data = {"text/html": _shown(output, name, at, pictures)}
                 output.metadata = nbformat.NotebookNode()
             for kind in TEXTS & set(data := output.get("data", {})):
-                data[kind] = in_words(re.sub(r"(\d\d_\w+)\.ipynb", r"\1.html", data[kind]), words)
+                data[kind] = in_words(data[kind], words)
+    return with_links_to_pages(notebook)
+
+
+def with_links_to_pages(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Point the links in outputs at pages: Sphinx resolves those in the text, and leaves what a cell printed alone."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            for kind in TEXTS & set(output.get("data", ())):
+                output.data[kind] = re.sub(r"(\d\d_\w+)\.ipynb", r"\1.html", output.data[kind])
     return notebook
 
 
