@@ -34,7 +34,7 @@ IN_PARALLEL = $(ONE_THREAD) $(MAKE) --no-print-directory --keep-going --jobs="$$
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help setup book test lab notebooks figures claims site workshop badges lint audit bench clean chapter-exists executed refreshed
+.PHONY: help setup book test lab notebooks figures compare claims site pdf links workshop badges lint audit bench clean chapter-exists executed refreshed
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -85,11 +85,22 @@ refresh-%: notebooks/%.py
 figures: setup ## Draw every figure of the book from results/full, training nothing
 	$(KDBOOK) figures
 
+compare: setup ## Draw the figures into build/figures; compare them, and those of the quick book, with the committed ones
+	$(BIN)/python -c "from pathlib import Path; from kdbook.show.figures import draw_all; draw_all(Path('build/figures'))"
+	$(BIN)/python -m kdbook.show.compare figures build/figures --rtol 1e-6
+	$(BIN)/python -m kdbook.show.compare figures build/quick/figures
+
 claims: setup ## Write results/CLAIMS.md: each published number beside ours, with a verdict
 	$(KDBOOK) claims --write
 
 site: setup .venv/.site-stamp site/node_modules/.package-lock.json ## Build the static pages into build/site/html
 	$(BIN)/python site/build.py
+
+pdf: site ## Print the built pages as one book, build/site/book.pdf, by the browser that the tests use
+	$(BIN)/python site/pdf.py
+
+links: site ## Ask every address that the pages name whether it still answers (needs a network)
+	$(BIN)/python -m sphinx -q -b linkcheck -d build/site/doctrees build/site/source build/site/links
 
 workshop: setup site/node_modules/.package-lock.json ## Make the student and solutions editions and the slides in build/workshop
 	$(BIN)/python workshop/build.py

@@ -62,7 +62,7 @@ show_figure("missing_three_bias", missing, my_missing)
 # without any label, so that "3" is answered as often as it should be (squares). Move the slider: where do the errors go
 # as the bias grows?
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -282,7 +282,7 @@ rows.mean().style.format("{:.2e}")
 # At $T = 1$ the wrong classes of such answers are far too small to move a student. That is why there is a temperature.
 # Slide it for one real 2:
 
-# %%
+# %% tags=["hide-input"]
 image, z = dark.array("teacher", "twos_images")[1], torch.from_numpy(dark.array("teacher", "twos_logits")[1])
 
 
@@ -326,7 +326,8 @@ show_figure("similarity_to_teacher", dark, my_dark)
 
 # %% [markdown]
 # The untrained network is the zero line. The student trained on hard labels shares much of the teacher's view of
-# classes, and the distilled one shares more. Soft targets sharpen relations that hard labels already teach.
+# classes, and the distilled one shares more: at $T = 4$, where the classes are compared here, nearly all of it. Soft
+# targets sharpen relations that hard labels already teach.
 #
 # ### Doubt
 #
@@ -662,9 +663,9 @@ Markdown(f"""
 - **The unseen 3 was carried by its look-alikes together.** Of 1,010 threes the student misses {base:.0f} as trained;
   without 2s {without_2:.0f}, without 8s {without_8:.0f}, without 5s {without_5:.0f}; with the teacher's likeness of 3
   erased {erased:.0f}.
-- **A student of hard labels has dark knowledge.** Its class similarities correlate {mean(dark, "hard", "similarity"):.2f}
-  with the teacher's, an untrained net's {mean(dark, "untrained", "similarity"):.2f}, a distilled student's
-  {mean(dark, "distilled", "similarity"):.2f}.
+- **A student trained on hard labels has dark knowledge too.** At T = 4 its class similarities correlate
+  {mean(dark, "hard", "similarity"):.2f} with the teacher's, an untrained network's
+  {mean(dark, "untrained", "similarity"):.2f}, a distilled student's {mean(dark, "distilled", "similarity"):.2f}.
 - **Shuffled wrong classes can regularise.** At T = 4 the student of permuted answers makes
   {mean(ablations, "mnist:dkpp_4"):.0f} errors on MNIST, that of true answers {mean(ablations, "mnist:kd_4"):.0f}, that of
   hard labels {mean(ablations, "mnist:hard"):.0f}; on Fashion-MNIST {mean(ablations, "fashion-mnist:dkpp_4"):.0f},

@@ -14,8 +14,8 @@
 # # 02 · Temperature: how much of the dark to show
 #
 # **The answer first.** A temperature shows the student more, or less, of the teacher's small probabilities. There is no
-# best one for all: a small student does best at a low temperature and a wide student at a high one, and the wrong end
-# costs both of them. Whatever the temperature, the teacher's first choice stays the same.
+# best one for all: a small student does best at a low temperature and a wide student at a high one. Too high a
+# temperature costs the small one most, too low a one the wide one. Whatever the temperature, the teacher's first choice stays the same.
 #
 # **After this chapter you can say**
 # - what dividing logits by $T$ does to an answer, above 1 and below 1, and what it never does;
@@ -63,7 +63,7 @@ for T in (0.5, 1, 4, 20, 1000):
 # Now the same for real answers: six test images, and what the teacher of chapter 01 says about them at a temperature of
 # your choice. The first two are among those it is surest about, the last two among those it doubts most.
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -373,11 +373,13 @@ first, later = (
     views[(views.arm == arm) & (views.temperature == 1)].cosine_with_hard.mean() for arm in ("untrained", "hard")
 )
 Markdown(f"""
-- **The smaller the student, the more a temperature costs.** From its best temperature to T = 40 the errors of a student of
+- **Too high a temperature costs a small student most.** From its best temperature to T = 40 the errors of a student of
   10 units rise by {excess(10, 40.0):.0%}, of 30 units by {excess(30, 40.0):.0%}, of 100 by {excess(100, 40.0):.0%}, of 300 by
   {excess(300, 40.0):.0%}.
-- **The best temperature moves up with the width**: {best(10)}, {best(30)}, {best(100)}, {best(300)} and {best(800)} for 10, 30,
-  100, 300 and 800 units. No single range serves all.
+- **Too low a temperature costs a wide student most.** At T = 1 a student of 10 units makes {excess(10, 1.0):.0%} more errors
+  than at its best temperature, of 30 units {excess(30, 1.0):.0%}, of 100 {excess(100, 1.0):.0%}, of 300 {excess(300, 1.0):.0%}.
+- **The best temperature moves up with the width**: {best(10)}, {best(30)}, {best(100)} and {best(300)} are the best of nine for
+  10, 30, 100 and 300 units. For 800 units {best(800)} is the best of only three: 1, 4 and 20. No single range serves all.
 - **T = 1 is hard labels at first, not later.** Before training the two gradients have a cosine of {first:.3f}; for a student
   that has learned its labels, {later:.2f}.
 - **Beside soft targets labels are worth little.** A student of 300 units makes {at_alpha(300, 1.0, 0.0):.0f} errors with labels
@@ -394,8 +396,8 @@ Markdown(f"""
 # ## What to take away
 #
 # - **A temperature changes how loud the wrong classes are, never their order.** Nothing is lost on the way up.
-# - **Small students want a low temperature, wide ones a high one**, and no single range serves all. Choose it on
-#   validation data.
+# - **Small students want a low temperature, wide ones a high one**, and no single range serves all. (The widest had a
+#   choice of three.) Choose it on validation data.
 # - **$T = 1$ teaches the same as hard labels only at the start**, or if the teacher is very confident. Beside good soft
 #   targets, labels add little.
 #

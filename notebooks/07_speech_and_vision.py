@@ -13,12 +13,19 @@
 # %% [markdown]
 # # 07 · Speech and vision: distillation outside the toy set
 #
+# **The answer first.** In speech, one network can keep a part of what an ensemble of ten gains, here much less than was
+# published; and with three per cent of the labels soft targets are worth a great deal, as long as the teacher has heard what
+# its student has not. In vision, small students come close to their teachers, but most of them come as close without a teacher.
+# What they save in multiply-adds they hardly save in time, for one picture at a time. What pays is patience.
+#
+# The chapter has two parts, and neither needs the other: [speech](#speech), and
+# [vision](#vision-a-net-that-fits-into-a-phone).
+#
 # **After this chapter you can say**
 # - what Google's speech experiment of 2015 showed: which numbers, on how many words, and "10 times smaller" than what;
 # - how an acoustic model hears: frames, states, windows, and a search that turns states into words;
 # - how much of an ensemble's gain one net of the same size keeps, and at which temperature;
 # - when soft targets are worth as much as thirty times the labels, and when they are not;
-#
 # - what a MobileNet saves, and on which clock; how near such a student comes to its teacher;
 # - what "patient and consistent" means, and what each half of it is worth.
 #
@@ -39,16 +46,16 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 104})
 # %% [markdown]
 # ## Speech
 #
-# In 2015 Hinton, Vinyals and Dean took the acoustic model of Android's voice search, a slightly older version of it, trained
-# ten of them, and distilled their average into one:
+# In 2015 [Hinton, Vinyals and Dean](https://arxiv.org/abs/1503.02531) took a slightly older version of the acoustic model of
+# Android's voice search, trained ten of them, and distilled their average into one:
 #
 # | | frame accuracy | word error rate |
 # |---|---|---|
-# | one net | 58.9 % | 10.9 % |
-# | ten nets, averaged | 61.1 % | 10.7 % |
-# | one net, distilled | 60.8 % | 10.7 % |
+# | one network | 58.9 % | 10.9 % |
+# | ten networks, averaged | 61.1 % | 10.7 % |
+# | one network, distilled | 60.8 % | 10.7 % |
 #
-# "A single distilled model matched an ensemble of ten while being 10 times smaller", says the summary. It was one tenth of
+# It is often said that a single distilled model matched an ensemble of ten while being ten times smaller. It was one tenth of
 # the *ensemble*; of the model that it replaced it had exactly the size. The paper gives enough to count:
 
 # %%
@@ -148,9 +155,9 @@ show_figure("speech_frames", speech, my_speech)
 
 # %% [markdown]
 # Where do they hesitate? Move through the utterance. At the borders of phonemes the answer is divided, and the ensemble is less
-# sure of it than one net. That is what its student is told, and what a label never says.
+# sure of it than one net. That is what its student learns from, and what a label never says.
 
-# %%
+# %% tags=["hide-input"]
 from kdbook.book.speech_ensemble import frame_alt, one_frame
 
 moments = range(10, len(speech.array("ensemble", "mel")) - 5, 24)
@@ -213,11 +220,12 @@ table.style.format(
 )
 
 # %% [markdown]
-# The order is the paper's, and the share is not: our student keeps much less. Two differences may be why; neither is settled
+# In frames the order is the paper's, and the share is not: our student keeps much less. In words the distilled network is
+# even a little worse than a single one. Two differences may be why; neither is settled
 # here. Our ten nets have heard every frame several times and know them half by heart, so that on *these* frames their average says
-# little more than the label; the paper's nets saw 700 million frames and were nearly as good on new ones. And students of soft
-# targets are slower: on validation timbres they gained more from a longer training than nets with hard labels did, and all
-# had the same few passes.
+# little more than the label; the paper's networks saw 700 million frames and were nearly as good on new ones. And students
+# trained on soft targets are slower: on validation timbres they gained more from a longer training than networks trained on
+# hard labels did, and all had the same few passes.
 #
 # ### Which temperature?
 #
@@ -229,8 +237,8 @@ show_figure("speech_temperatures", speech, my_speech)
 # %% [markdown]
 # ## "Significantly better"?
 #
-# The summary calls the distilled net's word error rate significantly better than any single model's. The paper compares it with
-# *one*, and has no test of significance: 10.9 against 10.7 % on 23,000 words, a difference of about 46 words.
+# It is often said that the distilled network's word error rate is significantly better than any single model's. The paper
+# compares it with *one*, and has no test of significance: 10.9 against 10.7 % on 23,000 words, a difference of about 46 words.
 #
 # Is that much? What counts are the words that one of two systems hears right and the other does not, $b$ of one kind and $c$ of the
 # other. If the systems were equally good, each disputed word would be a toss of a coin, so that (McNemar 1947)
@@ -256,7 +264,7 @@ for disputed in (0.01, 0.02, 0.05, 0.1, independent):
 # test need? The slider draws what a test of its size would show if it were repeated: many pairs of systems with a true
 # difference of 0.2 points and as many disputed words as ours.
 
-# %%
+# %% tags=["hide-input"]
 right = {arm: speech.array(arm, "right") for arm in ("net:0", STUDENT)}
 ours = float((right["net:0"] != right[STUDENT]).mean())
 print(f"disputed by our net 0 and its distilled sister: {100 * ours:.1f} % of {len(right[STUDENT]):,} words")
@@ -433,8 +441,8 @@ check_ensemble(lambda logits: logits.log_softmax(-1).logsumexp(0))
 # %% [markdown]
 # ## Vision: a net that fits into a phone
 #
-# The summary's second real-world result: *MobileNet students of ResNet or EfficientNet teachers reach near-teacher accuracy at
-# 4 to 10 times compression.* It names no source. Let us see what such a student is, what was published, and then try it.
+# Another popular saying: *MobileNet students of ResNet or EfficientNet teachers reach near-teacher accuracy at 4 to 10 times
+# compression.* It comes without a source. Let us see what such a student is, what was published, and then try it.
 #
 # What makes a MobileNet small is how it convolves. A 3x3 convolution from $c$ to $d$ channels looks at all channels at every
 # tap; a **depthwise** one filters every channel by itself, and a 1x1 convolution mixes them afterwards:
@@ -477,8 +485,8 @@ for layer in block.eval():
 # %% [markdown]
 # ### How near do they come?
 #
-# Teachers and students learn from the same 6,000 pictures of Fashion-MNIST for as many epochs, so that nothing but size
-# and the teacher's answers is between them. Teachers: a ResNet and an EfficientNet. Students: MobileNets of a quarter and of a
+# Teachers and students learn from the same 6,000 pictures of Fashion-MNIST for the same number of epochs, so that they differ
+# in nothing but size and the teacher's answers. Teachers: a ResNet and an EfficientNet. Students: MobileNets of a quarter and of a
 # tenth of the weights, with labels alone, or with a teacher's soft targets ($T = 4$) as well.
 
 # %%
@@ -523,7 +531,7 @@ show_figure("mobile_latency", clock, my_clock)
 # A depthwise convolution does little with every number that it fetches, and a net of many thin layers spends its time between
 # them. How many pictures at once make up for it? Move the slider.
 
-# %%
+# %% tags=["hide-input"]
 from kdbook.book.mobile_latency import BATCH_SIZES as PICTURES
 from kdbook.book.mobile_latency import speed_alt, speed_bars
 
@@ -537,7 +545,8 @@ picture_slider(
 # %% [markdown]
 # ## Patient and consistent
 #
-# The best known recipe for a vision student is from 2021 (Beyer et al.), and has no new loss. It reads distillation as **function
+# The best known recipe for a vision student is from 2021 ([Beyer et al.](https://arxiv.org/abs/2106.05237)), and has no new
+# loss. It reads distillation as **function
 # matching**: the student should agree with the teacher *wherever it is asked*, so ask the two about the very same picture,
 # invent pictures nobody has labelled, and go on for very long.
 #
@@ -573,7 +582,7 @@ def function_matching(student, teacher, x):
 # %% [markdown]
 # What does a teacher say to half a boot on half a pair of trousers? Move through the weights.
 
-# %%
+# %% tags=["hide-input"]
 from kdbook.book.patience import WEIGHTS, mixture, mixture_alt
 
 patience = load("patience")
@@ -587,8 +596,8 @@ picture_slider(
 )
 
 # %% [markdown]
-# And now the same student, a tenth of its teacher, with 1,500 pictures, under every look and for 1, 4 and 16 times as many
-# epochs. It is a plain convolutional net: depthwise convolutions train several times slower on a processor, and patience is
+# And now the same student, a tenth of its teacher, with 1,500 pictures, under every look, for one, four and sixteen times the
+# number of epochs. It is a plain convolutional net: depthwise convolutions train several times slower on a processor, and patience is
 # what this experiment is about.
 
 # %%
@@ -714,15 +723,23 @@ show_ledger("07", output_folder(PROFILE))
 # %% [markdown]
 # ## What surprised us
 #
-# - In speech the ensemble gains and one net of its size keeps little of that, in words nothing that could be seen. The paper's order of
-#   the three holds; its share does not, and neither do its temperatures: the coolest serves best here.
+# - In speech the ensemble gains, and one network of a member's size keeps little of that; in words, nothing that we could see. In
+#   frames the paper's order of the three holds. Its share does not, and neither do its temperatures: the coolest serves best here.
 # - With three per cent of the labels soft targets are worth a great deal, and need no early stopping. They still recover less than half
 #   of what the missing labels cost; and a teacher that knows no more than the same three per cent gives nothing. What helps is
 #   what the teacher has heard, not the softness.
-# - MobileNets come within a point or two of their teachers on this task, and hardly owe it to them: students of labels do as well, but for
-#   the smallest, taught by the ResNet. *Near-teacher* and *thanks to the teacher* are two claims.
+# - MobileNets come within a point or two of their teachers on this task, and hardly owe it to them: students trained on labels do
+#   as well, except for the smallest, taught by the ResNet. *Near-teacher* and *thanks to the teacher* are two claims.
 # - Far fewer multiply-adds save next to no time for a single picture; many at once begin to show them.
 # - Patience pays: students improve with every lengthening, whoever teaches them. Consistency pays against independent views; against
 #   one stored answer a picture our interval cannot tell, and mixtures cost more than they bring, on shifts of two pixels.
 #
-# Next: [08 · Language models](08_language_models.ipynb).
+# ## What to take away
+#
+# - **Ask "smaller than what?"** A distilled network is a tenth of an ensemble of ten, and exactly as large as the one network that
+#   you would have had anyway.
+# - **A teacher pays where it has heard or seen what its student has not.** With few labels that is worth a great deal. Where both
+#   have learned from the same data, near the teacher is not yet thanks to the teacher.
+# - **Let the student train for long**, and ask the teacher about the very view that the student sees.
+#
+# Next: [08 · Language models](08_language_models.ipynb), on what made BERT small and fast.

@@ -13,6 +13,16 @@
 # %% [markdown]
 # # 09 · The LLM era: six challenges, drafts, and what held
 #
+# **The answer first.** None of the six famous challenges is a wall, and each has its price. Another vocabulary can be bridged, at
+# a loss. An API that shows little can be asked more often. A student that learns from texts of its own makes fewer mistakes that
+# feed on each other. A better teacher need not teach better. Falsehoods and skews come along with everything else, and so do the
+# terms of whoever made the teacher. How much any of this matters depends on the task, so measure yours.
+#
+# The chapter has three parts, each of which can be read alone: the published numbers and
+# [six challenges](#a-small-world-where-the-truth-is-known);
+# [drafts](#drafts-distilled-models-for-speculative-decoding), where it counts that two models agree; and
+# [advice](#is-the-pattern-consistent), from all that this book has measured.
+#
 # **After this chapter you can say**
 # - what published language models kept of their teachers, at which size, and what such a chart hides;
 # - which three ways lead round a different vocabulary, and what an API's answers are worth;
@@ -37,16 +47,16 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 201})
 
 # %% [markdown]
 # So far the student was asked for a class, or for a hidden word. A large language model writes, one token after another, and its
-# teacher is often a service that shows little of itself. The summary names six challenges. Each gets an experiment here: some in a
-# small world of sentences whose truth is known exactly, some on images, one with a real model, one with nothing but cards.
+# teacher is often a service that shows little of itself. People usually name six challenges. Each gets an experiment here: some
+# in a small world of sentences whose truth is known exactly, some on images, one with nothing but cards. A real model follows.
 
 # %% [markdown]
 # ## The chart: size against performance
 #
-# The summary announces a chart of distilled language models, *size against performance*; its text holds only the title. So the
-# chart had to be made. Its table is shipped with this book: a row for each published student and benchmark, with the teacher's
-# score, the student's, a student of the same size without this teacher where one was published, the source, and how that source
-# was read. Nothing is trained for it.
+# How much of its teacher does a small language model keep? Charts of *size against performance* are often promised and seldom
+# come with a source. The table behind this one is shipped with the book: a row for each published student and benchmark, with the
+# teacher's score, the student's, that of a student of the same size without this teacher where one was published, the source, and
+# how that source was read. Nothing is trained for it.
 
 # %%
 published_models = load("distilled_models")
@@ -74,9 +84,9 @@ large = published_models[(published_models.size_ratio > 100) & published_models.
 large[["model", "benchmark", "size_ratio", "score_ratio"]].round(1)
 
 # %% [markdown]
-# The last table is about the summary's sentence that at a hundred times the size "the student simply cannot represent" what its
-# teacher knows. One student 447 times smaller keeps most of one benchmark and a third of another. There is a gap. It has no wall, and
-# it depends on what is asked.
+# The last table is about the saying that at a hundred times the size a student simply cannot represent what its teacher knows.
+# One student 447 times smaller keeps most of one benchmark and a third of another. The gap is real, but there is no size at which
+# distillation stops working; it depends on the task.
 #
 # Choose a benchmark: squares are teachers, dots students, × a student of that size without this teacher. Let the pointer rest on a
 # mark to see its source; the list below tells the same.
@@ -139,7 +149,7 @@ print(f"the people of {place} eat", foods)
 # %% [markdown]
 # ## Challenge 1: two vocabularies
 #
-# The summary says that different tokenizers make token-level distillation impossible. The same sentence, cut in three ways:
+# It is often said that different tokenizers make distillation token by token impossible. The same sentence, cut in three ways:
 
 # %%
 from kdbook.book.vocabulary_mismatch import TITLES as CUTS
@@ -210,8 +220,8 @@ show_figure("vocabulary_true_share", vocabulary, my_vocabulary)
 # %% [markdown]
 # ## Challenge 2: a teacher behind an API
 #
-# "GPT-4, Claude, Gemini expose only sampled outputs", says the summary. Several APIs tell more: the log-probabilities of the
-# 5 or 20 likeliest words at each place. How much is each kind of answer worth? A *call* here is the beginning of a sentence,
+# Services are said to expose nothing but sampled texts. Several show more: the log-probabilities of the 5 or 20 likeliest words
+# at each place. How much is each kind of answer worth? A *call* here is the beginning of a sentence,
 # completed by the teacher: by its likeliest words, by a sample, by a sample with the top $k$ log-probabilities, or with all
 # logits.
 #
@@ -219,7 +229,7 @@ show_figure("vocabulary_true_share", vocabulary, my_vocabulary)
 #
 # $$ \sum_{i \in \text{top}} p_i \log \frac{p_i}{q_i} + \Big(1 - \sum_{\text{top}} p_i\Big) \log \frac{1 - \sum_\text{top} p_i}{1 - \sum_\text{top} q_i}, $$
 #
-# which is 0 where the student equals its teacher; or what is not told is taken as zero and the $k$ are renormalised, which
+# which is 0 where the student equals its teacher; or what is not shown is taken as zero and the $k$ are renormalised, which
 # teaches the student that everything else is impossible.
 
 
@@ -237,9 +247,10 @@ my_api = run("api_teacher", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("api_calls", api, my_api)
 
 # %% [markdown]
-# All students take as many steps, so the curves differ by what the calls told, not by how long anybody trained. Read it
-# sideways: at which number of samples does the curve of samples come down to where that of all logits begins? With few calls soft
-# targets are worth several times as many; once the student is full, more of either changes nothing.
+# All students take the same number of steps, so the curves differ by what the calls returned, not by how long anybody trained.
+# Read the figure sideways: at which number of samples does the curve of samples come down to where that of all logits begins? With
+# few calls, soft targets are worth several times the number of samples; once the student's capacity is used up, neither more
+# samples nor more logits help.
 
 # %%
 show_figure("api_missing_mass", api, my_api)
@@ -285,7 +296,7 @@ table.style.format("{:.2f}")
 # One bell curve that learns from a mixture of two shows it:
 
 
-# %%
+# %% tags=["hide-input"]
 grid = torch.linspace(-6, 6, 481, dtype=torch.float64)
 
 
@@ -377,8 +388,8 @@ show_figure("exposure_modes", exposure, my_exposure)
 # %% [markdown]
 # ## Challenge 4: the capacity gap
 #
-# The summary: with too large a gap "the soft targets are too spread to be useful". The paper on teacher assistants (Mirzadeh et al.
-# 2020) reasons the other way: a larger teacher is *surer*, its targets are *less* soft, and less is left to learn from. How spread a
+# A popular explanation goes: with too large a gap the soft targets are too spread to be useful. The paper on teacher assistants
+# ([Mirzadeh et al. 2020](https://arxiv.org/abs/1902.03393)) reasons the other way: a larger teacher is *surer*, its targets are *less* soft, and less is left to learn from. How spread a
 # target is, is its entropy, in bits:
 #
 # $$ H(p^{(T)}) = -\sum_i p_i^{(T)} \log_2 p_i^{(T)}, \qquad p^{(T)} = \mathrm{softmax}(z / T) $$
@@ -475,14 +486,15 @@ for arm, rows in everything.groupby("arm"):
     print(f"{arm:28} {rows.test_errors.mean():6.0f} errors")
 
 # %% [markdown]
-# What came out: the better the teacher the *sharper* its targets, as the paper says and against the summary. And here is the gap itself:
-# the MLP of 800 units knows more than that of 64, and its student ends up knowing less; the convolutional net, the best of all by far,
-# teaches no better than its smallest relative. An assistant helps when it is an MLP, like the student: who distils the convolutional
-# net into MLPs first, and lets these teach, gets a good part of it back. (Of one assistant, that of 64 units at its best T, we
+# The better the teacher, the *sharper* its targets, as the paper says and against the popular explanation. And here is the gap
+# itself: the MLP of 800 units knows more than that of 64, and its student ends up knowing less; the convolutional network, by far
+# the best of all, teaches no better than its smallest relative. An assistant helps when it is an MLP, like the student: distil
+# the convolutional network into MLPs first, let these teach, and a good part comes back. (Of one assistant, that of 64 units at its best T, we
 # cannot tell: one of its 24 students learned badly, and the interval touches zero.) Stopping the teacher early changes little. Z scores
 # bring nothing where each teacher has the T that suits it; that was their promise, that no T need be chosen.
 #
-# Why few images? Where the student sees 2,000, the teacher's answers carry nearly all that it is told, and how they are put matters.
+# Why few images? A student that sees 2,000 of them has little else to learn from than the teacher's answers, and how they are put
+# matters.
 # With all 50,000 the answers to so many images say enough, whoever gives them: the student's own 32 units are what holds it back,
 # no teacher is worth a hundred errors more than another, and a high T only harms.
 #
@@ -503,7 +515,7 @@ for name in load("distilbert").info["cards"]:
     print(f"- {name}: {card(name).licence}; {card(name).terms}")
 
 # %% [markdown]
-# The summary tells Alpaca's case as "trained on GPT-3 outputs". The facts: LLaMA 7B was fine-tuned on 52,000 examples written by
+# [Alpaca](https://crfm.stanford.edu/2023/03/13/alpaca.html) is often said to be "trained on GPT-3 outputs". The facts: LLaMA 7B was fine-tuned on 52,000 examples written by
 # *text-davinci-003*, of the GPT-3.5 family. Its authors gave three reasons for "research only": first the licence of LLaMA's *weights*,
 # then OpenAI's terms against competing models, then missing safety work. As cards:
 
@@ -526,7 +538,7 @@ for use in ("research", "commercial", "train a competing model"):
 # %% [markdown]
 # ## Challenge 6: does a student inherit falsehoods?
 #
-# The summary says yes, "often more confidently than the teacher did". In the small world that can be measured. The teacher reads
+# It is said to, and often more confidently than its teacher. In the small world that can be measured. The teacher reads
 # sentences in which twelve facts are false: half of them always, half in seven sentences of ten. And it reads little about the places of
 # one kind. Its students never see the tampered sentences, only what the teacher writes or says.
 
@@ -549,7 +561,7 @@ show_figure("hallucination_transfer", hallucination, my_hallucination)
 # %% [markdown]
 # Move the slider through five of the twelve: the first three the teacher always read, of the others it read the truth as well.
 
-# %%
+# %% tags=["hide-input"]
 from kdbook.book.hallucination_transfer import compare_planted
 
 
@@ -598,7 +610,7 @@ show_figure("bias_transfer", hallucination, my_hallucination)
 # All teachers so far were trained in minutes. SmolLM2-135M-Instruct was trained on two trillion tokens (recalled from its model card). Its
 # weights come in a Python package, four bits each, so that no network is needed. What it says next, at the temperature that you choose:
 
-# %%
+# %% tags=["hide-input"]
 from kdbook.book.real_teacher import TEMPERATURES, tokens, tokens_alt
 
 real_teacher = load("real_teacher")
@@ -632,14 +644,15 @@ print(f"the teacher's fifty likeliest tokens hold {real_teacher.told.max():.1f} 
 said.style.format("{:.2f}", na_rep="").format("{:,.0f}", subset="parameters")
 
 # %% [markdown]
-# From so few sentences neither student learns to write; told the probabilities, it comes clearly nearer. There are only three seeds. The
-# teacher's loss is a lower bound, since a token that is not among its fifty counts as the fiftieth.
+# From so few sentences neither student learns to write. The one that gets probabilities comes clearly nearer to its teacher, and
+# is still far away. There are only three seeds. The teacher's loss is a lower bound, since a token that is not among its fifty counts as the fiftieth.
 
 # %% [markdown]
 # ## Drafts: distilled models for speculative decoding
 #
-# The summary's next topic. A small model drafts a few words, the large one looks at all of them in one step, and keeps each
-# with probability $\min(1, p/q)$; at the first refusal it draws from $(p - q)_+$. What comes out has *exactly* the large
+# Here a small model saves time without replacing the large one
+# ([Leviathan et al. 2023](https://arxiv.org/abs/2211.17192)). It drafts a few words, the large one looks at all of them in one
+# step, and keeps each with probability $\min(1, p/q)$; at the first refusal it draws from $(p - q)_+$. What comes out has *exactly* the large
 # model's distribution: the chance that a word is drafted and kept is $\min(p, q)$, and the rest is made up by the redraw.
 
 
@@ -677,8 +690,8 @@ show_figure("draft_acceptance", drafts, my_drafts)
 # %% [markdown]
 # ## Is the pattern consistent?
 #
-# The summary: distilled students "consistently" beat students of hard labels, and "often match teachers 3-10x their size". This book has
-# many pairs of students that differ in nothing but the teacher. Here are all of them, from the committed results: the gain over hard
+# Distilled students are said to beat students trained on hard labels consistently, and often to match teachers three to ten times
+# their size. This book has many pairs of students that differ in nothing but the teacher. Here are all of them, from the committed results: the gain over hard
 # labels, and the share of the way to the teacher.
 
 # %%
@@ -908,18 +921,20 @@ show_ledger("09", output_folder(PROFILE))
 # - Another vocabulary does not rule a teacher out, and is hard to profit from: probabilities aligned by bytes kept a part of the gain,
 #   for byte pairs only.
 # - What an API shows matters while calls are few. From some hundreds of calls on, five log-probabilities a token are hardly better than
-#   none, and to take what is not told as zero is worse than to ask for less.
+#   none, and to take what is not shown as zero is worse than to ask for less.
 # - The likeliest texts make a student that is right when it is greedy and poor as a model of the language: the published pattern.
-# - Texts of its own make a student truer, by less than published. The policy gradient is truest, since it says little.
+# - Training on its own samples makes a student more truthful, by less than published. Policy gradient scores highest because it
+#   collapses onto few sentences.
 # - A draft model that was distilled by the very measure of acceptance, total variation, was accepted least; forward KL did best.
-# - Larger teachers were surer and better; neither an assistant nor a snapshot of the teacher's training helped, where labels alone
-#   did as well as any teacher.
+# - With few images every teacher helped, and the smallest MLP helped most, although it makes the most errors. Assistants that were
+#   MLPs won a part back; stopping a teacher early changed little.
 # - Falsehoods are inherited nearly whole, with *less* confidence than the teacher's; choosing the teacher's surest texts makes it worse.
 
 # %% [markdown]
 # ## The end of the book: what held, and what did not
 #
-# Every statement has a row in the ledger, and two verdicts: one on the summary's wording, by reading, and one computed from the results.
+# Every statement has a row in the ledger, and two verdicts: one by reading, on the wording of the popular account that this book
+# began with (the column *summary*), and one computed from the results.
 
 # %%
 from kdbook.lab.claims import rows as ledger_rows
@@ -933,7 +948,7 @@ ledger = pd.DataFrame(
 pd.crosstab(ledger.summary, ledger.measured, margins=True, margins_name="all")
 
 # %% [markdown]
-# **What the summary got wrong** (by reading the papers), and what our measurement says:
+# **What that account got wrong** (by reading the papers), and what our measurement says:
 
 # %%
 from IPython.display import HTML
@@ -960,7 +975,7 @@ statements(lambda r: r.verdict in ("contradicted", "partly", "saying corrected")
 statements(lambda r: r.verdict.startswith("cannot tell"))
 
 # %% [markdown]
-# **What nobody seems to have tested**: sentences of the summary without a source, which got a measurement here:
+# **What nobody seems to have tested**: sentences without a source, which got a measurement here:
 
 # %%
 statements(lambda r: r.claim.summary_verdict == "unsupported" and r.claim.test == "experiment")
@@ -968,3 +983,12 @@ statements(lambda r: r.claim.summary_verdict == "unsupported" and r.claim.test =
 # %% [markdown]
 # And what is left open, for whoever has more than two cores: models and data of real size; whether a capacity gap between language models
 # is one of size; the confidence of real students about real falsehoods.
+#
+# ## What to take away
+#
+# - **A student is made of its teacher's answers**: of its falsehoods, its skew and its terms as well.
+# - **How you ask matters most while answers are few.** Then probabilities are worth more than texts, and a fitting teacher more than
+#   a better one.
+# - **Measure on your own task**, against the same student without a teacher.
+#
+# Next: [10 · Your own model](10_your_own_model.ipynb), on how to do all this with networks and data of your own.

@@ -8,18 +8,19 @@ The pages need no network: scripts, fonts and mathematics come out of `site/node
 import re
 import shutil
 import sys
-from html import escape
 from html.parser import HTMLParser
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import chapters as as_pages
+import ledger
 import nbformat
 import pack
 
 import kdbook
 from kdbook.lab import arms
-from kdbook.lab.claims import Row, rows
+from kdbook.lab.claims import rows
 from kdbook.show.figures import COMMITTED, registered
 
 HERE = Path(__file__).parent
@@ -32,8 +33,6 @@ VENDORED = {
     "mathjax/es5/output/chtml/fonts": "mathjax/output/chtml/fonts",
     "requirejs/require.js": "widgets",
     "@jupyter-widgets/html-manager/dist/embed-amd.js": "widgets",
-    "simple-datatables/dist/umd/simple-datatables.js": "tables",
-    "simple-datatables/dist/style.css": "tables",
 }
 LOCAL = ("", "data", "mailto", "javascript")  # schemes that ask no server
 FONTS = ("woff2", "woff", "ttf")  # icons of the widgets; html-manager looks for them beside itself
@@ -54,31 +53,32 @@ def gather(source: Path) -> None:
     shutil.copy(HERE / "conf.py", source)
     shutil.copytree(HERE / "static", source / "_static")
     (source / "chapters").mkdir()
+    shutil.copytree(COMMITTED, source / "figures", ignore=shutil.ignore_patterns("*.md", "*.json", "*.png"))
+    shutil.copytree(source / "figures", source / "_static" / "figures")
     for notebook in chapters():
-        nbformat.write(with_links_to_pages(nbformat.read(notebook, as_version=4)), source / "chapters" / notebook.name)
-    shutil.copytree(COMMITTED, source / "figures", ignore=shutil.ignore_patterns("*.md", "*.json"))
+        shown = as_pages.for_pages(
+            nbformat.read(notebook, as_version=4), notebook.name[:2], source / "_static" / "figures"
+        )
+        nbformat.write(shown, source / "chapters" / notebook.name)
     vendor(source / "_static")
     pack.write(source / "_static" / "play")
     index = source / "index.md"
-    index.write_text(index.read_text().replace("<!-- chapters -->", chapter_cards()))
-    (source / "claims.md").write_text(claims_page(rows()))
+    text = index.read_text().replace("<!-- chapters -->", chapter_cards())
+    index.write_text(text.replace("<!-- findings -->", findings()))
+    (source / "claims.md").write_text(ledger.page(rows(), (ROOT / "results" / "CLAIMS.md").read_text()))
     method = (ROOT / "results" / "METHOD.md").read_text()
-    for there, here in {"(CLAIMS.md)": "(claims.md)", "(CLAIMS.md#": "(#", "(../figures/": "(figures/"}.items():
+    for there, here in {
+        "(CLAIMS.md)": "(claims.md)",
+        "(CLAIMS.md#": "(#",
+        "(../figures/": "(figures/",
+        ".png)": ".svg)",
+    }.items():
         method = method.replace(there, here)
     (source / "method.md").write_text(method)
     (source / "gallery.md").write_text(gallery_page())
     for folder, page in reference_pages().items():
         (source / "api" / f"{folder}.md").parent.mkdir(exist_ok=True)
         (source / "api" / f"{folder}.md").write_text(page)
-
-
-def with_links_to_pages(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Point the links in outputs at pages: Sphinx resolves those in the text, and leaves what a cell printed alone."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            for kind in {"text/html", "text/markdown"} & set(output.get("data", ())):
-                output.data[kind] = re.sub(r"(\d\d_\w+)\.ipynb", r"\1.html", output.data[kind])
-    return notebook
 
 
 def vendor(static: Path, wanted: dict[str, str] = VENDORED) -> None:
@@ -113,49 +113,25 @@ def vendor(static: Path, wanted: dict[str, str] = VENDORED) -> None:
             shutil.copy(font, static / "widgets" / folder)
 
 
+def findings() -> str:
+    """The README's findings, whose links lead from here to pages."""
+    found = README.read_text().partition("<!-- findings -->")[2].partition("<!-- end of findings -->")[0]
+    return found.strip()
+
+
 def chapter_cards() -> str:
-    """A card a chapter: its title, its question as the README asks it, and the first figure that it shows."""
-    figures, cards = registered(), []
+    """A card a chapter, as the README's table has it: picture, title, question and answer."""
+    cards = []
     for notebook in chapters():
-        row = rf"^\|[^|]*\({notebook.parent.name}/{notebook.name}\) *\|([^|]+)\|"
-        question = re.search(row, README.read_text(), re.MULTILINE)
-        first = re.search(r'show_figure\("(\w+)"', notebook.with_suffix(".py").read_text())[1]
+        link = rf"\({notebook.parent.name}/{notebook.name}\)"
+        row = rf'^\| <img src="figures/(\w+)\.png"[^|]*\|[^|]*{link} *\|([^|]+)\|([^|]+)\|'
+        picture, question, answer = re.search(row, README.read_text(), re.MULTILINE).groups()
         cards.append(
             f":::{{grid-item-card}} {title_of(notebook)}\n:link: chapters/{notebook.stem}\n:link-type: doc\n"
-            f":img-top: figures/{first}.png\n:img-alt: {figures[first].alt}\n\n{question[1].strip()}\n:::\n"
+            f":img-top: figures/{picture}.svg\n:img-alt: {registered()[picture].alt}\n\n"
+            f"{question.strip()}\n\n*{answer.strip()}*\n:::\n"
         )
     return "::::{grid} 1 2 2 3\n:gutter: 3\n\n" + "\n".join(cards) + "\n::::"
-
-
-def claims_page(ledger: list[Row]) -> str:
-    """The ledger as a table that a reader can sort, search and filter by verdict, above each claim in full."""
-    verdicts = sorted({row.verdict for row in ledger})
-    options = "".join(f"<option>{escape(verdict)}</option>" for verdict in verdicts)
-    lines = "".join(
-        f"<tr><td>{r.claim.chapter}</td><td><a href='#{r.claim.id}'>{escape(r.claim.statement)}</a></td>"
-        f"<td>{escape(r.claim.summary_verdict)}</td><td>{escape(r.verdict)}</td></tr>"
-        for r in ledger
-    )
-    text = (ROOT / "results" / "CLAIMS.md").read_text()
-    introduction, _, full = text.partition("\n| verdict | claims |")
-    counts, _, sections = full.partition("\n## ")
-    return (
-        f"{introduction.replace('(METHOD.md)', '(method.md)')}\n| verdict | claims |{counts}\n\n"
-        "```{raw} html\n"
-        f'<p><label for="verdict">Show only <select id="verdict"><option value="">every verdict</option>{options}'
-        '</select></label></p><table id="ledger"><thead><tr><th>chapter</th><th>claim</th>'
-        f"<th>summary, by reading</th><th>verdict</th></tr></thead><tbody>{lines}</tbody></table>\n"
-        '<link rel="stylesheet" href="_static/tables/style.css">'
-        '<script src="_static/tables/simple-datatables.js"></script>'
-        '<script src="_static/ledger.js"></script>\n```\n\n'
-        f"## {anchored(sections)}"
-    )
-
-
-def anchored(sections: str) -> str:
-    """Claims with the anchors that the table points to: MyST would cut a heading's words another way."""
-    lines = [f"({line[4:]})=\n{line}" if line.startswith("### ") else line for line in sections.splitlines()]
-    return "\n".join(lines)
 
 
 def gallery_page() -> str:
@@ -164,9 +140,10 @@ def gallery_page() -> str:
     for chapter, figures in groupby(sorted(registered().values(), key=lambda f: f.chapter), key=lambda f: f.chapter):
         (notebook,) = (ROOT / "notebooks").glob(f"{chapter}_*.ipynb")
         parts.append(f"## [{title_of(notebook)}](chapters/{notebook.name})\n")
-        for f in figures:
-            parts.append(f"```{{figure}} figures/{f.name}.png\n:alt: {f.alt}\n:name: figure-{f.name}\n\n{f.alt}")
-            parts.append(f"Question {{py:mod}}`~{arms.files()[f.question]}`.\n```\n")
+        for number, f in enumerate(figures, start=1):
+            shown = as_pages.captioned(f.name, f"G{int(chapter)}.{number}", "_static/figures")
+            parts.append(f"```{{raw}} html\n{shown}\n```\n")
+            parts.append(f"Question {{py:mod}}`~{arms.files()[f.question]}`.\n")
     return "\n".join(parts)
 
 

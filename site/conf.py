@@ -33,9 +33,13 @@ autodoc_inherit_docstrings = False  # those of torch's classes would fill pages
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 
+linkcheck_timeout = 20
+linkcheck_anchors = False  # papers are named by their page
+
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_copy_source = False

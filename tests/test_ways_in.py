@@ -20,8 +20,15 @@ def test_the_code_host_runs_only_what_ci_run_does_in_its_order():
     (job,) = workflow()["jobs"].values()
     asked = [step["run"] for step in job["steps"] if "run" in step]
     done = re.findall(r"^step (make \w+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
-    assert {"make lint", "make test", "make book", "make site", "make workshop"} <= set(asked)
+    assert {"make lint", "make test", "make book", "make compare", "make site", "make workshop"} <= set(asked)
     assert [step for step in done if step in asked] == asked
+
+
+def test_the_figures_drawn_anew_are_held_to_the_committed_numbers_and_the_quick_ones_to_their_shape():
+    recipe = re.search(r"^compare: .*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)[1]
+    assert "draw_all(Path('build/figures'))" in recipe
+    assert "kdbook.show.compare figures build/figures --rtol 1e-6\n" in recipe
+    assert "kdbook.show.compare figures build/quick/figures\n" in recipe
 
 
 def test_the_code_host_keeps_the_figures_even_of_a_failed_run_and_may_not_write():

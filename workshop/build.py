@@ -150,7 +150,7 @@ def build(out: Path = OUT) -> list[str]:
             (out / name).mkdir(parents=True, exist_ok=True)
             nbformat.write(make(nbformat.read(path, as_version=4)), out / name / path.name)
         (out / "slides").mkdir(exist_ok=True)
-        slides = marked(site.with_links_to_pages(nbformat.read(path, as_version=4)))
+        slides = marked(site.as_pages.with_links_to_pages(nbformat.read(path, as_version=4)))
         (out / "slides" / f"{path.stem}.html").write_text(deck(slides, titles[path.stem]))
     (out / "slides" / "index.html").write_text(index(titles))
     shutil.copy(HERE / "room" / "START.txt", out)

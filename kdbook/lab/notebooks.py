@@ -37,7 +37,8 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
     parameters : dict, optional
         Values for the `parameters` cell; None executes the committed form, whose cells are those of the script.
     out : Path, optional
-        Sets `KDBOOK_OUT` for the chapter: figures and results go there.
+        Sets `KDBOOK_OUT` for the chapter: figures and results go there. None sets `KDBOOK_PAGE`: committed pages
+        show the reference alone.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
         check_writable(folder)
     notebook = jupytext.read(source)
     output.parent.mkdir(parents=True, exist_ok=True)
-    environment = patch.dict(os.environ, {"KDBOOK_OUT": str(out.resolve())} if out else {})
+    environment = patch.dict(os.environ, {"KDBOOK_OUT": str(out.resolve())} if out else {"KDBOOK_PAGE": "1"})
     with environment, tempfile.TemporaryDirectory(prefix="kdbook-") as folder:  # a kill leaves nothing among chapters
         script, executed = Path(folder) / "in.ipynb", Path(folder) / "out.ipynb"
         nbformat.write(notebook, script)

@@ -134,7 +134,7 @@ def show_figure(name: str, reference, mine=None) -> None:
     reference : Results
         What `load` returned.
     mine : Results, optional
-        What `run` returned.
+        What `run` returned; left out where `KDBOOK_PAGE` is set.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def show_figure(name: str, reference, mine=None) -> None:
         For an unknown name, listing those there are.
     """
     found = figure_of(name)
-    drawn = found.draw(reference, mine)
+    drawn = found.draw(reference, None if os.environ.get("KDBOOK_PAGE") else mine)
     if os.environ.get("KDBOOK_OUT"):
         save(drawn, name, alt=found.alt, folder=output_folder() / "figures")
     show_picture(drawn, alt=found.alt)

@@ -1,5 +1,6 @@
 """The ledger as a table to read on a page: a line a claim, findings first, with the numbers behind it folded."""
 
+import os
 from pathlib import Path
 
 from IPython.display import HTML
@@ -26,6 +27,7 @@ def show_ledger(chapter: str, quick_folder: Path | None = None) -> HTML:
     HTML
         Leave it as the last expression of a cell.
     """
+    quick_folder = None if os.environ.get("KDBOOK_PAGE") else quick_folder  # committed pages show the reference alone
     page = Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
     found = findings_first(rows(chapter, quick_folder))
     return HTML(page.render(found=found, told=told, yours=quick_folder is not None))

@@ -1,14 +1,27 @@
-// The ledger of claims: sorted by its headings, searched by words, filtered by verdict.
+// The ledger of claims: searched by words, and opened at the claim that a link names.
 (function () {
-  const VERDICT = 3; // column
-  const table = new simpleDatatables.DataTable("#ledger", {
-    paging: false,
-    labels: { placeholder: "search the claims", searchTitle: "search the claims", noRows: "no such claim" },
-    // the whole text: "shown" is not "shown, other size"
-    columns: [{ select: VERDICT, searchMethod: (terms, cell) => terms.includes(cell.text ?? String(cell.data)) }],
+  const claims = [...document.querySelectorAll(".kd-claim")];
+  const field = document.getElementById("claims-search");
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let found = 0;
+    for (const claim of claims) {
+      const text = claim.textContent.toLowerCase();
+      claim.hidden = !words.every((word) => text.includes(word));
+      found += !claim.hidden;
+    }
+    for (const group of document.querySelectorAll(".kd-verdict")) {
+      group.hidden = !group.querySelector(".kd-claim:not([hidden])");
+      group.open = words.length > 0 && !group.hidden;
+    }
+    document.getElementById("claims-found").textContent = words.length ? `${found} of ${claims.length} claims` : "";
   });
-  const chosen = document.getElementById("verdict");
-  chosen.addEventListener("change", () =>
-    table.multiSearch(chosen.value ? [{ terms: [chosen.value], columns: [VERDICT] }] : [], "verdict"),
-  );
+  function reveal() {
+    let place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!place) return;
+    for (let outer = place; outer; outer = outer.parentElement) if (outer.tagName === "DETAILS") outer.open = true;
+    place.scrollIntoView();
+  }
+  addEventListener("hashchange", reveal);
+  reveal();
 })();

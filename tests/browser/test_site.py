@@ -12,7 +12,10 @@ import pytest
 from kdbook.lab import load
 from kdbook.show import answer
 
-HTML = Path(__file__).parents[2] / "build" / "site" / "html"
+ROOT = Path(__file__).parents[2]
+HTML = ROOT / "build" / "site" / "html"
+AXE = ROOT / "site" / "node_modules" / "axe-core" / "axe.min.js"
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -62,24 +65,78 @@ def test_the_search_finds_the_dustbin_in_the_chapter_on_specialists(open_site):
     page.locator("#search-results li a").first.wait_for(timeout=20_000)
     found = page.locator("#search-results li a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
     assert any("06_specialists" in link for link in found)
+    page.locator("#search-results p.context").first.wait_for(timeout=20_000)
+    excerpts = page.locator("#search-results p.context").all_text_contents()
+    assert not any("System Settings" in text or "Light Dark" in text for text in excerpts)
     assert watch.errors == watch.outside == []
 
 
 @pytest.mark.slow
-def test_the_ledger_is_searched_by_words_and_filtered_by_verdict(open_site):
+def test_the_ledger_opens_by_verdict_and_is_searched_by_words(open_site):
     page, watch = open_site("claims.html")
-    lines = page.locator("#ledger tbody tr")
-    lines.first.wait_for(timeout=20_000)
-    every = lines.count()
-    page.select_option("#verdict", "shown")
-    page.wait_for_function(f"document.querySelectorAll('#ledger tbody tr').length < {every}")
-    assert set(lines.locator("td:last-child").all_text_contents()) == {"shown"}
-    page.select_option("#verdict", "")
-    page.wait_for_function(f"document.querySelectorAll('#ledger tbody tr').length == {every}")
-    page.fill(".datatable-input", "dustbin")
-    page.wait_for_function(f"document.querySelectorAll('#ledger tbody tr').length < {every}")
-    assert all("dustbin" in text for text in lines.all_text_contents())
+    every = page.locator(".kd-claim").count()
+    assert page.locator(".kd-claim:visible").count() == 0
+    page.locator(".kd-verdict > summary", has_text="Contradicted").click()
+    assert 0 < page.locator(".kd-claim:visible").count() < every
+    page.fill("#claims-search", "dustbin")
+    shown = page.locator(".kd-claim:visible")
+    assert 0 < shown.count() < every
+    assert all("dustbin" in text.lower() for text in shown.all_text_contents())
+    assert page.locator("#claims-found").text_content() == f"{shown.count()} of {every} claims"
     assert watch.errors == watch.outside == []
+
+
+@pytest.mark.slow
+def test_a_link_to_a_claim_opens_it_and_the_ledger_is_short_on_a_phone(open_site):
+    page, _ = open_site("claims.html", width=360)
+    assert page.evaluate("document.documentElement.scrollHeight") < 4_000
+    page, watch = open_site("claims.html#sweet-spot-3-8", width=360)
+    page.locator("#sweet-spot-3-8 table").wait_for(timeout=20_000)
+    assert page.locator(".kd-claim:visible table:visible").count() == 1
+    assert watch.errors == watch.outside == []
+
+
+@pytest.mark.slow
+def test_a_figure_has_its_number_and_a_click_enlarges_it(open_site):
+    page, watch = open_site("chapters/02_temperature.html")
+    first = page.locator("figure.kd-figure").first
+    assert first.locator("figcaption").text_content().startswith("Figure 2.1. ")
+    assert first.locator("img").get_attribute("src").endswith(".svg")
+    first.locator("a").click()
+    large = page.locator("dialog.kd-large")
+    assert large.locator("img").bounding_box()["width"] > first.locator("img").bounding_box()["width"]
+    page.keyboard.press("Escape")
+    large.wait_for(state="detached")
+    assert watch.errors == watch.outside == []
+
+
+PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.timeout(1800)
+def test_no_page_breaks_a_rule_of_the_accessibility_guidelines(chromium, address, lacking, scheme):
+    if not AXE.exists():
+        lacking("axe-core is not installed: make site")
+    broken = []
+    page = chromium.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page.set_default_timeout(180_000)
+    for name in PAGES:
+        page.goto(f"{address}/{name}")
+        page.wait_for_load_state("networkidle")
+        page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
+        page.evaluate(AXE.read_text())
+        found = page.evaluate(f"axe.run({{ runOnly: {WCAG}, resultTypes: ['violations'] }})")["violations"]
+        broken += [(name, rule["id"], rule["nodes"][0]["html"][:200]) for rule in found]
+    page.close()
+    assert len(PAGES) > 20 and broken == []
+
+
+@pytest.mark.slow
+def test_no_page_is_larger_than_a_megabyte_and_a_half(address):
+    sizes = {name: (HTML / name).stat().st_size for name in PAGES}
+    assert {name: size for name, size in sizes.items() if size > 1_500_000} == {}
 
 
 @pytest.mark.slow

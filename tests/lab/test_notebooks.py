@@ -1,5 +1,7 @@
 """Chapters are executed by papermill, cleaned, and written only when every cell ran."""
 
+import os
+
 import nbformat
 import pytest
 
@@ -71,6 +73,19 @@ def test_the_committed_form_has_the_cells_of_the_script_and_counts_from_one(chap
     assert [c.execution_count for c in notebook.cells if c.cell_type == "code"] == [1, 2]
     assert "papermill" not in notebook.metadata
     assert outputs(output) == "whole\nquick False\n"
+
+
+def test_only_the_committed_form_is_told_to_leave_out_the_readers_own_run(chapter, tmp_path, monkeypatch):
+    told = []
+
+    def papermill(script, executed, parameters):
+        told.append(os.environ.get("KDBOOK_PAGE"))
+        executed.write_text(nbformat.writes(nbformat.v4.new_notebook()))
+
+    monkeypatch.setattr(notebooks, "_papermill", papermill)
+    execute(chapter, tmp_path / "09_test.ipynb")
+    execute(chapter, tmp_path / "out" / "09_test.ipynb", {"PROFILE": "quick"}, tmp_path / "out")
+    assert told == ["1", None]
 
 
 @pytest.mark.slow

@@ -98,6 +98,18 @@ def test_an_unknown_figure_is_refused_with_the_list_of_those_there_are():
         show_figure("nonsense", None)
 
 
+def test_a_page_that_is_committed_shows_the_reference_alone(monkeypatch):
+    given = []
+    entry = figures.Registered("toy", "01", "q", "a toy", lambda reference, mine: given.append(mine) or draw())
+    monkeypatch.setattr(figures, "figure_of", lambda name: entry)
+    monkeypatch.setattr(figures, "display", lambda *_, **__: None)
+    monkeypatch.delenv("KDBOOK_OUT", raising=False)
+    for page in ("", "1"):
+        monkeypatch.setenv("KDBOOK_PAGE", page)
+        show_figure("toy", "reference", "mine")
+    assert given == ["mine", None]
+
+
 def test_the_committed_figures_are_those_that_questions_register_and_the_index_lists_them():
     assert sorted(path.stem for path in COMMITTED.glob("*.json")) == [*registered()]
     assert (COMMITTED / "index.md").read_text() == index(registered())

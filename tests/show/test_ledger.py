@@ -33,6 +33,11 @@ def test_a_claim_is_a_line_that_unfolds_findings_first(monkeypatch):
     assert found == ["<b>shown</b> · A &amp; B", "<b>checked by reading</b> · a fact"]
 
 
+def test_a_page_that_is_committed_has_no_column_of_the_readers_own_run(monkeypatch, tmp_path):
+    monkeypatch.setenv("KDBOOK_PAGE", "1")
+    assert "provisional" not in page(monkeypatch, tmp_path)
+
+
 def test_its_numbers_stand_folded_a_line_each(monkeypatch, tmp_path):
     head, first, second = lines(page(monkeypatch, tmp_path))
     assert head == ["measured", "ours [95 % interval]", "n", "carried over", "outcome", "yours (provisional)"]
