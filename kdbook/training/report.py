@@ -1,13 +1,13 @@
 """What came of a distillation: a report card of teacher, student alone and student distilled, on held-out data."""
 
 from dataclasses import dataclass
-from html import escape
 from statistics import median
 from timeit import Timer
 
 import torch
 from torch import Tensor, nn
 
+from kdbook import needed
 from kdbook.data.images import Split
 from kdbook.losses import hard_loss
 from kdbook.nets.vision import Outputs, count_bytes, count_parameters
@@ -48,9 +48,7 @@ class Report:
 
     def table(self):
         """The card as a DataFrame, a row a net; needs pandas, `rows` does not."""
-        from pandas import DataFrame
-
-        return DataFrame(self.rows).T
+        return needed("pandas").DataFrame(self.rows).T
 
     def __repr__(self) -> str:
         lines = [" " * 24 + "".join(f"{net:>19}" for net in self.rows)]
@@ -58,9 +56,6 @@ class Report:
             told = [row.get(name, "") for row in self.rows.values()]
             lines.append(f"{name:24}" + "".join(f"{v:>19.3g}" if isinstance(v, float) else f"{v:>19}" for v in told))
         return "\n".join([*lines, *self.notes])
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(repr(self))}</pre>"
 
 
 def measured(net: nn.Module, split: Split, logits: Tensor, teacher_logits: Tensor) -> dict[str, float]:
