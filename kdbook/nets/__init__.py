@@ -24,6 +24,9 @@ REGISTRY = {
 def network(settings: Mapping) -> nn.Module:
     """A fresh network.
 
+    >>> network({"net": "mlp", "sizes": [784, 30, 10], "learning_rate": 0.1}).sizes
+    (784, 30, 10)
+
     Parameters
     ----------
     settings : mapping

@@ -20,6 +20,11 @@ TEACHER, ALONE, DISTILLED = "teacher", "student alone", "student distilled"
 class Report:
     """What `distil` found. It shows itself as a table.
 
+    >>> errors = {"teacher": 10.0, "student alone": 30.0, "student distilled": 15.0}
+    >>> rows = {name: {"wrong, %": wrong} for name, wrong in errors.items()}
+    >>> Report(torch.nn.Linear(1, 1), None, rows, tries=[], notes=[]).gap_closed
+    0.75
+
     Parameters
     ----------
     student : nn.Module
@@ -92,6 +97,10 @@ def expected_calibration_error(logits: Tensor, y: Tensor, bins: int = 15) -> flo
 
     Guo et al. 2017, On Calibration of Modern Neural Networks, eq. 3, with its 15 bins of equal width: bin m holds
     confidences in ((m - 1) / bins, m / bins].
+
+    >>> sure = torch.tensor([[9.0, 0.0], [9.0, 0.0]])
+    >>> round(expected_calibration_error(sure, torch.tensor([0, 1])))  # sure of both, right in one
+    50
     """
     confidence, answer = logits.double().softmax(-1).max(-1)
     at = (confidence * bins).ceil().long().clamp(1, bins) - 1
@@ -100,7 +109,12 @@ def expected_calibration_error(logits: Tensor, y: Tensor, bins: int = 15) -> flo
 
 
 def fidelity(student_logits: Tensor, teacher_logits: Tensor) -> dict:
-    """Top-1 agreement (share) and mean KL(teacher || student) at T = 1 (nats); Stanton et al. 2021, section 3."""
+    """Top-1 agreement (share) and mean KL(teacher || student) at T = 1 (nats); Stanton et al. 2021, section 3.
+
+    >>> answers = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    >>> fidelity(answers, answers)
+    {'agreement': 1.0, 'mean_kl': 0.0}
+    """
     log_p, log_q = teacher_logits.log_softmax(-1), student_logits.log_softmax(-1)
     return {
         "agreement": float((student_logits.argmax(-1) == teacher_logits.argmax(-1)).float().mean()),
