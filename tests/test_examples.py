@@ -11,7 +11,7 @@ import kdbook
 from kdbook import training
 
 ROOT = Path(kdbook.__file__).parent
-# What a user meets: the package's own names, all losses and nets, what `kdbook.training` offers, and what goes with `distil`.
+# What a user meets: all losses and nets, what `kdbook.training` offers, and what goes with `distil`.
 FOLDERS = {"losses": {"checks"}, "nets": {"bert", "mobile", "pretrained"}}  # all but these files
 OFFERED = {value.__module__ + "." + name for name, value in vars(training).items() if hasattr(value, "__module__")}
 OTHERS = {
