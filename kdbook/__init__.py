@@ -11,9 +11,11 @@ from functools import cache
 from importlib import import_module
 from numbers import Integral, Real
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
+LACKING = "{} is not installed: run `pip install '.[{}]'` in the folder of the repository"
 
 
 def on_demand(package: str, homes: Mapping[str, str] | None = None) -> Callable[[str], object]:
@@ -34,9 +36,23 @@ def on_demand(package: str, homes: Mapping[str, str] | None = None) -> Callable[
         known = homes or ({} if is_file or name[0] == "_" else definitions(folder))
         if not known.get(name):
             raise AttributeError(f"module {package} has no attribute {name}, or several files have")
-        return getattr(import_module(f"{package}.{known[name]}"), name)
+        return getattr(needed(f"{package}.{known[name]}"), name)
 
     return offered
+
+
+def needed(module: str, extra: str = "book") -> ModuleType:
+    """A module that is, or imports, what only an extra installs.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        In one line that names the package and how to get it.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(LACKING.format(error.name, extra), name=error.name) from None
 
 
 @cache
@@ -73,4 +89,4 @@ def kind_of(value: Any) -> str:
     return type(value).__name__ + numbers
 
 
-__getattr__ = on_demand(__name__, {"load_teacher": "lab.weights", "distil": "training.distil"})
+__getattr__ = on_demand(__name__, {"load": "lab.runs", "load_teacher": "lab.weights", "distil": "training.distil"})

@@ -5,12 +5,15 @@ import os
 import sys
 from pathlib import Path
 
-import click
-
-from kdbook import lab, show
-from kdbook.data.files import REFERENCE
+from kdbook import LACKING, lab, show
+from kdbook.data.files import REFERENCE, REPOSITORY
 from kdbook.lab import arms
 from kdbook.lab.trial import PROFILES
+
+try:
+    import click
+except ModuleNotFoundError:
+    sys.exit(LACKING.format("click", "book"))
 
 profile_option = click.option("--profile", type=click.Choice(PROFILES), default="quick", show_default=True)
 
@@ -99,6 +102,19 @@ def execute(source, output, profile, clean):
 
 
 @cli.command()
+@profile_option
+@click.argument("chapters", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_context
+def book(context, profile, chapters):
+    """Execute CHAPTERS (.py; default: all) one by one, then print the ledger: `make book` where there is no make."""
+    context.invoke(prepare, profile=profile)
+    for source in chapters or sorted(REPOSITORY.glob("notebooks/[0-9]*.py")):
+        output = lab.output_folder(profile) / f"{source.stem}.ipynb"
+        context.invoke(execute, source=source, output=output, profile=profile)
+    context.invoke(claims, profile=profile)
+
+
+@cli.command()
 def figures():
     """Draw every figure of the book from results/full; nothing is trained."""
     click.echo(f"{len(show.draw_all())} figures in {show.COMMITTED}")
@@ -146,7 +162,7 @@ def main():
             "\ninterrupted: finished trials and the last checkpoint are kept; repeat the command to go on", err=True
         )
         sys.exit(130)
-    except (ValueError, KeyError, OSError, RuntimeError, FloatingPointError) as error:
+    except (ValueError, KeyError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:
         click.echo(f"{type(error).__name__}: {error}", err=True)
         sys.exit(1)
 

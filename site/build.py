@@ -166,7 +166,8 @@ def reference_pages() -> dict[str, str]:
     listed = "\n".join(pages)
     pages["index"] = (
         "# Reference\n\nWhat the helper package offers, from its docstrings. A part uses those above it in this list, "
-        f"never those below.\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+        "never those below. Examples are run as tests, with the names of their module and `torch`.\n\n"
+        f"```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
     )
     return pages
 

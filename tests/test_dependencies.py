@@ -19,7 +19,7 @@ import kdbook
 ROOT = Path(__file__).parents[1]
 # Packages that conda-forge knows by another name.
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
-SETUP_EXTRAS = ("speech", "dev")
+SETUP_EXTRAS = ("book", "speech", "dev")
 
 project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -27,7 +27,10 @@ project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 def requirements(*extras):
     """Name to version range of the direct dependencies, with those of the named extras."""
     lines = project["dependencies"] + [line for extra in extras for line in project["optional-dependencies"][extra]]
-    return {canonicalize_name(r.name): r.specifier for r in map(Requirement, lines)}
+    found = {}
+    for r in map(Requirement, lines):
+        found |= requirements(*r.extras) if r.name == "kdbook" else {canonicalize_name(r.name): r.specifier}
+    return found
 
 
 def constraints():
@@ -59,6 +62,9 @@ def imported_modules(path):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             yield node.module.partition(".")[0]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("needed", "kdbook.needed"):
+            name = node.args[0].value if isinstance(node.args[0], ast.Constant) else "kdbook"
+            yield name.partition(".")[0]
 
 
 def test_every_direct_dependency_has_a_pin_within_its_range():
@@ -109,11 +115,13 @@ def test_the_readme_names_the_tested_python():
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("kdbook", ("speech", "ray")),
-        ("notebooks", ("speech", "ray")),
-        ("site", ("site",)),
-        ("workshop", ("dev",)),
-        ("tests", ("speech", "ray", "dev")),
+        ("kdbook", ("book", "speech", "ray")),
+        ("kdbook/losses", ()),
+        ("kdbook/training", ("chapters",)),
+        ("notebooks", ("book", "speech", "ray")),
+        ("site", ("book", "site")),
+        ("workshop", ("book", "dev")),
+        ("tests", ("book", "speech", "ray", "dev")),
     ],
 )
 def test_every_imported_package_is_a_direct_dependency(folder, extras):
@@ -126,6 +134,21 @@ def test_every_imported_package_is_a_direct_dependency(folder, extras):
             if allowed.isdisjoint(canonicalize_name(name) for name in distributions.get(module, [module])):
                 unknown.setdefault(module, []).append(str(path.relative_to(ROOT)))
     assert unknown == {}
+
+
+def test_chapters_ask_for_nothing_of_jupyter_so_that_a_kernel_that_is_there_already_stays():
+    jupyter = {name for name in requirements("book") if name.startswith(("ipy", "jupy", "nb", "papermill", "pyzmq"))}
+    assert {"ipykernel", "jupyterlab", "papermill"} <= jupyter
+    assert jupyter.isdisjoint(requirements("chapters", "speech"))
+    assert "-e 'book[chapters,speech]'" in (ROOT / "README.md").read_text()
+
+
+def test_nothing_tells_to_install_this_package_from_a_public_index():
+    # Whoever owns the name there is not us: what is ours is installed from its folder.
+    files = [*(ROOT / "kdbook").rglob("*.py"), *(ROOT / "notebooks").glob("*.py"), *ROOT.glob("*.md")]
+    assert [
+        str(path) for path in files if re.search(r"pip install [^`\n]*[\s'\"]kdbook(?![/\w])", path.read_text())
+    ] == []
 
 
 def test_the_citation_names_the_version_of_the_package():

@@ -51,7 +51,7 @@ def test_containers_and_binder_take_the_tested_python_and_versions():
     assert (ROOT / ".binder" / "runtime.txt").read_text().strip() == f"python-{version}"
     assert f"python:{version}-" in (ROOT / ".devcontainer" / "devcontainer.json").read_text()
     wanted = (ROOT / ".binder" / "requirements.txt").read_text().splitlines()
-    assert "-e .[speech]" in wanted
+    assert "-e .[book,speech]" in wanted
     (constraint,) = [line.removeprefix("-c ") for line in wanted if line.startswith("-c ")]
     assert (ROOT / ".binder" / constraint).resolve() == ROOT / "constraints.txt"
 

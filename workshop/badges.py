@@ -1,4 +1,4 @@
-"""Write the README's badges: ways to open the book without installing it, which need its public address.
+"""Write what needs a public address: the README's badges, ways to open the book at once, and the package's links.
 
     python workshop/badges.py [https://github.com/OWNER/NAME]
 
@@ -15,6 +15,7 @@ from kdbook.data.files import write_atomically
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- badges: make badges -->\n", "<!-- end of badges -->"
+URLS, END_URLS = "# links: make badges\n", "# end of links"
 START = "notebooks/00_overview.ipynb"
 
 
@@ -38,10 +39,17 @@ def badges(address: str) -> str:
     return "\n".join(f"[![{text}]({picture})]({link})" for text, (picture, link) in ways.items())
 
 
-def written(page: str, address: str | None) -> str:
-    """The README with the badges of an address between its marks, or with none."""
-    head, begin, rest = page.partition(BEGIN)
-    return f"{head}{begin}{badges(address) if address else ''}\n{END}{rest.partition(END)[2]}"
+def urls(address: str) -> str:
+    """The package's links, as lines of `[project.urls]`."""
+    address = address.removesuffix(".git")
+    pages = {"Source": "", "Issues": "/issues", "Changelog": "/blob/HEAD/CHANGELOG.md"}
+    return "\n".join(f'{name} = "{address}{page}"' for name, page in pages.items())
+
+
+def written(page: str, text: str, begin: str = BEGIN, end: str = END) -> str:
+    """A page with a text between its marks."""
+    head, _, rest = page.partition(begin)
+    return f"{head}{begin}{text}\n{end}{rest.partition(end)[2]}"
 
 
 def main() -> None:
@@ -49,8 +57,10 @@ def main() -> None:
     address = (
         sys.argv[1] if len(sys.argv) > 1 else yaml.safe_load((ROOT / "CITATION.cff").read_text()).get("repository-code")
     )
-    readme = ROOT / "README.md"
-    write_atomically(readme, written(readme.read_text(), address).encode())
+    readme, project = ROOT / "README.md", ROOT / "pyproject.toml"
+    write_atomically(readme, written(readme.read_text(), badges(address) if address else "").encode())
+    links = urls(address) if address else ""
+    write_atomically(project, written(project.read_text(), links, URLS, END_URLS).encode())
     print(f"badges for {address}" if address else "CITATION.cff names no repository-code: no badges")
 
 

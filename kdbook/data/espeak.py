@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kdbook import require
+from kdbook import needed, require
 
 # enumerations of espeak-ng's speak_lib.h
 _SYNCHRONOUS, _PHONEME_EVENTS, _IPA, _UTF8 = 2, 1, 2, 1
@@ -60,17 +60,12 @@ def data_folder() -> Path:
 
     Raises
     ------
+    ModuleNotFoundError
+        When the package that brings them is not installed.
     MissingEspeakError
-        When the package that brings them is not installed, or its folder is gone.
+        When its folder is gone.
     """
-    try:
-        import espeakng_loader
-    except ImportError:
-        raise MissingEspeakError(
-            "speech is synthesised by eSpeak NG, and espeakng-loader, which brings it, is not installed: "
-            "run `pip install 'kdbook[speech]'`"
-        ) from None
-    folder = Path(espeakng_loader.get_data_path())
+    folder = Path(needed("espeakng_loader", "speech").get_data_path())
     if not (folder / "en_dict").exists():
         raise MissingEspeakError(f"{folder} holds no English: run `pip install --force-reinstall espeakng-loader`")
     return folder
@@ -85,9 +80,7 @@ def variants() -> tuple[str, ...]:
 def _library() -> Iterator[tuple[ctypes.CDLL, int]]:
     """eSpeak NG loaded afresh, with its sample rate; let go of afterwards."""
     folder = data_folder()
-    import espeakng_loader
-
-    path = espeakng_loader.get_library_path()
+    path = needed("espeakng_loader", "speech").get_library_path()
     try:
         library = ctypes.CDLL(path)
     except OSError as error:

@@ -16,13 +16,13 @@ import platformdirs
 
 from kdbook import require
 
-EMBEDDED = Path(__file__).parent / "files"
-REPOSITORY = Path(__file__).parents[2]
+SOURCE = Path(__file__).parents[2]
+REPOSITORY = SOURCE if (SOURCE / "pyproject.toml").exists() else Path.cwd()  # a wheel has neither data nor results
+EMBEDDED = REPOSITORY / "kdbook" / "data" / "files"
 REFERENCE = REPOSITORY / "results" / "full"  # committed tables, which are data to whoever compares experiments
 
-# SHA-256 of the *uncompressed* bytes: a copy compressed elsewhere is as good as ours.
+# By suffix. SHA-256 is that of the *uncompressed* bytes: a copy compressed elsewhere is as good as ours.
 PACKED = {".gz": gzip.decompress, ".xz": lzma.decompress, "": bytes}
-SUFFIXES = {"mnist": ".gz", "fashion-mnist": ".gz", "published": ""}  # of a folder's files; all others are .xz
 SHA256 = {
     "mnist/train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "mnist/train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -83,6 +83,12 @@ def check_writable(folder: Path) -> None:
         )
 
 
+def way_back(usual: str) -> str:
+    """What to do about a file that is missing: as usual in the repository, and for a wheel, to get that."""
+    from_wheel = "it is no part of a wheel: work in a clone of the repository, or `pip install -e '.[book]'` there"
+    return usual if (REPOSITORY / "pyproject.toml").exists() else from_wheel
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader, a crash or a full disk sees the old file or the new one, never half of it.
 
@@ -107,7 +113,12 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until the disk has a file's bytes, or a folder's names, so that a power cut does not cost them."""
+    """Wait until the disk has a file's bytes, or a folder's names, so that a power cut does not cost them.
+
+    Windows opens no folder, and flushes no file that is open for reading: there it is left to the system.
+    """
+    if os.name == "nt":
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -172,7 +183,7 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
     DamagedFileError
         When the file is missing, truncated or altered.
     """
-    suffix = SUFFIXES.get(name.partition("/")[0], ".xz")
+    suffix = next((suffix for suffix in PACKED if (folder / f"{name}{suffix}").exists()), "")
     path = folder / f"{name}{suffix}"
     try:
         content = PACKED[suffix](path.read_bytes())
@@ -181,7 +192,7 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
         wrong = f"has SHA-256 {found[:12]}…, expected {SHA256[name][:12]}…"
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:  # not there, or not what was compressed
         wrong = f"cannot be decompressed ({error})"
-    raise DamagedFileError(f"{path} {wrong}: restore it with `git checkout -- kdbook/data/files`")
+    raise DamagedFileError(f"{path} {wrong}: {way_back('restore it with `git checkout -- kdbook/data/files`')}")
 
 
 def idx_array(name: str) -> np.ndarray:

@@ -39,6 +39,10 @@ _SLAB = 8192  # rows gathered at once: fewer, larger copies than one a batch
 class Split:
     """Images with their labels, and their positions in the complete set.
 
+    >>> split = Split(torch.zeros(3, 28, 28, dtype=torch.uint8), torch.tensor([4, 1, 7]), torch.arange(3))
+    >>> split.rows(split.y > 1).y
+    tensor([4, 7])
+
     Parameters
     ----------
     x : Tensor (N, H, W) or (N, 3, H, W), uint8

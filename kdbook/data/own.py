@@ -100,6 +100,10 @@ def halves(sample: Any) -> tuple[dict, Any]:
 def own_items(data: Any, name: str = "train") -> Split:
     """Data of any kind as a `Split`.
 
+    >>> texts = {"input_ids": torch.tensor([[2, 7], [3, 0]]), "label": torch.tensor([0, 1])}
+    >>> own_items(texts).y
+    tensor([0, 1])
+
     Parameters
     ----------
     data : Tensor, array, pair, mapping, Dataset, DataLoader or Split

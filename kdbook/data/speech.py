@@ -111,7 +111,7 @@ def speak(part: str, number: int) -> Spoken:
     ------
     ValueError
         For an unknown part.
-    MissingEspeakError
+    ModuleNotFoundError
         When eSpeak NG is not installed.
     """
     from scipy.signal import resample_poly  # most of a second to import
@@ -203,7 +203,7 @@ def load_digits(part: str, utterances: int, device: torch.device | str = "cpu") 
     ------
     ValueError
         For an unknown part, or fewer utterances than one.
-    MissingEspeakError
+    ModuleNotFoundError
         When eSpeak NG is not installed and the cache lacks these utterances.
     """
     require(utterances >= 1, "utterances", "1 or more", utterances)

@@ -26,7 +26,7 @@ def examine() -> list[tuple[str, str, str]]:
         The remedy is empty where all is well.
     """
     needed = [_package(name, name, "missing", "run `make setup`") for name in PACKAGES]
-    extras = [_package(n, f"extra {e}", f"optional: pip install 'kdbook[{e}]'") for n, e in OPTIONAL.items()]
+    extras = [_package(n, f"extra {e}", f"optional: pip install '.[{e}]' in this folder") for n, e in OPTIONAL.items()]
     device = "device", f"{pick_device().type}, {torch.get_num_threads()} threads", ""
     return [*needed, *extras, device, _gpu(), _kernel(), _data(), _disk()]
 

@@ -22,6 +22,7 @@ from types import ModuleType
 
 import torch
 
+import kdbook
 from kdbook.data.files import check_writable
 from kdbook.lab.engines import Kept, run_group, unfinished
 from kdbook.lab.store import Store
@@ -47,19 +48,15 @@ def ray_cluster(
 
     Raises
     ------
+    ModuleNotFoundError
+        When the package ray is not installed.
     RuntimeError
-        When the package ray is not installed, the cluster cannot be reached or started, or trials failed: those that
-        finished are stored.
+        When the cluster cannot be reached or started, or trials failed: those that finished are stored.
     """
     address = address or os.environ.get("RAY_ADDRESS")
     for variable, value in () if address else ALONE.items():
         os.environ.setdefault(variable, value)
-    try:
-        import ray
-    except ImportError:
-        raise RuntimeError(
-            "the engine 'ray' needs the package ray: pip install 'kdbook[ray]'; the engine 'local' does without"
-        ) from None
+    ray = kdbook.needed("ray", "ray")
     groups = unfinished(trials, store)
     pending = [trial for group in groups for trial in group]
     if not pending:

@@ -133,7 +133,8 @@ def read_results(name: str, folder: Path) -> Results:
     path = folder / f"{name}.csv"
     if not path.exists():
         profile = f" --profile {folder.name}" if folder.parent == REFERENCE.parent else ""
-        raise FileNotFoundError(f"no results at {path}: run `python -m kdbook run {name}{profile}`")
+        usual = f"run `python -m kdbook run {name}{profile}`"
+        raise FileNotFoundError(f"no results at {path}: {files.way_back(usual)}")
     info, pictures = read_info(path.with_suffix(".json")), path.with_suffix(".npz")
     whole = pd.read_csv(path, dtype={"identity": str, "artifacts": str})
     ours = [column for column in whole if column not in ORIGIN]

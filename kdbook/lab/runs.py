@@ -166,6 +166,9 @@ def prepare(profile: str, device: str = "auto", *, store: Store | None = None, q
 def load(name: str, folder: Path | None = None, *, profile: str = "full") -> Results:
     """The committed full results of an experiment (or those of another folder or profile); never trains.
 
+    >>> load("latency").columns[:2].tolist()
+    ['arm', 'seed']
+
     Raises
     ------
     ValueError

@@ -55,6 +55,9 @@ def _parts(name: str) -> tuple[str, str]:
 def load_teacher(name: str, seed: int = 0, profile: str = "full") -> nn.Module:
     """A trained net of the book on the CPU, in eval mode, to look at, to learn from, or to go on with.
 
+    >>> load_teacher("hinton_mnist/teacher").training
+    False
+
     Parameters
     ----------
     name : str

@@ -23,6 +23,12 @@ def hint_loss(
     The paper sums over elements and halves; here the mean over elements, which is that times 2 / elements: a weight
     then means the same for layers of any size (Romero et al. 2015, FitNets, eq. 3).
 
+    >>> thin, wide = torch.ones(2, 3), torch.zeros(2, 5)
+    >>> hint_loss(thin, wide, regressor=torch.nn.Linear(3, 5)).shape
+    torch.Size([])
+    >>> hint_loss(wide, wide + 2)
+    tensor(4.)
+
     Parameters
     ----------
     f_s, f_t : Tensor (B, ...)
@@ -46,7 +52,12 @@ def hint_loss(
 
 @entry
 def attention_map(features: Tensor) -> Tensor:
-    """Where a layer looks: mean over channels of the squares, flattened and of norm 1.  (B, ch, H, W) -> (B, H W)"""
+    """Where a layer looks: mean over channels of the squares, flattened and of norm 1.  (B, ch, H, W) -> (B, H W)
+
+    >>> features = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # (B, channels, H, W) = (1, 2, 1, 2)
+    >>> attention_map(features)
+    tensor([[0.4472, 0.8944]])
+    """
     features = checks.values_input("features", features, check=False, axes=checks.MAPS)
     return F.normalize(features.square().mean(1).flatten(1), dim=1)
 
@@ -54,6 +65,10 @@ def attention_map(features: Tensor) -> Tensor:
 @row_loss
 def attention_transfer(f_s: Tensor, f_t: Tensor, *, form: str = "code", check: bool = True) -> Tensor:
     """Difference between the attention maps of two convolutional layers (Zagoruyko and Komodakis 2017, eq. 2).
+
+    >>> left, right = torch.tensor([[[[1.0, 0.0]]]]), torch.tensor([[[[0.0, 1.0]]]])
+    >>> attention_transfer(left, 5 * left), attention_transfer(left, right)
+    (tensor(0.), tensor(1.))
 
     Parameters
     ----------

@@ -22,6 +22,10 @@ def mutual_loss(
     Peers are constants in each net's loss. Summing the M values and stepping once updates all nets at the same time;
     the paper updates them in turn, each from its peers' newest answers (Zhang et al. 2018, Deep Mutual Learning).
 
+    >>> two = [torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])]
+    >>> mutual_loss(two, torch.tensor([0]))
+    tensor([1.6501, 3.6501])
+
     Parameters
     ----------
     logits_list, labels : sequence of M tensors (..., C) or Tensor (M, ..., C), Tensor (...) of integers
@@ -62,6 +66,10 @@ def born_again_loss(
     The teacher of generation k is generation k - 1, same architecture, frozen; the student starts from fresh weights
     (Furlanello et al. 2018, Born Again Neural Networks).
 
+    >>> student, teacher = torch.zeros(1, 2), torch.tensor([[2.0, 0.0]])
+    >>> born_again_loss(student, teacher)
+    tensor(0.3278)
+
     Parameters
     ----------
     student_logits, teacher_logits : Tensor (..., C)
@@ -89,6 +97,10 @@ def progressive_targets(labels: Tensor, last_probs: Tensor, a_t: Setting, *, che
 
     Train on them with `torch.nn.functional.cross_entropy`, which takes probabilities with the classes on axis 1
     (Kim et al. 2021, Self-Knowledge Distillation with Progressive Refinement of Targets, section 3).
+
+    >>> last = torch.tensor([[0.6, 0.3, 0.1]])
+    >>> progressive_targets(torch.tensor([1]), last, 0.5)
+    tensor([[0.3000, 0.6500, 0.0500]])
 
     Parameters
     ----------
@@ -131,6 +143,10 @@ def deep_to_shallow_loss(
 
     CE(deepest) + sum over branches of (1 - alpha) CE + alpha T^2 KL(deepest||branch) + beta MSE(feature, deepest's).
     The deepest head learns from labels alone: as a teacher it is detached.
+
+    >>> deep, shallow = torch.tensor([[2.0, 0.0]]), torch.tensor([[1.0, 0.0]])
+    >>> deep_to_shallow_loss([shallow, deep], torch.tensor([0]), temperature=3.0, alpha=0.5)
+    tensor(0.3414)
 
     Parameters
     ----------

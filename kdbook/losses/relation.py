@@ -25,6 +25,10 @@ SMALL = 1e-12  # its square is still a float32
 def relational_distance(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
     """RKD-D: smooth L1 between distances, each net's in units of its own mean distance (Park et al. 2019, eq. 4-6).
 
+    >>> one, other = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]]), torch.tensor([[0.0], [1.0], [1.0]])
+    >>> relational_distance(one, 10 * one), relational_distance(one, other)
+    (tensor(0.), tensor(0.2569))
+
     Parameters
     ----------
     f_s, f_t : Tensor (B, ...)
@@ -56,6 +60,10 @@ def _relative_distances(f: Tensor) -> Tensor:
 def relational_angle(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
     """RKD-A: smooth L1 between cosines of the angle that two examples make at a third (Park et al. 2019, eq. 7-8).
 
+    >>> one, other = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]]), torch.tensor([[0.0], [1.0], [1.0]])
+    >>> relational_angle(one, 10 * one), relational_angle(one, other)
+    (tensor(0.), tensor(0.1111))
+
     Parameters
     ----------
     f_s, f_t : Tensor (B, ...)
@@ -85,6 +93,10 @@ def _cosines(f: Tensor) -> Tensor:
 def similarity_preserving(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
     """SP: squared difference of the batch's inner products, each row of norm 1 (Tung and Mori 2019, eq. 2-4).
 
+    >>> one, other = torch.tensor([[1.0, 1.0], [3.0, 0.0], [0.0, 4.0]]), torch.tensor([[0.0], [1.0], [1.0]])
+    >>> similarity_preserving(one, other)
+    tensor(0.2540)
+
     Parameters
     ----------
     f_s, f_t : Tensor (B, ...)
@@ -112,6 +124,10 @@ def correlation_congruence(
 
     On embeddings x of norm 1 the kernel ``exp(-gamma |x_i - x_j|^2)`` is ``exp(-2 gamma) sum_p (2 gamma x_i x_j)^p /
     p!``. Other functions circulate under this name; this is the paper's.
+
+    >>> one, other = torch.tensor([[1.0, 1.0], [3.0, 0.0], [0.0, 4.0]]), torch.tensor([[0.0], [1.0], [1.0]])
+    >>> correlation_congruence(one, other)
+    tensor(0.1317)
 
     Parameters
     ----------
@@ -147,6 +163,10 @@ def probabilistic_transfer(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> T
     """PKT: KL between how probable each example finds the others as neighbours (Passalis and Tefas 2018, eq. 4-7).
 
     Probabilities are cosines moved to [0, 1] by (1 + c) / 2, then divided by their row's sum.
+
+    >>> one, other = torch.tensor([[1.0, 1.0], [3.0, 0.0], [0.0, 4.0]]), torch.tensor([[0.0], [1.0], [1.0]])
+    >>> probabilistic_transfer(one, other)
+    tensor(0.0247)
 
     Parameters
     ----------
@@ -189,6 +209,10 @@ def dist_loss(
     r is Pearson's correlation of student and teacher: only how answers relate has to agree, no longer how sure they are
     (Huang et al. 2022, Knowledge Distillation from A Stronger Teacher, eq. 7-9; T^2 as in the authors' program).
 
+    >>> teacher = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 3.0]])
+    >>> dist_loss(teacher.flip(1), teacher, temperature=1.0)
+    tensor(6.1676)
+
     Parameters
     ----------
     student_logits, teacher_logits : Tensor (B, C)
@@ -223,6 +247,10 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
 @row_loss
 def flow_of_solution(f_in_s: Tensor, f_out_s: Tensor, f_in_t: Tensor, f_out_t: Tensor, *, check: bool = True) -> Tensor:
     """FSP: squared difference of Gram matrices between two layers' maps, over positions (Yim et al. 2017, eq. 1-2).
+
+    >>> ones = torch.ones(1, 2, 4, 4)
+    >>> flow_of_solution(ones, ones, ones, 3 * ones)
+    tensor(4.)
 
     Parameters
     ----------
@@ -267,6 +295,10 @@ def _embeddings(f_s: Tensor, f_t: Tensor, check: bool, least: int = 2) -> tuple[
 
 class ContrastiveMemory:
     """Unit embeddings of all samples, from which negatives are drawn by sample index (Tian et al. 2020, section 3.2).
+
+    >>> memory = ContrastiveMemory.random(samples=10, width=4, negatives=3)
+    >>> memory.draw(torch.tensor([0, 7])).shape
+    torch.Size([2, 3])
 
     Parameters
     ----------
@@ -325,6 +357,10 @@ def contrastive_distillation(
     -log of it for the pair (g_s, g_t) and -log(1 - it) summed over K negatives of the memory. Everything is computed
     from logarithms. The other direction is the same function with the roles exchanged. In the authors' program the
     positive is the memory's own row of the sample, which is stale, of the epochs before; here it is g_t itself.
+
+    >>> memory, teacher = ContrastiveMemory(torch.eye(4), negatives=2), torch.eye(4)[:2]
+    >>> contrastive_distillation(-teacher, teacher, torch.tensor([0, 1]), memory).shape
+    torch.Size([])
 
     Parameters
     ----------

@@ -22,6 +22,9 @@ from kdbook.losses.checks import Setting, divide, entry, hard_rows, is_number, k
 def soft_targets(logits: Tensor, temperature: Setting, *, check: bool = True) -> Tensor:
     """Class probabilities (..., C) softened by a temperature, softmax(logits / T) (Hinton et al. 2015, eq. 1).
 
+    >>> soft_targets(torch.tensor([4.0, 2.0, 0.0]), 2.0)
+    tensor([0.6652, 0.2447, 0.0900])
+
     Parameters
     ----------
     logits : Tensor (..., C)
@@ -48,6 +51,9 @@ def entropy_bits(probabilities: Tensor, *, check: bool = True) -> Tensor:
 
     Of logits at a temperature it is `entropy_bits(soft_targets(logits, temperature))`. `check` reads whether
     rows are probabilities, and raises ValueError if they are not.
+
+    >>> entropy_bits(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
+    tensor([1., 0.])
     """
     probabilities = checks.probabilities_input("probabilities", probabilities, check)
     return torch.special.entr(probabilities).sum(-1) / math.log(2)
@@ -63,6 +69,10 @@ def hard_loss(
     check: bool = True,
 ) -> Tensor:
     """Cross entropy with hard labels at T = 1: the term that a student has without a teacher.
+
+    >>> logits = torch.tensor([[2.0, 0.0], [2.0, 0.0]])
+    >>> hard_loss(logits, torch.tensor([0, 1]), reduction="none")
+    tensor([0.1269, 2.1269])
 
     Parameters
     ----------
@@ -107,6 +117,10 @@ def soft_cross_entropy(
     It is the KL form of `kd_loss` plus T^2 H(p), which no student can change: the gradient is the same, but the value
     does not fall to 0 when the student equals the teacher.
 
+    >>> same = torch.zeros(1, 2)
+    >>> soft_cross_entropy(same, same, temperature=1.0)  # the entropy of a coin, in nats
+    tensor(0.6931)
+
     Parameters
     ----------
     student_logits, teacher_logits : Tensor (..., C)
@@ -145,6 +159,12 @@ def kd_loss(
     p and q are teacher and student softened by T; the cross entropy is at T = 1. T^2 keeps the soft gradient's size
     when T changes. In float32 the value carries rounding of about 1e-7 T^2: take float64 to plot it at large T.
 
+    >>> student, teacher = torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 0.0]])
+    >>> kd_loss(student, teacher, torch.tensor([0]), temperature=4.0, alpha=0.9)
+    tensor(0.4440)
+    >>> kd_loss(teacher, teacher, temperature=4.0)
+    tensor(0.)
+
     Parameters
     ----------
     student_logits, teacher_logits : Tensor (..., C)
@@ -182,6 +202,10 @@ def logit_matching(
     With both centred row by row this is the limit of T^2 KL(p||q) for large T (Hinton et al. 2015, eqs. 2-4). It takes
     both: without 1/C it is C times larger, and a constant added to a row changes raw logits but no softmax.
 
+    >>> student, teacher = torch.tensor([[1.0, -1.0]]), torch.tensor([[7.0, 3.0]])
+    >>> logit_matching(student, teacher), logit_matching(student, teacher, centre=False)
+    (tensor(0.5000), tensor(13.))
+
     Parameters
     ----------
     student_logits, teacher_logits : Tensor (..., C)
@@ -212,6 +236,9 @@ def standardized_logits(logits: Tensor, *, check: bool = True) -> Tensor:
     Distilled so, from teacher to student, only the relations of logits count and no longer their size, which a small
     student cannot reach (Sun et al. 2024, Logit Standardization in Knowledge Distillation, section 4). The deviation is
     that of the paper's equation, with C in the denominator; the authors' code has C - 1.
+
+    >>> standardized_logits(torch.tensor([[10.0, 20.0, 30.0]]))
+    tensor([[-1.2247,  0.0000,  1.2247]])
 
     Parameters
     ----------
@@ -248,6 +275,10 @@ def dkd_loss(
     TCKD is the KL between the pairs (p_y, 1 - p_y) of teacher and student, NCKD the KL over the other classes, each
     renormalised to sum to 1. Plain distillation is TCKD + (1 - p_y) NCKD: a sure teacher mutes its own NCKD
     (Zhao et al. 2022, Decoupled Knowledge Distillation, section 3).
+
+    >>> student, teacher = torch.tensor([[2.0, 1.0, 0.0]]), torch.tensor([[4.0, 0.0, 1.0]])
+    >>> dkd_loss(student, teacher, torch.tensor([0]), temperature=4.0)
+    tensor(4.4776)
 
     Parameters
     ----------

@@ -23,6 +23,11 @@ def token_kd(
 ) -> Tensor:
     """Word-level distillation, T^2 KL(p||q) a token (Kim & Rush 2016, section 3.1; Hinton et al. 2015, eq. 1).
 
+    >>> s, t = torch.zeros(1, 2, 3), torch.tensor([[[2.0, 0.0, 0.0], [9.0, 9.0, 0.0]]])  # (texts, tokens, vocabulary)
+    >>> counts = torch.tensor([[True, False]])
+    >>> token_kd(s, t, mask=counts)
+    tensor(0.4330)
+
     Parameters
     ----------
     s, t : Tensor (..., N, V)
@@ -57,6 +62,11 @@ def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, num_tokens: int | None = N
     MiniLLM (Gu et al. 2024, eq. 2) minimises the same divergence between whole *sequences*, on the student's own
     samples and by policy gradient. This is not that.
 
+    >>> s, t = torch.zeros(1, 2, 3), torch.tensor([[[2.0, 0.0, 0.0], [9.0, 9.0, 0.0]]])  # (texts, tokens, vocabulary)
+    >>> counts = torch.tensor([[True, False]])
+    >>> reverse_kl(s, t, counts)
+    tensor(0.4743)
+
     Parameters
     ----------
     s, t, mask
@@ -83,6 +93,11 @@ def generalized_jsd(
 
     beta KL(p||M) + (1 - beta) KL(q||M). At beta 0 and 1 that would be 0; by convention 0 means forward KL(p||q) and 1
     reverse KL(q||p), which are the limits of the quotient by beta and by 1 - beta. The value jumps there.
+
+    >>> s, t = torch.zeros(1, 2, 3), torch.tensor([[[2.0, 0.0, 0.0], [9.0, 9.0, 0.0]]])  # (texts, tokens, vocabulary)
+    >>> counts = torch.tensor([[True, False]])
+    >>> generalized_jsd(s, t, counts, beta=0.5)
+    tensor(0.1087)
 
     Parameters
     ----------
@@ -117,6 +132,11 @@ def generalized_jsd(
 def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, num_tokens: int | None = None, check: bool = True) -> Tensor:
     """Half the sum of ``|p - q|`` a token: what speculative sampling rejects (Leviathan et al. 2023).
 
+    >>> s, t = torch.zeros(1, 2, 3), torch.tensor([[[2.0, 0.0, 0.0], [9.0, 9.0, 0.0]]])  # (texts, tokens, vocabulary)
+    >>> counts = torch.tensor([[True, False]])
+    >>> total_variation(s, t, counts)
+    tensor(0.4537)
+
     Parameters
     ----------
     s, t, mask
@@ -145,6 +165,11 @@ def universal_logit_distillation(
     Both distributions are sorted, largest first, the shorter filled with zeros, and their absolute differences summed:
     a Wasserstein distance under which all tokens are as far apart. The i-th counted token of the student meets the i-th
     of the teacher, up to the shorter text's end. Which token is likely is not told, only how likely the likeliest is.
+
+    >>> s, t = torch.zeros(1, 2, 3), torch.zeros(1, 2, 4)  # another vocabulary
+    >>> all_count = torch.ones(1, 2, dtype=torch.bool)
+    >>> universal_logit_distillation(s, t, all_count, all_count)
+    tensor(0.5000)
 
     Parameters
     ----------
@@ -195,6 +220,10 @@ def sparse_kl(
     ``rest`` puts all that is missing into one more bucket on both sides: a student may spread it as it likes, and the
     loss is 0 where it equals its teacher. ``zero`` says that nothing is missing: the k are renormalised, at a
     temperature if wished, and the student is pushed to give all other tokens nothing; it never reaches 0.
+
+    >>> log_probs, tokens = torch.tensor([[0.5, 0.3]]).log(), torch.tensor([[7, 2]])
+    >>> sparse_kl(torch.zeros(1, 10), log_probs, tokens)
+    tensor(0.8570)
 
     Parameters
     ----------
@@ -256,6 +285,9 @@ def token_mean(values: Tensor, mask: Tensor, num_tokens: int | None = None) -> T
 
     With `num_tokens` the sum is divided by that instead, and the values of several parts of a batch add up. What is
     not counted is left out of value and gradient, but `values` must have a gradient there: fill before the formula.
+
+    >>> token_mean(torch.tensor([[1.0, 3.0, 99.0]]), torch.tensor([[True, True, False]]))
+    tensor([2.])
     """
     require(num_tokens is None or num_tokens >= 1, "num_tokens", "1 or more", num_tokens)
     values = checks.values_input("values", values, check=False)

@@ -29,6 +29,10 @@ def attention_score_loss(
 
     Library models return attention *after* the softmax; the paper matches Q K^T / sqrt(d), which converges faster.
 
+    >>> scores, mask = torch.zeros(1, 2, 3, 3), torch.tensor([[True, True, False]])
+    >>> attention_score_loss(scores, scores + 2, mask)
+    tensor(4.)
+
     Parameters
     ----------
     scores_s, scores_t : Tensor (B, heads, N, N)
@@ -60,6 +64,10 @@ def hidden_state_loss(
     check: bool = True,
 ) -> Tensor:
     """Mean squared difference of hidden states or embeddings (Jiao et al. 2020, TinyBERT, eq. 8 and 9).
+
+    >>> thin, wide, mask = torch.ones(1, 2, 3), torch.ones(1, 2, 5), torch.tensor([[True, False]])
+    >>> hidden_state_loss(thin, wide, mask, proj=lambda h: h.sum(-1, keepdim=True).expand(-1, -1, 5))
+    tensor(4.)
 
     Parameters
     ----------
@@ -101,6 +109,11 @@ def transformer_layer_loss(
     Which of the teacher's layers stands beside the student's m-th is the caller's layer map g(m), in the paper
     m L_t / L_s. An empty pair of lists leaves its term out.
 
+    >>> scores, hidden = torch.zeros(1, 2, 3, 3), torch.zeros(1, 3, 4)
+    >>> mask = torch.ones(1, 3, dtype=torch.bool)
+    >>> transformer_layer_loss([scores], [scores + 1], [hidden], [hidden + 1], mask=mask)
+    tensor(2.)
+
     Parameters
     ----------
     scores_s, scores_t : sequence of Tensor (B, heads, N, N)
@@ -134,6 +147,11 @@ def cosine_hidden_loss(
     hidden_s: Tensor, hidden_t: Tensor, mask: Tensor, *, num_tokens: int | None = None, check: bool = True
 ) -> Tensor:
     """1 - cosine of student's and teacher's hidden states (Sanh et al. 2019, DistilBERT, section 2).
+
+    >>> h = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    >>> mask = torch.ones(1, 2, dtype=torch.bool)
+    >>> cosine_hidden_loss(h, 3 * h, mask), cosine_hidden_loss(h, h.flip(-1), mask)
+    (tensor(0.), tensor(1.))
 
     Parameters
     ----------
@@ -174,6 +192,11 @@ def masked_lm_distillation(
 
     w_ce T^2 KL over *all* real tokens, masked or not, as the released program has it by default; w_mlm cross entropy
     over the tokens that were masked; w_cos `cosine_hidden_loss`. A term of weight 0 is not computed.
+
+    >>> logits, hidden, mask = torch.zeros(1, 2, 3), torch.ones(1, 2, 4), torch.ones(1, 2, dtype=torch.bool)
+    >>> labels = torch.tensor([[2, -100]])  # the first token was masked
+    >>> masked_lm_distillation(logits, logits, labels, hidden, hidden, mask)
+    tensor(2.1972)
 
     Parameters
     ----------
@@ -225,6 +248,9 @@ def masked_lm_distillation(
 @entry
 def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -> list[int]:
     """The teacher's layer, counted from 1, for each of the student's (Jiao et al. 2020, TinyBERT, section 4.6).
+
+    >>> layer_map(3, 12), layer_map(3, 12, kind="top")
+    ([4, 8, 12], [10, 11, 12])
 
     Parameters
     ----------

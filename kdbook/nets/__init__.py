@@ -4,11 +4,10 @@
 """
 
 from collections.abc import Mapping
-from importlib import import_module
 
 from torch import nn
 
-from kdbook import require
+from kdbook import needed, require
 
 # name -> file, class, and the settings that are its arguments; imported when asked for (torchvision takes a second)
 REGISTRY = {
@@ -25,6 +24,9 @@ REGISTRY = {
 def network(settings: Mapping) -> nn.Module:
     """A fresh network.
 
+    >>> network({"net": "mlp", "sizes": [784, 30, 10], "learning_rate": 0.1}).sizes
+    (784, 30, 10)
+
     Parameters
     ----------
     settings : mapping
@@ -38,5 +40,5 @@ def network(settings: Mapping) -> nn.Module:
     name = settings.get("net", "mlp")
     require(name in REGISTRY, "net", f"one of {', '.join(REGISTRY)}", repr(name))
     file, made, arguments = REGISTRY[name]
-    made = getattr(import_module(f"kdbook.nets.{file}"), made)
+    made = getattr(needed(f"kdbook.nets.{file}"), made)
     return made(**{key: settings[key] for key in arguments.split() if key in settings})

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kdbook import require
+from kdbook import needed, require
 from kdbook.data.wordpiece import MASK, SEP
 from kdbook.nets.vision import Outputs
 
@@ -155,8 +155,7 @@ def random_net(
     ValueError
         For a width that the heads do not divide.
     """
-    import transformers
-
+    transformers = needed("transformers")
     require(width % heads == 0, "width", f"a multiple of the {heads} heads", width)
     config = transformers.AutoConfig.for_model(
         kind,

@@ -17,6 +17,10 @@ GELU = "gelu_pytorch_tanh"  # GPT-2's curve in one pass: a fifth of a training s
 class GPT(nn.Module):
     """A causal language model with random weights.
 
+    >>> net = GPT(layers=1, width=8, heads=2, vocabulary=50)
+    >>> net(torch.tensor([[1, 2, 3]])).logits.shape
+    torch.Size([1, 3, 50])
+
     Parameters
     ----------
     layers, width, heads : int

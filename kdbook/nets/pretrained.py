@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from kdbook import require
+from kdbook import needed, require
 from kdbook.data import DamagedFileError, check_texts, padded, sha256
 from kdbook.nets.bert import Bert, mean_of
 
@@ -212,9 +212,9 @@ def _reading(source: str | Path) -> Iterator:
 
     What it raises becomes an error that says what to do.
     """
-    import transformers
     from safetensors import SafetensorError
 
+    transformers = needed("transformers")
     log = transformers.utils.logging
     before, bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()

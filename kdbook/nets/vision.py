@@ -18,6 +18,9 @@ class Outputs(NamedTuple):
 
     logits : Tensor (..., C)
     features : list of Tensor, one a hidden layer, input side first
+
+    >>> Outputs.of({"logits": torch.zeros(2, 3)}).logits.shape
+    torch.Size([2, 3])
     """
 
     logits: Tensor
@@ -60,6 +63,9 @@ def dropout(x: Tensor, p: float) -> Tensor:
 
 class MLP(nn.Module):
     """Fully connected ReLU network, such as 784-1200-1200-10 (Hinton et al. 2015, section 3).
+
+    >>> MLP([784, 30, 10])(torch.zeros(5, 28, 28)).logits.shape
+    torch.Size([5, 10])
 
     Parameters
     ----------
@@ -115,6 +121,10 @@ class MLP(nn.Module):
 class BagOfWords(nn.Module):
     """A text's words, in any order, through one hidden ReLU layer.
 
+    >>> texts = torch.tensor([[3, 5, 0]])  # numbers of words, filled with 0
+    >>> BagOfWords([100, 8, 2])(texts).logits.shape
+    torch.Size([1, 2])
+
     Parameters
     ----------
     sizes : tuple of int, three
@@ -143,7 +153,11 @@ class BagOfWords(nn.Module):
 
 
 class LeNet5(nn.Module):
-    """LeNet-5 with ReLU and max-pooling, 61,706 parameters for 28x28 images (after LeCun et al. 1998)."""
+    """LeNet-5 with ReLU and max-pooling, 61,706 parameters for 28x28 images (after LeCun et al. 1998).
+
+    >>> LeNet5()(torch.zeros(2, 28, 28)).logits.shape
+    torch.Size([2, 10])
+    """
 
     def __init__(self, classes: int = 10):
         super().__init__()
@@ -203,6 +217,9 @@ class ConvNet(Staged):
 
     Features are the map of every stage, (B, widths[i], H, W), then the mean of the last over positions (B, widths[-1]).
 
+    >>> [feature.shape[1] for feature in ConvNet(widths=(4, 8))(torch.zeros(2, 28, 28)).features]
+    [4, 8, 8]
+
     Parameters
     ----------
     widths : sequence of int
@@ -224,6 +241,9 @@ class EarlyExits(ConvNet):
     A 1x1 convolution brings each earlier map to the width of the last one; the paper's bottlenecks, of several strided
     convolutions, would cost as much here as the stages that an early exit saves. Logits are (exits, B, C), shallow to
     deep; features the embedding of each exit, (B, widths[-1]) each.
+
+    >>> EarlyExits(widths=(4, 8))(torch.zeros(2, 28, 28)).logits.shape
+    torch.Size([2, 2, 10])
 
     Parameters
     ----------
@@ -255,6 +275,9 @@ class ResNet(Staged):
     """Small residual network: a first convolution, then stages of two-convolution blocks (He et al. 2016, section 4.2).
 
     Features are as for `ConvNet`.
+
+    >>> ResNet(widths=(4, 8))(torch.zeros(2, 28, 28)).logits.shape
+    torch.Size([2, 10])
 
     Parameters
     ----------
@@ -317,17 +340,29 @@ def _conv_relu(before: int, width: int, stride: int = 1, kernel: int = 3) -> nn.
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Number of trainable parameters."""
+    """Number of trainable parameters.
+
+    >>> count_parameters(torch.nn.Linear(3, 2))
+    8
+    """
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def count_bytes(model: nn.Module) -> int:
-    """Bytes of the parameters and buffers as they stand in memory."""
+    """Bytes of the parameters and buffers as they stand in memory.
+
+    >>> count_bytes(torch.nn.Linear(3, 2))
+    32
+    """
     return sum(t.numel() * t.element_size() for t in [*model.parameters(), *model.buffers()])
 
 
 def count_multiply_adds(model: nn.Module, image_size: Sequence[int] = (28, 28)) -> int:
-    """Multiply-adds of linear and convolution layers for one input, measured by running it through."""
+    """Multiply-adds of linear and convolution layers for one input, measured by running it through.
+
+    >>> count_multiply_adds(MLP([784, 30, 10]))
+    23820
+    """
     from torch.utils.flop_counter import FlopCounterMode  # a third of a second to import
 
     probe = copy.deepcopy(model).eval()

@@ -32,6 +32,9 @@ CALLED = ("func", "args", "keywords", "__func__", "__self__", "__code__", "__def
 class Checkpoint:
     """A file that `fit` saves to at epoch ends and resumes from.
 
+    >>> Checkpoint(Path("student.pt"), mismatch="afresh").run
+    ()
+
     Parameters
     ----------
     path : Path

@@ -15,6 +15,9 @@ from kdbook.nets.vision import MLP, Outputs, dropout
 class StackedMLP(nn.Module):
     """S multi-layer perceptrons of equal shape.
 
+    >>> StackedMLP([MLP([16, 8, 2]) for _ in range(3)])(torch.zeros(5, 16)).logits.shape
+    torch.Size([3, 5, 2])
+
     Parameters
     ----------
     models : sequence of MLP
@@ -81,12 +84,20 @@ class StackedMLP(nn.Module):
 
 
 def stack(models: Sequence[MLP], masks: bool = False) -> StackedMLP:
-    """Make one model of S students; see `StackedMLP`."""
+    """Make one model of S students; see `StackedMLP`.
+
+    >>> len(stack([MLP([16, 8, 2]) for _ in range(3)]))
+    3
+    """
     return StackedMLP(models, masks)
 
 
 def unstack(cohort: StackedMLP) -> list[MLP]:
-    """The students of a cohort as models of their own (weights copied)."""
+    """The students of a cohort as models of their own (weights copied).
+
+    >>> [type(net).__name__ for net in unstack(stack([MLP([16, 8, 2]), MLP([16, 8, 2])]))]
+    ['MLP', 'MLP']
+    """
     with torch.random.fork_rng():  # their first weights are thrown away
         students = [MLP(cohort.sizes).to(cohort.first.device) for _ in range(len(cohort))]
     with torch.no_grad():

@@ -103,6 +103,13 @@ def distil(
     Both students begin alike, are trained by `fit` once for each learning rate, as many steps, and are chosen by their
     errors on validation data; mistakes that are often made are refused or told (`kdbook.training.mistakes`).
 
+    >>> _ = torch.manual_seed(0)
+    >>> x, teacher, student = torch.randn(200, 4), nn.Linear(4, 2), nn.Linear(4, 2)
+    >>> data = x, teacher(x).argmax(1)
+    >>> report = distil(teacher, student, data, epochs=2, rates=[3e-3], device="cpu", progress=False)
+    >>> report.student is student, [*report.rows]
+    (True, ['teacher', 'student alone', 'student distilled'])
+
     Parameters
     ----------
     teacher, student : nn.Module

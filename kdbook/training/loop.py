@@ -24,6 +24,9 @@ class History:
     """What `fit` saw: one dict an epoch (mean `loss` over rows, summed over a cohort; `seconds`).
 
     The first `resumed` of them were read from a checkpoint.
+
+    >>> History([{"loss": 0.7}, {"loss": 0.2}]).epochs[-1]
+    {'loss': 0.2}
     """
 
     epochs: list[dict] = field(default_factory=list)
@@ -41,7 +44,12 @@ class History:
 
 
 def sgd(lr: float, *, momentum: float = 0.9, nesterov: bool = True, weight_decay: float = 0.0) -> Callable:
-    """Stochastic gradient descent with momentum, as a function of the parameters; fused: one pass over the memory."""
+    """Stochastic gradient descent with momentum, as a function of the parameters; fused: one pass over the memory.
+
+    >>> weights = [torch.nn.Parameter(torch.zeros(2))]
+    >>> sgd(0.1, momentum=0.5)(weights).param_groups[0]["momentum"]
+    0.5
+    """
     check_number("lr", lr, "(0, inf)")
     check_number("momentum", momentum, "(0, 1)" if nesterov else "[0, 1)")  # without momentum: nesterov=False
     check_number("weight_decay", weight_decay, "[0, inf)")
@@ -49,20 +57,36 @@ def sgd(lr: float, *, momentum: float = 0.9, nesterov: bool = True, weight_decay
 
 
 def adam(lr: float) -> Callable:
-    """Adam with its usual moments, as a function of the parameters: for words, most of which a batch lacks."""
+    """Adam with its usual moments, as a function of the parameters: for words, most of which a batch lacks.
+
+    >>> weights = [torch.nn.Parameter(torch.zeros(2))]
+    >>> adam(1e-3)(weights).param_groups[0]["lr"]
+    0.001
+    """
     check_number("lr", lr, "(0, inf)")
     return partial(torch.optim.Adam, lr=lr, fused=True)
 
 
 def one_cycle(optimizer: torch.optim.Optimizer, steps: int):
-    """Learning rate from lr/25 up to lr over the first 30 % of the steps, then down a cosine (Smith & Topin 2019)."""
+    """Learning rate from lr/25 up to lr over the first 30 % of the steps, then down a cosine (Smith & Topin 2019).
+
+    >>> optimizer = sgd(0.1)([torch.nn.Parameter(torch.zeros(2))])
+    >>> round(one_cycle(optimizer, steps=100).get_last_lr()[0], 3)
+    0.004
+    """
     check_number("steps", steps, "[1, inf)", whole=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, peaks, total_steps=steps + 1, cycle_momentum=False)
 
 
 def falling(after: Sequence[int], epochs: int) -> Callable:
-    """A schedule: the learning rate stays, and falls to a tenth after each of these epochs, of `epochs` in all."""
+    """A schedule: the learning rate stays, and falls to a tenth after each of these epochs, of `epochs` in all.
+
+    >>> optimizer = sgd(0.1)([torch.nn.Parameter(torch.zeros(2))])
+    >>> schedule = falling([10, 20], epochs=30)(optimizer, steps=3_000)
+    >>> [*schedule.milestones]
+    [1000, 2000]
+    """
     check_number("epochs", epochs, "[1, inf)", whole=True)
     for epoch in after:
         check_number("after", epoch, "[1, inf)", whole=True)
@@ -89,6 +113,13 @@ def fit(
     progress: bool | Callable = True,
 ) -> History:
     """Train `models` in place under an objective.
+
+    >>> from kdbook.nets.vision import MLP
+    >>> from kdbook.training import HardLabels
+    >>> x, y = torch.randint(0, 256, (40, 4, 4), dtype=torch.uint8), torch.arange(40) % 2
+    >>> how = {"epochs": 2, "batch_size": 8, "optimizer": adam(1e-3), "seed": 0, "progress": False}
+    >>> len(fit(MLP([16, 8, 2]), HardLabels(), Split(x, y, torch.arange(40)), **how).epochs)
+    2
 
     Parameters
     ----------

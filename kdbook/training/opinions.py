@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdbook import require
+from kdbook import needed, require
 from kdbook.data.glosses import Texts
 
 
@@ -187,9 +187,8 @@ def confusable_subsets(columns: np.ndarray, *, clusters: int, size: int, seed: i
     label : array (C,), cluster of each class
     members : array (M, C), bool, the subsets; also a centroid to which no class belongs has nearest ones
     """
-    from sklearn.cluster import MiniBatchKMeans  # a second to import
-
-    found = MiniBatchKMeans(clusters, random_state=seed, n_init=10, batch_size=256).fit(columns)
+    cluster = needed("sklearn.cluster")
+    found = cluster.MiniBatchKMeans(clusters, random_state=seed, n_init=10, batch_size=256).fit(columns)
     distance = np.linalg.norm(columns[None] - found.cluster_centers_[:, None], axis=2)
     members = np.zeros(distance.shape, dtype=bool)
     np.put_along_axis(members, np.argsort(distance, axis=1, kind="stable")[:, :size], True, axis=1)

@@ -1,13 +1,13 @@
 """What came of a distillation: a report card of teacher, student alone and student distilled, on held-out data."""
 
 from dataclasses import dataclass
-from html import escape
 from statistics import median
 from timeit import Timer
 
 import torch
 from torch import Tensor, nn
 
+from kdbook import needed
 from kdbook.data.images import Split
 from kdbook.losses import hard_loss
 from kdbook.nets.vision import Outputs, count_bytes, count_parameters
@@ -19,6 +19,11 @@ TEACHER, ALONE, DISTILLED = "teacher", "student alone", "student distilled"
 @dataclass
 class Report:
     """What `distil` found. It shows itself as a table.
+
+    >>> errors = {"teacher": 10.0, "student alone": 30.0, "student distilled": 15.0}
+    >>> rows = {name: {"wrong, %": wrong} for name, wrong in errors.items()}
+    >>> Report(torch.nn.Linear(1, 1), None, rows, tries=[], notes=[]).gap_closed
+    0.75
 
     Parameters
     ----------
@@ -48,9 +53,7 @@ class Report:
 
     def table(self):
         """The card as a DataFrame, a row a net; needs pandas, `rows` does not."""
-        from pandas import DataFrame
-
-        return DataFrame(self.rows).T
+        return needed("pandas").DataFrame(self.rows).T
 
     def __repr__(self) -> str:
         lines = [" " * 24 + "".join(f"{net:>19}" for net in self.rows)]
@@ -58,9 +61,6 @@ class Report:
             told = [row.get(name, "") for row in self.rows.values()]
             lines.append(f"{name:24}" + "".join(f"{v:>19.3g}" if isinstance(v, float) else f"{v:>19}" for v in told))
         return "\n".join([*lines, *self.notes])
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(repr(self))}</pre>"
 
 
 def measured(net: nn.Module, split: Split, logits: Tensor, teacher_logits: Tensor) -> dict[str, float]:
@@ -97,6 +97,10 @@ def expected_calibration_error(logits: Tensor, y: Tensor, bins: int = 15) -> flo
 
     Guo et al. 2017, On Calibration of Modern Neural Networks, eq. 3, with its 15 bins of equal width: bin m holds
     confidences in ((m - 1) / bins, m / bins].
+
+    >>> sure = torch.tensor([[9.0, 0.0], [9.0, 0.0]])
+    >>> round(expected_calibration_error(sure, torch.tensor([0, 1])))  # sure of both, right in one
+    50
     """
     confidence, answer = logits.double().softmax(-1).max(-1)
     at = (confidence * bins).ceil().long().clamp(1, bins) - 1
@@ -105,7 +109,12 @@ def expected_calibration_error(logits: Tensor, y: Tensor, bins: int = 15) -> flo
 
 
 def fidelity(student_logits: Tensor, teacher_logits: Tensor) -> dict:
-    """Top-1 agreement (share) and mean KL(teacher || student) at T = 1 (nats); Stanton et al. 2021, section 3."""
+    """Top-1 agreement (share) and mean KL(teacher || student) at T = 1 (nats); Stanton et al. 2021, section 3.
+
+    >>> answers = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    >>> fidelity(answers, answers)
+    {'agreement': 1.0, 'mean_kl': 0.0}
+    """
     log_p, log_q = teacher_logits.log_softmax(-1), student_logits.log_softmax(-1)
     return {
         "agreement": float((student_logits.argmax(-1) == teacher_logits.argmax(-1)).float().mean()),

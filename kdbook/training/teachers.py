@@ -15,7 +15,11 @@ from kdbook.nets.vision import Outputs
 
 
 class SoftTargets(NamedTuple):
-    """A teacher's answer: logits (B, C), and its features where it shows them (None for a layer that was not kept)."""
+    """A teacher's answer: logits (B, C), and its features where it shows them (None for a layer that was not kept).
+
+    >>> SoftTargets(torch.zeros(2, 10)).features is None
+    True
+    """
 
     logits: Tensor
     features: list[Tensor | None] | None = None
@@ -36,6 +40,10 @@ def evaluating(model: nn.Module) -> Iterator[nn.Module]:
 
 class LiveTeacher:
     """A network asked afresh for every batch: in eval mode for its answer, never with gradients; nothing of it changes.
+
+    >>> teacher = LiveTeacher(torch.nn.Linear(4, 3))
+    >>> teacher.soft_targets(torch.zeros(2, 4), torch.tensor([0, 1]), 0).logits.requires_grad
+    False
 
     Parameters
     ----------
@@ -66,6 +74,10 @@ class CachedTeacher:
 
     Exact: with shifts as the only augmentation there are 25 views, so the whole orbit of MNIST is 1.5 million rows
     of 10 floats (60 MB). Of a cohort each student may have a teacher of its own.
+
+    >>> teacher = CachedTeacher(torch.arange(12.0).reshape(1, 4, 3), torch.tensor([5, 6, 7, 8]))
+    >>> teacher.soft_targets(None, torch.tensor([7])).logits
+    tensor([[6., 7., 8.]])
 
     Parameters
     ----------
@@ -187,6 +199,11 @@ class Looking:
 class EnsembleTeacher:
     """Several teachers as one.
 
+    >>> one = torch.tensor([0])
+    >>> teachers = [CachedTeacher(torch.tensor([[[p, 1 - p]]]).log(), one) for p in (0.9, 0.5)]
+    >>> EnsembleTeacher(teachers).soft_targets(None, one).logits.exp()
+    tensor([[0.7000, 0.3000]])
+
     Parameters
     ----------
     teachers : sequence
@@ -211,6 +228,13 @@ class EnsembleTeacher:
 
 class ApiTeacher:
     """A teacher behind an interface that shows less than its logits, and no features.
+
+    >>> one = torch.tensor([0])
+    >>> teacher = CachedTeacher(torch.tensor([[[0.6, 0.3, 0.1]]]).log(), one)
+    >>> ApiTeacher(teacher, "label", floor=0.0).soft_targets(None, one).logits.exp()
+    tensor([[1., 0., 0.]])
+    >>> ApiTeacher(teacher, "top_k", count=1).soft_targets(None, one).logits.exp()
+    tensor([[0.6000, 0.2000, 0.2000]])
 
     Parameters
     ----------
@@ -257,6 +281,10 @@ def predict(
     layers: Collection[int] = (),
 ) -> Outputs:
     """Logits (..., N, C) of a network, or of a stack of S, for a whole split, and features of the `layers` asked for.
+
+    >>> images = Split(torch.zeros(3, 4, 4, dtype=torch.uint8), torch.tensor([0, 1, 0]), torch.arange(3))
+    >>> predict(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2)), images).logits.shape
+    torch.Size([3, 2])
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ def test_there_are_a_hundred_variants():
 
 def test_without_the_extra_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(MissingEspeakError, match=r"pip install 'kdbook\[speech\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"espeakng_loader is not installed: run `pip install '.\[speech\]'`"):
         say("one")
 
 

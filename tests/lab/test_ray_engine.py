@@ -131,7 +131,7 @@ def test_a_trial_survives_the_journey_to_another_process():
 
 def test_without_ray_the_message_says_how_to_get_it_and_local_works(small, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(RuntimeError, match=r"pip install 'kdbook\[ray\]'.*local"):
+    with pytest.raises(ModuleNotFoundError, match=r"ray is not installed: run `pip install '.\[ray\]'`"):
         run_small(Store(tmp_path / "store"), tmp_path, engine="ray")
     assert runs.ENGINES["local"] is not runs.ENGINES["ray"]
     assert len(run_small(Store(tmp_path / "store"), tmp_path, engine="local")) == 5

@@ -31,7 +31,6 @@ def test_a_card_shows_every_net_and_every_sentence_as_text_and_as_a_page():
     lines = repr(told).splitlines()
     assert lines[0].split("  ")[-1].strip() == DISTILLED and lines[1].split() == ["wrong,", "%", "10", "30", "15"]
     assert lines[-1] == "Measured on 4 rows of the test data."
-    assert told._repr_html_() == f"<pre>{told!r}</pre>"
     assert told.table().loc[ALONE, "wrong, %"] == 30
 
 

@@ -1,4 +1,6 @@
-"""Badges: all of one address, and none without."""
+"""Badges and links: all of one address, and none without."""
+
+import tomllib
 
 import pytest
 
@@ -10,7 +12,7 @@ ADDRESS = "https://code.example/someone/kdbook.git"
 
 
 def test_every_way_in_gets_a_badge_of_the_address():
-    made = badges.written(PAGE, ADDRESS)
+    made = badges.written(PAGE, badges.badges(ADDRESS))
     assert made.count("[![") == 4
     assert "/v2/gh/someone/kdbook/HEAD?urlpath=lab/tree/notebooks/00_overview.ipynb" in made
     assert "/github/someone/kdbook/blob/HEAD/notebooks/00_overview.ipynb" in made
@@ -18,14 +20,23 @@ def test_every_way_in_gets_a_badge_of_the_address():
 
 
 def test_written_again_or_without_an_address_nothing_is_left_of_the_first():
-    once = badges.written(PAGE, ADDRESS)
-    assert badges.written(once, ADDRESS) == once
-    assert badges.written(once, None) == badges.written(PAGE, None) == PAGE
+    once = badges.written(PAGE, badges.badges(ADDRESS))
+    assert badges.written(once, badges.badges(ADDRESS)) == once
+    assert badges.written(once, "") == badges.written(PAGE, "") == PAGE
 
 
 def test_an_address_without_owner_and_name_is_refused():
     with pytest.raises(ValueError, match="owner/name, got 'https://code.example'"):
         badges.badges("https://code.example")
+
+
+def test_the_package_links_to_the_address_and_stays_readable():
+    project = (ROOT / "pyproject.toml").read_text()
+    assert tomllib.loads(project)["project"]["urls"].keys() <= {"Source", "Issues", "Changelog"}
+    made = badges.written(project, badges.urls(ADDRESS), badges.URLS, badges.END_URLS)
+    urls = tomllib.loads(made)["project"]["urls"]
+    assert urls["Source"] == "https://code.example/someone/kdbook" and urls["Issues"].endswith("kdbook/issues")
+    assert (ROOT / urls["Changelog"].partition("HEAD/")[2]).exists()
 
 
 def test_the_notebook_that_they_open_is_there_and_the_readme_has_their_place():

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from kdbook import needed
 from kdbook.data.speech import PHONEMES, SILENCE, STATES
 
 SEEN = 3  # a pronunciation counts when it was heard so often; rarer ones are slips of the synthesiser
@@ -120,13 +121,8 @@ def word_errors(said: Sequence[Sequence[str]], heard: Sequence[Sequence[str]]) -
     """
     if empty := [number for number, words in enumerate(said) if not words]:
         raise ValueError(f"transcript {empty[0]} is empty: leave the utterance out")
-    try:
-        import jiwer
-    except ImportError:
-        raise ModuleNotFoundError(
-            "word errors are counted by jiwer, which is not installed: run `pip install 'kdbook[speech]'`"
-        ) from None
-    found = jiwer.process_words([" ".join(words) for words in said], [" ".join(words) for words in heard])
+    texts = [[" ".join(words) for words in each] for each in (said, heard)]
+    found = needed("jiwer", "speech").process_words(*texts)
     right = [np.zeros(len(words), bool) for words in said]
     for hits, chunks in zip(right, found.alignments, strict=True):
         for chunk in chunks:

@@ -17,6 +17,11 @@ from kdbook.training.objectives.asking import Answers, Batch, answer_of, same_se
 class HardLabels(Answers):
     """Cross-entropy with the labels.
 
+    >>> batch = Batch(torch.zeros(2, 4), torch.tensor([0, 1]), torch.tensor([0, 1]), 0)
+    >>> rows, parts = HardLabels()(torch.nn.Linear(4, 3), batch)
+    >>> rows.shape
+    torch.Size([2])
+
     Parameters
     ----------
     label_smoothing : float
@@ -47,6 +52,13 @@ class HardLabels(Answers):
 @dataclass
 class Distillation(Answers):
     """`kd_loss` with a teacher's soft targets (Hinton et al. 2015, section 2).
+
+    >>> from kdbook.training import LiveTeacher
+    >>> batch = Batch(torch.zeros(2, 4), torch.tensor([0, 1]), torch.tensor([0, 1]), 0)
+    >>> objective = Distillation(LiveTeacher(torch.nn.Linear(4, 3)), temperature=4.0, alpha=0.9)
+    >>> rows, parts = objective(torch.nn.Linear(4, 3), batch)
+    >>> rows.shape
+    torch.Size([2])
 
     Parameters
     ----------

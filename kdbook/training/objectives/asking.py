@@ -23,6 +23,9 @@ RANGES = {
 class Batch(NamedTuple):
     """What the loop hands to an objective.
 
+    >>> Batch(torch.zeros(2, 28, 28), torch.tensor([3, 7]), torch.tensor([0, 1]), 0).by_row
+    {'reduction': 'none', 'check': False}
+
     x : Tensor (B, H, W), images in [0, 1]; or (B, N), token numbers
     y : Tensor (B,), labels
     index : Tensor (B,), sample index in the complete set

@@ -15,6 +15,9 @@ from kdbook.training.objectives.asking import Batch, Loss, Objective
 class OwnRates(Objective):
     """An objective that gives each student of a cohort its own learning rate.
 
+    >>> from kdbook.training import HardLabels
+    >>> objective = OwnRates(HardLabels(), rates=[1.0, 0.1])  # the second student learns a tenth as fast
+
     Parameters
     ----------
     objective : callable

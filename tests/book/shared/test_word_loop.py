@@ -108,7 +108,5 @@ def test_an_empty_transcript_and_a_missing_package_are_named(monkeypatch):
     with pytest.raises(ValueError, match="transcript 1 is empty: leave the utterance out"):
         word_errors([["one"], []], [["one"], ["two"]])
     monkeypatch.setitem(sys.modules, "jiwer", None)
-    with pytest.raises(
-        ModuleNotFoundError, match=r"jiwer, which is not installed: run `pip install 'kdbook\[speech\]'`"
-    ):
+    with pytest.raises(ModuleNotFoundError, match=r"jiwer is not installed: run `pip install '.\[speech\]'`"):
         word_errors([["one"]], [["one"]])
