@@ -77,11 +77,11 @@ def equal(a, b):
 
 @pytest.mark.parametrize("name", SHA256)
 def test_damage_of_an_embedded_file_is_named(name, tmp_path, tried):
-    suffix = SUFFIXES.get(name.partition("/")[0], ".gz")
+    suffix = SUFFIXES.get(name.partition("/")[0], ".xz")
     path = tmp_path / f"{name}{suffix}"
     path.parent.mkdir()
     shutil.copy(EMBEDDED / f"{name}{suffix}", path)
-    other = next(p for p in sorted(EMBEDDED.rglob("*.gz")) if p.is_file() and p.name != path.name)
+    other = next(p for p in sorted(EMBEDDED.rglob("*.xz")) if p.is_file() and p.name != path.name)
     flips = 30 if path.stat().st_size < 1e5 else 3
     tried(path, other.read_bytes(), lambda: verified_bytes(name, tmp_path), bytes.__eq__, flips)
 
