@@ -1,13 +1,11 @@
 """Embedded files: verified by checksum, decompressed once into a cache outside the repository."""
 
-import gzip
 import hashlib
 import io
 import lzma
 import os
 import sys
 import uuid
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -22,7 +20,7 @@ EMBEDDED = REPOSITORY / "kdbook" / "data" / "files"
 REFERENCE = REPOSITORY / "results" / "full"  # committed tables, which are data to whoever compares experiments
 
 # By suffix. SHA-256 is that of the *uncompressed* bytes: a copy compressed elsewhere is as good as ours.
-PACKED = {".gz": gzip.decompress, ".xz": lzma.decompress, "": bytes}
+PACKED = {".xz": lzma.decompress, "": bytes}
 SHA256 = {
     "mnist/train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "mnist/train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -38,6 +36,8 @@ SHA256 = {
     "banking77/test.csv": "d12d6e3bc4c3103966ae786dc435913c0c563dfa328f5a3646d0e62cfeeb474d",
     "clinc150/data_full.json": "36923c3705a59e08fe9c3883d8bc2dd966ef93e22cb78ac41171782a698d56e0",
     "clinc150/domains.json": "b947b579d3b8e74b06f93b01083d8efaff2888b43a3e362533bd88a6e1211b3a",
+    "fsdd/recordings.flac": "80dd62f822e2b8688a5ec7748137ae1697f40b157229e8319f33eb7479278bc2",
+    "fsdd/recordings.csv": "95e12a938840e83638225015f98f1913a6aaf0fd98ae0805b469a0511859928e",
 }
 # Data that is made on the reader's machine: the version of its recipe, raised by hand when what is made changes.
 RECIPES = {"spoken-digits": 1, "world": 1}
@@ -176,7 +176,7 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
     name : str
         A key of `SHA256`, such as ``mnist/train-images-idx3-ubyte``.
     folder : Path
-        Where ``<name>.gz``, ``<name>.xz`` or a plain ``<name>`` stands.
+        Where ``<name>.xz`` or a plain ``<name>`` stands.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
         if (found := sha256(content)) == SHA256[name]:
             return content
         wrong = f"has SHA-256 {found[:12]}…, expected {SHA256[name][:12]}…"
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:  # not there, or not what was compressed
+    except (OSError, EOFError, lzma.LZMAError) as error:  # not there, or not what was compressed
         wrong = f"cannot be decompressed ({error})"
     raise DamagedFileError(f"{path} {wrong}: {way_back('restore it with `git checkout -- kdbook/data/files`')}")
 

@@ -287,6 +287,6 @@ def checksum(name: str) -> str:
         parts = [CIFAR_MD5[name]]
     else:
         parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
-    there = ", ".join([*IMAGE_SETS, *CIFAR_MD5, "wordnet", "banking77", "clinc150", *RECIPES])
+    there = ", ".join([*IMAGE_SETS, *CIFAR_MD5, "wordnet", "banking77", "clinc150", "fsdd", *RECIPES])
     require(len(parts) > 0, "name", f"one of {there}", repr(name))
     return sha256("".join(parts).encode())

@@ -1,5 +1,4 @@
 import errno
-import gzip
 import hashlib
 import lzma
 import os
@@ -26,9 +25,9 @@ LABELS = "mnist/t10k-labels-idx1-ubyte"
 @pytest.fixture
 def copied(tmp_path):
     """A folder that holds a copy of one embedded file, and the copy's path."""
-    path = tmp_path / f"{LABELS}.gz"
+    path = tmp_path / f"{LABELS}.xz"
     path.parent.mkdir()
-    shutil.copy(EMBEDDED / f"{LABELS}.gz", path)
+    shutil.copy(EMBEDDED / f"{LABELS}.xz", path)
     return tmp_path, path
 
 
@@ -52,13 +51,13 @@ def test_every_embedded_file_holds_the_bytes_of_its_checksum(name):
 
 def test_verified_bytes_are_the_decompressed_file(copied):
     folder, path = copied
-    assert verified_bytes(LABELS, folder) == gzip.decompress(path.read_bytes())
+    assert verified_bytes(LABELS, folder) == lzma.decompress(path.read_bytes())
 
 
 def test_a_copy_compressed_at_another_level_is_as_good(copied):
     folder, path = copied
     content = verified_bytes(LABELS)
-    path.write_bytes(gzip.compress(content, compresslevel=1))
+    path.write_bytes(lzma.compress(content, preset=0))
     assert verified_bytes(LABELS, folder) == content
 
 
@@ -77,9 +76,9 @@ def flip_a_compressed_bit(path):
 
 
 def flip_a_label_bit(path):
-    content = bytearray(gzip.decompress(path.read_bytes()))
+    content = bytearray(lzma.decompress(path.read_bytes()))
     content[1000] ^= 1
-    path.write_bytes(gzip.compress(bytes(content)))
+    path.write_bytes(lzma.compress(bytes(content)))
 
 
 def replace_by_text(path):
@@ -184,3 +183,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / "file", b"content")
     assert os.listdir(tmp_path) == []
+
+
+def test_embedded_files_take_at_most_51_megabytes_so_that_a_clone_stays_small():
+    assert sum(path.stat().st_size for path in EMBEDDED.rglob("*")) < 51e6

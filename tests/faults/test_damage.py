@@ -81,7 +81,7 @@ def test_damage_of_an_embedded_file_is_named(name, tmp_path, tried):
     path = tmp_path / shipped.relative_to(EMBEDDED)
     path.parent.mkdir()
     shutil.copy(shipped, path)
-    other = next(p for p in sorted(EMBEDDED.rglob("*.gz")) if p.is_file() and p.name != path.name)
+    other = next(p for p in sorted(EMBEDDED.rglob("*.xz")) if p.is_file() and p.name != path.name)
     flips = 30 if path.stat().st_size < 1e5 else 3
     tried(path, other.read_bytes(), lambda: verified_bytes(name, tmp_path), bytes.__eq__, flips)
 
