@@ -4,7 +4,8 @@ const [FROM, TO, STEP] = [-14, 14, 0.05];
 export const GRID = Array.from({ length: Math.round((TO - FROM) / STEP) + 1 }, (_, i) => FROM + i * STEP);
 
 /** log density of a Gaussian { mean, sd } at x. */
-export const logNormal = ({ mean, sd }, x) => -((x - mean) ** 2) / (2 * sd ** 2) - Math.log(sd * Math.sqrt(2 * Math.PI));
+export const logNormal = ({ mean, sd }, x) =>
+  -((x - mean) ** 2) / (2 * sd ** 2) - Math.log(sd * Math.sqrt(2 * Math.PI));
 
 /** log density on the grid of a mixture of modes { mean, sd, weight }, whose weights need not sum to 1. */
 export function logMixture(modes) {
@@ -40,9 +41,14 @@ export function descend(loss, { mean, sd }) {
   let best = [mean, Math.log(sd)];
   const at = ([m, s]) => loss({ mean: m, sd: Math.exp(s) });
   let lowest = at(best);
-  for (let step = 0.5; step > 1e-4; ) {
+  for (let step = 0.5; step > 1e-4;) {
     const [m, s] = best;
-    const around = [[m + step, s], [m - step, s], [m, s + step], [m, s - step]].map((place) => [at(place), place]);
+    const around = [
+      [m + step, s],
+      [m - step, s],
+      [m, s + step],
+      [m, s - step],
+    ].map((place) => [at(place), place]);
     const [value, place] = around.reduce((a, b) => (b[0] < a[0] ? b : a));
     if (value < lowest) [lowest, best] = [value, place];
     else step /= 2;

@@ -13,15 +13,15 @@ const SCENES = {
     { mean: 2, weight: 0.4 },
   ],
   "three modes": [
-    { mean: -3, weight: 0.5 },
+    { mean: -4, weight: 0.5 },
     { mean: 0, weight: 0.2 },
-    { mean: 3, weight: 0.3 },
+    { mean: 4, weight: 0.3 },
   ],
 };
 const SEEN = 7; // the picture goes from -7 to 7
 const FARTHEST = 6; // that a mode can be dragged
 const [LEAST, MOST] = [0.05, 1]; // of a mode's weight before they are made to sum to 1
-const TALL = 0.75; // density at the upper edge
+const TALL = 0.46; // density at the upper edge, times the width of a mode: what its own Gaussian reaches, and a little
 const MARGIN = { left: 8, right: 8, top: 16, bottom: 24 };
 const between = (low, value, high) => Math.min(high, Math.max(low, value));
 
@@ -47,7 +47,16 @@ export class KLLab extends HTMLElement {
     });
     this.told = html("p", { class: "kd-told", "aria-live": "polite" });
     this.table = html("tbody");
-    const heads = ["q fitted by", "its middle", "its width", "KL(p ‖ q)", "KL(q ‖ p)", "JS", "of p left out", "made up"];
+    const heads = [
+      "q fitted by",
+      "its middle",
+      "its width",
+      "KL(p ‖ q)",
+      "KL(q ‖ p)",
+      "JS",
+      "of p left out",
+      "made up",
+    ];
     const legend = Object.values(WORDS).map(([words, colour, dash]) =>
       html("li", { style: `--kd-role: var(--kd-${colour})`, class: dash ? "kd-dashed" : "" }, words),
     );
@@ -62,7 +71,11 @@ export class KLLab extends HTMLElement {
         html(
           "table",
           {},
-          html("caption", {}, "Left out: p more than two widths from q's middle. Made up: q where p is below 1/20 of its peak."),
+          html(
+            "caption",
+            {},
+            "Left out: p more than two widths from q's middle. Made up: q where p is below 1/20 of its peak.",
+          ),
           html("thead", {}, html("tr", {}, ...heads.map((words) => html("th", { scope: "col" }, words)))),
           this.table,
         ),
@@ -95,7 +108,11 @@ export class KLLab extends HTMLElement {
       "aria-label": `mode ${i + 1} of the teacher: left and right move it, up and down change its weight`,
       "aria-valuemin": -FARTHEST,
       "aria-valuemax": FARTHEST,
-      pointerdown: (event) => (event.preventDefault(), event.currentTarget.focus(), event.currentTarget.setPointerCapture(event.pointerId)),
+      pointerdown: (event) => (
+        event.preventDefault(),
+        event.currentTarget.focus(),
+        event.currentTarget.setPointerCapture(event.pointerId)
+      ),
       pointermove: drag,
       keydown: (event) => {
         const step = keys[event.key];
@@ -145,7 +162,7 @@ export class KLLab extends HTMLElement {
       width,
       tall,
       x: (value) => MARGIN.left + ((value + SEEN) / (2 * SEEN)) * (width - MARGIN.left - MARGIN.right),
-      y: (value) => tall - MARGIN.bottom - (value / TALL) * (tall - MARGIN.top - MARGIN.bottom),
+      y: (value) => tall - MARGIN.bottom - ((value * this.sd) / TALL) * (tall - MARGIN.top - MARGIN.bottom),
     };
   }
 
@@ -155,7 +172,7 @@ export class KLLab extends HTMLElement {
       { width, tall } = this.frame();
     const across = (event.clientX - box.left - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
     const up = (tall - MARGIN.bottom - (event.clientY - box.top)) / (tall - MARGIN.top - MARGIN.bottom);
-    return [(2 * across - 1) * SEEN, up * TALL];
+    return [(2 * across - 1) * SEEN, (up * TALL) / this.sd];
   }
 
   draw() {
@@ -163,18 +180,24 @@ export class KLLab extends HTMLElement {
     const { width, tall, x, y } = this.frame();
     this.picture.setAttribute("viewBox", `0 0 ${width} ${tall}`);
     const seen = GRID.map((value, i) => [value, i]).filter(([value]) => Math.abs(value) <= SEEN);
-    const path = (of) => seen.map(([value, i]) => `${x(value).toFixed(1)},${y(Math.min(TALL, of(i))).toFixed(1)}`).join(" ");
+    const path = (of) =>
+      seen.map(([value, i]) => `${x(value).toFixed(1)},${y(Math.min(TALL / this.sd, of(i))).toFixed(1)}`).join(" ");
     const p = path((i) => Math.exp(this.logP[i]));
     const curves = Object.entries(this.fits).map(([name, q]) => {
       const [, colour, dash] = WORDS[name];
       const points = path((i) => Math.exp(logNormal(q, GRID[i])));
-      return svg("polyline", { points, class: "kd-curve", style: `stroke: var(--kd-${colour})`, "stroke-dasharray": dash });
+      return svg("polyline", {
+        points,
+        class: "kd-curve",
+        style: `stroke: var(--kd-${colour})`,
+        "stroke-dasharray": dash,
+      });
     });
     const total = this.modes.reduce((sum, { weight }) => sum + weight, 0);
     this.modes.forEach(({ mean, weight }, i) => {
       const peak = weight / total / (this.sd * Math.sqrt(2 * Math.PI));
       const words = `at ${mean.toFixed(1)}, with ${Math.round((100 * weight) / total)} % of the probability`;
-      const all = { cx: x(mean), cy: y(Math.min(TALL, peak)), "aria-valuenow": mean.toFixed(1), "aria-valuetext": words };
+      const all = { cx: x(mean), cy: y(peak), "aria-valuenow": mean.toFixed(1), "aria-valuetext": words };
       for (const [name, value] of Object.entries(all)) this.handles[i].setAttribute(name, value);
     });
     const ticks = [-6, -4, -2, 0, 2, 4, 6].map((at) =>
@@ -197,13 +220,15 @@ export function inWords({ forward, reverse, jensen }, logP) {
   if (Math.abs(forward.mean - reverse.mean) < 0.15 && forward.sd / reverse.sd < 1.15) {
     return "All of them agree: one Gaussian can say nearly all that p says, so how the distance is measured hardly matters.";
   }
+  const seeks = missed(logP, reverse) > 0.15 ? "seeks" : "covers here, too";
   const other = reverse.others[0];
   const hollow = other
-    ? ` That is the best place for reverse KL, not the only one to be stuck in: another hollow lies at ${other.mean.toFixed(1)}.`
+    ? ` This is its best place, and not the only one to be stuck in: another hollow lies around ${other.mean.toFixed(1)}.`
     : "";
+  const near = ({ mean }) => Math.abs(jensen.mean - mean);
   return (
-    `Forward KL covers: it leaves out ${part(missed(logP, forward))} of p, and puts ${part(madeUp(logP, forward))} of q where p is ` +
-    `nearly nothing. Reverse KL seeks: it leaves out ${part(missed(logP, reverse))} of p, and makes up ` +
-    `${part(madeUp(logP, reverse))}.${hollow} Jensen-Shannon ${Math.abs(jensen.mean - forward.mean) < Math.abs(jensen.mean - reverse.mean) ? "covers" : "seeks"} here.`
+    `Forward KL covers: it leaves out ${part(missed(logP, forward))} of p, and puts ${part(madeUp(logP, forward))} of q ` +
+    `where p is nearly nothing. Reverse KL ${seeks}: it leaves out ${part(missed(logP, reverse))} of p, and makes up ` +
+    `${part(madeUp(logP, reverse))}.${hollow} Jensen-Shannon ${near(forward) < near(reverse) ? "is like forward" : "is like reverse"} KL here.`
   );
 }

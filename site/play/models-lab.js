@@ -1,5 +1,6 @@
 // <kd-models>: published distilled models, how much smaller they are and how much of the teacher's score they keep.
 import { choice, html, slider, svg } from "./draw.js";
+import { chosen, describe } from "./models.js";
 
 const COLOURS = ["soft", "shifted", "control", "hard", "yours"];
 const EVERYTHING = "everything";
@@ -15,7 +16,7 @@ export class ModelsLab extends HTMLElement {
     if (this.chart || !data) return; // without data the still picture stays
     this.rows = data.models;
     this.families = [...new Set(this.rows.map(({ family }) => family))];
-    Object.assign(this, { from: 0, to: RATIOS.length - 1, family: EVERYTHING, at: null });
+    Object.assign(this, { from: 0, to: RATIOS.length - 1, family: null });
     this.build();
     this.show();
     new ResizeObserver(() => this.draw()).observe(this.chart);
@@ -35,7 +36,8 @@ export class ModelsLab extends HTMLElement {
     this.chart = svg("svg", {
       class: "kd-chart kd-models",
       role: "img",
-      "aria-label": "share of the teacher's score over how many times smaller the student is; the table below has the same",
+      "aria-label":
+        "share of the teacher's score over how many times smaller the student is; the table below has the same",
       pointerdown: (event) => this.press(event),
       pointermove: (event) => this.drag(event),
       pointerup: () => (this.pressed = null),
@@ -46,7 +48,7 @@ export class ModelsLab extends HTMLElement {
     const heads = ["student", "teacher", "times smaller", "of its score kept", "scores", "benchmark", "source"];
     const legend = this.families.map((words, i) => html("li", { style: `--kd-role: var(--kd-${COLOURS[i]})` }, words));
     this.replaceChildren(
-      choice("learned from", [EVERYTHING, ...this.families], (words) => ((this.family = words), this.show())).row,
+      choice("learned from", [EVERYTHING, ...this.families], (words) => ((this.family = words === EVERYTHING ? null : words), this.show())).row,
       html("div", { class: "kd-controls" }, this.sliders.from.row, this.sliders.to.row),
       html("p", { class: "kd-given" }, "Or drag across the picture. A hollow mark: the source was not read in full."),
       html("ul", { class: "kd-legend" }, ...legend),
@@ -69,7 +71,8 @@ export class ModelsLab extends HTMLElement {
   brush(from, to) {
     if (from === this.from && to === this.to) return;
     Object.assign(this, { from, to });
-    for (const name of ["from", "to"]) if (Number(this.sliders[name].input.value) !== this[name]) this.sliders[name].set(this[name]);
+    for (const name of ["from", "to"])
+      if (Number(this.sliders[name].input.value) !== this[name]) this.sliders[name].set(this[name]);
     this.show();
   }
 
@@ -98,7 +101,7 @@ export class ModelsLab extends HTMLElement {
 
   show() {
     const rows = this.chosen();
-    this.told.textContent = inWords(rows, RATIOS[this.from], RATIOS[this.to]);
+    this.told.textContent = describe(rows, RATIOS[this.from], RATIOS[this.to]);
     this.table.replaceChildren(
       ...rows.map((row) =>
         html(
@@ -145,14 +148,24 @@ export class ModelsLab extends HTMLElement {
       svg("text", { x: right, y: MARGIN.top + 12, "text-anchor": "end" }, "of the teacher's score kept"),
     ];
     const [low, high] = [x(RATIOS[this.from]), x(RATIOS[this.to])];
-    const band = svg("rect", { x: low - 6, width: high - low + 12, y: y(LEVELS.at(-1)), height: y(0) - y(LEVELS.at(-1)), class: "kd-band" });
+    const band = svg("rect", {
+      x: low - 6,
+      width: high - low + 12,
+      y: y(LEVELS.at(-1)),
+      height: y(0) - y(LEVELS.at(-1)),
+      class: "kd-band",
+    });
     const rows = this.chosen();
     const marks = this.rows.map((row) => {
       const colour = `var(--kd-${COLOURS[this.families.indexOf(row.family)]})`;
       const seen = rows.includes(row) ? "" : "kd-unchosen";
       const look = `stroke: ${colour}; fill: ${row.read ? colour : "none"}`;
       const title = svg("title", {}, `${row.model}, ${Math.round(row.kept)} % of ${row.teacher} on ${row.benchmark}`);
-      return svg("circle", { cx: x(row.ratio), cy: y(row.kept), r: 5, style: look, class: seen, "stroke-width": 2 }, title);
+      return svg(
+        "circle",
+        { cx: x(row.ratio), cy: y(row.kept), r: 5, style: look, class: seen, "stroke-width": 2 },
+        title,
+      );
     });
     this.chart.replaceChildren(band, ...grid, ...ticks, ...words, ...marks, ...this.names(rows, x, y, width));
   }
@@ -171,29 +184,4 @@ export class ModelsLab extends HTMLElement {
       return svg("text", { x: across, y: place, "text-anchor": left ? "end" : "start", class: "kd-name" }, row.model);
     });
   }
-}
-
-/** Rows between two ratios of sizes, of one family or of all, the least shrunk first. */
-export const chosen = (rows, { from, to, family }) =>
-  rows
-    .filter((row) => row.ratio >= from && row.ratio <= to && (family === EVERYTHING || row.family === family))
-    .sort((a, b) => a.ratio - b.ratio);
-
-export function median(values) {
-  const order = [...values].sort((a, b) => a - b),
-    half = order.length >> 1;
-  return order.length % 2 ? order[half] : (order[half - 1] + order[half]) / 2;
-}
-
-/** What the chosen rows say, as a sentence. */
-export function inWords(rows, from, to) {
-  if (!rows.length) return "No published pair in this table is there: choose a wider range.";
-  const kept = rows.map((row) => row.kept);
-  const models = new Set(rows.map(({ model }) => model)).size;
-  const [low, high] = [Math.min(...kept), Math.max(...kept)].map((value) => Math.round(value));
-  return (
-    `${rows.length} published ${rows.length === 1 ? "score" : "scores"} of ${models} ${models === 1 ? "student" : "students"}, ` +
-    `${from} to ${to} times smaller than the teacher: they keep between ${low} and ${high} % of its score, half of them ` +
-    `${Math.round(median(kept))} % or more. Benchmarks differ, and on each a net that guesses keeps something.`
-  );
 }

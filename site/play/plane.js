@@ -5,7 +5,9 @@ import { generator } from "./random.js";
 const CURVES = {
   moons: (c, t) => {
     const turn = Math.PI * t;
-    return c ? [0.3 - 0.55 * Math.cos(turn), 0.12 - 0.55 * Math.sin(turn)] : [0.55 * Math.cos(turn) - 0.3, 0.55 * Math.sin(turn) - 0.12];
+    return c
+      ? [0.3 - 0.55 * Math.cos(turn), 0.12 - 0.55 * Math.sin(turn)]
+      : [0.55 * Math.cos(turn) - 0.3, 0.55 * Math.sin(turn) - 0.12];
   },
   spirals: (c, t) => {
     const turn = 2 * Math.PI * (c / 3 + 0.75 * t);

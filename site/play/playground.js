@@ -22,7 +22,7 @@ const SIDE = 240; // pixels of a map
 const CELLS = 60; // that it has a side
 const EXTENT = 1.5; // it shows [-1.5, 1.5] x [-1.5, 1.5]
 const SLICE = 24; // milliseconds of learning between two pictures
-const PICTURES = 150; // milliseconds between two maps
+const PICTURES = 5; // times as long as a picture takes, there is none: most of the time is for learning
 const MANY = 10; // seeds of the second button
 const percent = (part) => `${(100 * part).toFixed(1)} %`;
 // Student's t for a 95 % interval, by degrees of freedom from 1; beyond, the last is a little too wide
@@ -63,14 +63,24 @@ export class Playground extends HTMLElement {
     this.table = html("tbody");
     const heads = ["seed", ...NETS.map((name) => WORDS[name][0]), "gain"];
     const legend = NETS.map((name) => html("li", { style: `--kd-role: var(--kd-${WORDS[name][1]})` }, WORDS[name][0]));
-    legend.push(html("li", { class: "kd-dashed", style: "--kd-role: var(--kd-quiet)" }, "the best that any net can do"));
+    legend.push(
+      html(
+        "li",
+        { class: "kd-dashed", style: "--kd-role: var(--kd-quiet)" },
+        "what even the true probabilities get wrong",
+      ),
+    );
     this.ends = html(
       "div",
       { class: "kd-scroll", hidden: true },
       html(
         "table",
         {},
-        html("caption", {}, "Wrong answers on the 1,000 test points after the last step; gain of the student with a teacher"),
+        html(
+          "caption",
+          {},
+          "Wrong answers on the 1,000 test points after the last step; gain of the student with a teacher",
+        ),
         html("thead", {}, html("tr", {}, ...heads.map((words) => html("th", { scope: "col" }, words)))),
         this.table,
       ),
@@ -104,10 +114,18 @@ export class Playground extends HTMLElement {
       shown: (value) => value.toFixed(2),
       change: (value) => this.set("noise", value),
     }).row;
-    const who = (words) => this.set("who", WHO.find((name) => TEACHERS[name] === words));
+    const who = (words) =>
+      this.set(
+        "who",
+        WHO.find((name) => TEACHERS[name] === words),
+      );
     return [
       choice("shape", SHAPES, (shape) => this.set("shape", shape)).row,
-      choice("the teacher is", WHO.map((name) => TEACHERS[name]), who).row,
+      choice(
+        "the teacher is",
+        WHO.map((name) => TEACHERS[name]),
+        who,
+      ).row,
       noise,
       picked("labels", "points with a label:", LABELS),
       picked("width", "units in each of the student's two layers:", WIDTHS),
@@ -150,7 +168,7 @@ export class Playground extends HTMLElement {
   learn() {
     const until = performance.now() + SLICE;
     while (!this.duel.done && performance.now() < until) this.duel.step();
-    if (!(performance.now() - this.drawn < PICTURES)) this.draw();
+    if (performance.now() > this.rest) this.draw();
     if (this.duel.done) this.finish();
     else this.waiting = setTimeout(() => this.learn());
   }
@@ -177,24 +195,35 @@ export class Playground extends HTMLElement {
     this.go.textContent = "train";
     this.again.disabled = !this.runs.length;
     this.many.disabled = false;
-    if (broken && this.live.textContent) this.live.textContent = this.runs.length ? inWords(this.runs, this.best) : "stopped";
+    if (broken && this.live.textContent)
+      this.live.textContent = this.runs.length ? inWords(this.runs, this.best) : "stopped";
   }
 
   draw() {
-    this.drawn = performance.now();
-    const { learners, given, taught, curves } = this.duel;
+    const began = performance.now(),
+      { learners, given, taught, curves } = this.duel;
     for (const name of NETS) {
       const { canvas, says } = this.maps[name];
       map(canvas, learners[name].net, name === "teacher" ? taught : given);
       const error = curves[name].at(-1)[1];
       says.textContent = `${percent(error)} wrong`;
-      canvas.setAttribute("aria-label", `map of what the net of ${WORDS[name][0]} says everywhere: ${says.textContent}`);
+      canvas.setAttribute(
+        "aria-label",
+        `map of what the net of ${WORDS[name][0]} says everywhere: ${says.textContent}`,
+      );
     }
     const older = this.runs.filter((run) => run.curves !== curves);
     const lines = [...older, { curves }].flatMap((run, i) =>
       NETS.map((name) => ({ points: run.curves[name], colour: WORDS[name][1], faint: i < older.length })),
     );
-    const floor = { points: [[0, this.best], [VISITS, this.best]], colour: "quiet", dash: "7 4" };
+    const floor = {
+      points: [
+        [0, this.best],
+        [VISITS, this.best],
+      ],
+      colour: "quiet",
+      dash: "7 4",
+    };
     this.chart.show([floor, ...lines]);
     this.ends.hidden = !this.runs.length;
     this.table.replaceChildren(
@@ -204,24 +233,25 @@ export class Playground extends HTMLElement {
         return html("tr", {}, html("th", {}, String(seed)), ...cells.map((words) => html("td", {}, words)));
       }),
     );
+    this.rest = performance.now() + Math.max(100, PICTURES * (performance.now() - began));
   }
 }
 
 /** Paint what a net says everywhere, and the points that it learns from. */
 function map(canvas, net, { x, y }) {
-  const pen = canvas.getContext("2d"),
-    size = SIDE / CELLS;
-  for (let row = 0; row < CELLS; row++) {
-    for (let column = 0; column < CELLS; column++) {
-      const [across, down] = [column, row].map((cell) => ((2 * (cell + 0.5)) / CELLS - 1) * EXTENT);
-      const p = softTargets(net.forward([across, -down]));
-      // as much white as the answer is unsure: an even answer is nearly white
-      const sure = (Math.max(...p) - 1 / p.length) / (1 - 1 / p.length);
-      const mix = (k) => 255 - (0.1 + 0.6 * sure) * (255 - p.reduce((sum, part, c) => sum + part * CLASS_COLOURS[c][k], 0));
-      pen.fillStyle = `rgb(${[0, 1, 2].map((k) => Math.round(mix(k)))})`;
-      pen.fillRect(column * size, row * size, size, size);
-    }
+  const cells = new ImageData(CELLS, CELLS);
+  for (let i = 0; i < CELLS * CELLS; i++) {
+    const [across, down] = [i % CELLS, Math.floor(i / CELLS)].map((cell) => ((2 * (cell + 0.5)) / CELLS - 1) * EXTENT);
+    const p = softTargets(net.forward([across, -down]));
+    // as much white as the answer is unsure: an even answer is nearly white
+    const depth = 0.1 + (0.6 * (Math.max(...p) - 1 / p.length)) / (1 - 1 / p.length);
+    const level = (k) => 255 - depth * (255 - p.reduce((sum, part, c) => sum + part * CLASS_COLOURS[c][k], 0));
+    cells.data.set([level(0), level(1), level(2), 255], 4 * i);
   }
+  const small = html("canvas", { width: CELLS, height: CELLS }),
+    pen = canvas.getContext("2d");
+  small.getContext("2d").putImageData(cells, 0, 0);
+  pen.drawImage(small, 0, 0, SIDE, SIDE);
   const place = (value) => ((value / EXTENT + 1) / 2) * SIDE;
   const radius = x.length > 600 ? 1.5 : x.length > 150 ? 2.2 : 3.5;
   x.forEach(([a, b], i) => mark(pen, y[i], place(a), place(-b), radius));
@@ -232,7 +262,12 @@ function mark(pen, c, x, y, radius) {
   pen.beginPath();
   if (c === 0) pen.arc(x, y, radius, 0, 2 * Math.PI);
   else if (c === 1) pen.rect(x - radius, y - radius, 2 * radius, 2 * radius);
-  else for (const turn of [-90, 30, 150]) pen.lineTo(x + 1.3 * radius * Math.cos((turn * Math.PI) / 180), y + 1.3 * radius * Math.sin((turn * Math.PI) / 180));
+  else
+    for (const turn of [-90, 30, 150])
+      pen.lineTo(
+        x + 1.3 * radius * Math.cos((turn * Math.PI) / 180),
+        y + 1.3 * radius * Math.sin((turn * Math.PI) / 180),
+      );
   pen.closePath();
   pen.fillStyle = `rgb(${CLASS_COLOURS[c].map((level) => Math.round(0.55 * level))})`;
   pen.fill();
@@ -243,11 +278,12 @@ function mark(pen, c, x, y, radius) {
 export function inWords(runs, best) {
   const { n, mean, error, better, worse } = tally(runs.map(({ ends }) => ends));
   const [hard, soft] = ["hard", "soft"].map((name) => percent(runs.reduce((sum, { ends }) => sum + ends[name], 0) / n));
-  const start = `${n === 1 ? "One seed" : `${n} seeds`}: ${hard} wrong from labels only, ${soft} with the teacher as well; no net can be below ${percent(best)}.`;
+  const start = `${n === 1 ? "One seed" : `${n} seeds`}: ${hard} wrong from labels only, ${soft} with the teacher as well. Even the true probabilities get ${percent(best)} of these points wrong.`;
   if (n === 1) return `${start} One seed proves nothing: press “ten seeds”.`;
   const half = 100 * error * T95[Math.min(n - 1, T95.length) - 1];
   const gain = 100 * mean;
-  const verdict = gain - half > 0 ? "the teacher helps" : gain + half < 0 ? "the teacher does harm" : "these seeds cannot tell";
+  const verdict =
+    gain - half > 0 ? "the teacher helps" : gain + half < 0 ? "the teacher does harm" : "these seeds cannot tell";
   const signed = `${gain < 0 ? "−" : "+"}${Math.abs(gain).toFixed(1)}`;
   const ties = n - better - worse;
   const counts = `better with ${better}, worse with ${worse}${ties ? `, even with ${ties}` : ""}`;

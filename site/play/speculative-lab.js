@@ -11,6 +11,7 @@ const DRAFTS = {
 const START = [LETTERS.indexOf(" "), LETTERS.indexOf("t")];
 const TRIES = 1000; // of the button that repeats one place
 const SHOWN = 160; // letters of the text
+const ENOUGH = 100; // judged guesses before their share is compared with theory
 const said = (letter) => (LETTERS[letter] === " " ? "␣" : LETTERS[letter]);
 const percent = (part) => `${(100 * part).toFixed(0)} %`;
 
@@ -119,12 +120,7 @@ export class SpeculativeLab extends HTMLElement {
     this.plot.setAttribute("aria-label", `target against draft: ${rows.join(", ")}`);
     this.spell();
     this.live.textContent = tried ? inWordsOfTries(tried) : inWords(last, decoder, p, q);
-    this.facts.textContent = decoder.judged
-      ? `So far ${decoder.letters.toLocaleString("en")} letters by ${decoder.calls.toLocaleString("en")} calls of the target, ` +
-        `${(decoder.letters / decoder.calls).toFixed(2)} a call; alone it would bring 1. Kept: ${percent(decoder.keptOnes / decoder.judged)} ` +
-        `of the guesses that were judged. If each guess were kept with that chance, theory says ` +
-        `${perCall(decoder.keptOnes / decoder.judged).toFixed(2)} a call.`
-      : "";
+    if (!decoder.guesses.length && !decoder.owed) this.facts.textContent = inNumbers(decoder);
   }
 
   /** The text, each letter marked by how it came there, then the guesses that are not judged yet. */
@@ -133,11 +129,29 @@ export class SpeculativeLab extends HTMLElement {
     const from = Math.max(0, text.length - SHOWN);
     const letters = text.slice(from).map((letter, i) => {
       const kind = this.marks[from + i];
-      return html("span", { class: kind ? `kd-${kind}` : "" }, LETTERS[letter] === " " ? "\u00a0\u200b" : LETTERS[letter]);
+      return html(
+        "span",
+        { class: kind ? `kd-${kind}` : "" },
+        LETTERS[letter] === " " ? "\u00a0\u200b" : LETTERS[letter],
+      );
     });
     const open = guesses.map(({ letter }) => html("span", { class: "kd-guess" }, said(letter)));
     this.text.replaceChildren(from ? "… " : "", ...letters, ...open);
   }
+}
+
+/** What whole rounds have brought so far. */
+function inNumbers({ letters, calls, judged: asked, keptOnes }) {
+  if (!asked) return "";
+  const words = (count, one) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
+  const theory =
+    asked < ENOUGH
+      ? ""
+      : ` If each guess were kept with that chance, theory says ${perCall(keptOnes / asked).toFixed(2)} a call.`;
+  return (
+    `So far ${words(letters, "letter")} by ${words(calls, "call")} of the target, ${(letters / calls).toFixed(2)} a call; ` +
+    `alone it would bring 1. Kept: ${percent(keptOnes / asked)} of the guesses that were judged.${theory}`
+  );
 }
 
 /** What the last step did. */
@@ -150,7 +164,8 @@ function inWords({ kind, guess, letter, p, q, u }, decoder, nowP, nowQ) {
     const words = decoder.guesses.map((each) => said(each.letter)).join("");
     return `The draft guesses ${GUESSES} letters, “${words}”. Now the target reads all of them in one call. Its first question: is “${said(guess)}” kept?`;
   }
-  if (kind === "extra") return `All ${GUESSES} were kept, and the target, which has read them, adds a letter of its own for nothing: “${said(letter)}”.`;
+  if (kind === "extra")
+    return `All ${GUESSES} were kept, and the target, which has read them, adds a letter of its own for nothing: “${said(letter)}”.`;
   const odds = `p / q = ${p[guess].toFixed(3)} / ${q[guess].toFixed(3)} = ${ratio.toFixed(2)}`;
   const chance = ratio >= 1 ? "at least 1: it is kept for certain" : `the die says ${u.toFixed(2)}`;
   if (kind === "kept") return `“${said(guess)}”: ${odds}, ${chance}${ratio >= 1 ? "" : ", which is below: kept"}.`;
