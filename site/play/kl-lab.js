@@ -226,9 +226,10 @@ export function inWords({ forward, reverse, jensen }, logP) {
     ? ` This is its best place, and not the only one to be stuck in: another hollow lies around ${other.mean.toFixed(1)}.`
     : "";
   const near = ({ mean }) => Math.abs(jensen.mean - mean);
+  const like = near(forward) < near(reverse) ? "forward" : "reverse";
   return (
     `Forward KL covers: it leaves out ${part(missed(logP, forward))} of p, and puts ${part(madeUp(logP, forward))} of q ` +
     `where p is nearly nothing. Reverse KL ${seeks}: it leaves out ${part(missed(logP, reverse))} of p, and makes up ` +
-    `${part(madeUp(logP, reverse))}.${hollow} Jensen-Shannon ${near(forward) < near(reverse) ? "is like forward" : "is like reverse"} KL here.`
+    `${part(madeUp(logP, reverse))}.${hollow} Jensen-Shannon is like ${like} KL here.`
   );
 }

@@ -48,7 +48,11 @@ export class ModelsLab extends HTMLElement {
     const heads = ["student", "teacher", "times smaller", "of its score kept", "scores", "benchmark", "source"];
     const legend = this.families.map((words, i) => html("li", { style: `--kd-role: var(--kd-${COLOURS[i]})` }, words));
     this.replaceChildren(
-      choice("learned from", [EVERYTHING, ...this.families], (words) => ((this.family = words === EVERYTHING ? null : words), this.show())).row,
+      choice(
+        "learned from",
+        [EVERYTHING, ...this.families],
+        (words) => ((this.family = words === EVERYTHING ? null : words), this.show()),
+      ).row,
       html("div", { class: "kd-controls" }, this.sliders.from.row, this.sliders.to.row),
       html("p", { class: "kd-given" }, "Or drag across the picture. A hollow mark: the source was not read in full."),
       html("ul", { class: "kd-legend" }, ...legend),

@@ -20,7 +20,9 @@ export function describe(rows, from, to) {
   const [low, high] = [Math.min(...kept), Math.max(...kept)].map(Math.round);
   const words = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
   const models = new Set(rows.map(({ model }) => model)).size;
-  const where = `${words(rows.length, "published score")} of ${words(models, "student")}, ${from} to ${to} times smaller than the teacher:`;
+  const where =
+    `${words(rows.length, "published score")} of ${words(models, "student")}, ${from} to ${to} times smaller than the ` +
+    "teacher:";
   if (rows.length === 1) return `${where} it keeps ${low} % of its score.`;
   return (
     `${where} they keep between ${low} and ${high} % of its score, half of them ${Math.round(median(kept))} % or more. ` +

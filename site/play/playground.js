@@ -278,7 +278,9 @@ function mark(pen, c, x, y, radius) {
 export function inWords(runs, best) {
   const { n, mean, error, better, worse } = tally(runs.map(({ ends }) => ends));
   const [hard, soft] = ["hard", "soft"].map((name) => percent(runs.reduce((sum, { ends }) => sum + ends[name], 0) / n));
-  const start = `${n === 1 ? "One seed" : `${n} seeds`}: ${hard} wrong from labels only, ${soft} with the teacher as well. Even the true probabilities get ${percent(best)} of these points wrong.`;
+  const start =
+    `${n === 1 ? "One seed" : `${n} seeds`}: ${hard} wrong from labels only, ${soft} with the teacher as well. ` +
+    `Even the true probabilities get ${percent(best)} of these points wrong.`;
   if (n === 1) return `${start} One seed proves nothing: press “ten seeds”.`;
   const half = 100 * error * T95[Math.min(n - 1, T95.length) - 1];
   const gain = 100 * mean;
@@ -287,5 +289,8 @@ export function inWords(runs, best) {
   const signed = `${gain < 0 ? "−" : "+"}${Math.abs(gain).toFixed(1)}`;
   const ties = n - better - worse;
   const counts = `better with ${better}, worse with ${worse}${ties ? `, even with ${ties}` : ""}`;
-  return `${start} With the teacher: ${counts}; mean gain ${signed} points, give or take ${half.toFixed(1)} (95 %): ${verdict}.`;
+  return (
+    `${start} With the teacher: ${counts}; mean gain ${signed} points, give or take ${half.toFixed(1)} (95 %): ` +
+    `${verdict}.`
+  );
 }

@@ -156,26 +156,40 @@ function inNumbers({ letters, calls, judged: asked, keptOnes }) {
 
 /** What the last step did. */
 function inWords({ kind, guess, letter, p, q, u }, decoder, nowP, nowQ) {
-  const ratio = guess === undefined ? 0 : p[guess] / q[guess];
   if (kind === "begin") {
-    return `The bars tell what comes after “␣t”. Here a guess is kept with ${percent(kept(nowP, nowQ))}: that is how much of the two overlaps. Press “step”.`;
+    return (
+      `The bars tell what comes after “␣t”. Here a guess is kept with ${percent(kept(nowP, nowQ))}: that is how much ` +
+      "of the two overlaps. Press “step”."
+    );
   }
   if (kind === "guess") {
-    const words = decoder.guesses.map((each) => said(each.letter)).join("");
-    return `The draft guesses ${GUESSES} letters, “${words}”. Now the target reads all of them in one call. Its first question: is “${said(guess)}” kept?`;
+    return (
+      `The draft guesses ${GUESSES} letters, “${decoder.guesses.map((each) => said(each.letter)).join("")}”. Now the ` +
+      `target reads all of them in one call. Its first question: is “${said(guess)}” kept?`
+    );
   }
-  if (kind === "extra")
-    return `All ${GUESSES} were kept, and the target, which has read them, adds a letter of its own for nothing: “${said(letter)}”.`;
-  const odds = `p / q = ${p[guess].toFixed(3)} / ${q[guess].toFixed(3)} = ${ratio.toFixed(2)}`;
-  const chance = ratio >= 1 ? "at least 1: it is kept for certain" : `the die says ${u.toFixed(2)}`;
-  if (kind === "kept") return `“${said(guess)}”: ${odds}, ${chance}${ratio >= 1 ? "" : ", which is below: kept"}.`;
-  return `“${said(guess)}”: ${odds}, ${chance}, which is not below: refused, with all guesses after it. In its place comes “${said(letter)}”, drawn from where p is above q.`;
+  if (kind === "extra") {
+    return (
+      "All that was guessed is kept, and the target, which has read it, adds a letter of its own for nothing: " +
+      `“${said(letter)}”.`
+    );
+  }
+  const ratio = p[guess] / q[guess];
+  const odds = `“${said(guess)}”: p / q = ${p[guess].toFixed(3)} / ${q[guess].toFixed(3)} = ${ratio.toFixed(2)}`;
+  if (ratio >= 1) return `${odds}, at least 1: it is kept for certain.`;
+  if (kind === "kept") return `${odds}. The die says ${u.toFixed(2)}, which is below: kept.`;
+  return (
+    `${odds}. The die says ${u.toFixed(2)}, which is not below: refused, with all guesses after it. In its place comes ` +
+    `“${said(letter)}”, drawn from where p is above q.`
+  );
 }
 
+/** What many tries at one place show. */
 function inWordsOfTries({ p, q, out, good }) {
-  const far = (a, b) => 1 - kept(a, b);
+  const far = (a, b) => percent(1 - kept(a, b));
   return (
-    `${TRIES.toLocaleString("en")} tries at this place: ${percent(good)} of the guesses were kept; the overlap of p and q is ${percent(kept(p, q))}. ` +
-    `What came out (dots) is ${percent(far(out, p))} away from the target, as chance alone would have it, and ${percent(far(out, q))} from the draft.`
+    `${TRIES.toLocaleString("en")} tries at this place: ${percent(good)} of the guesses were kept; p and q overlap by ` +
+    `${percent(kept(p, q))}. What came out (dots) is ${far(out, p)} away from the target, as chance alone would have ` +
+    `it, and ${far(out, q)} from the draft.`
   );
 }
