@@ -66,16 +66,16 @@ export class KLLab extends HTMLElement {
       this.picture,
       this.told,
       html(
+        "p",
+        { class: "kd-given" },
+        "Left out: p more than two widths from q's middle. Made up: q where p is below 1/20 of its peak.",
+      ),
+      html(
         "div",
         { class: "kd-scroll" },
         html(
           "table",
           {},
-          html(
-            "caption",
-            {},
-            "Left out: p more than two widths from q's middle. Made up: q where p is below 1/20 of its peak.",
-          ),
           html("thead", {}, html("tr", {}, ...heads.map((words) => html("th", { scope: "col" }, words)))),
           this.table,
         ),

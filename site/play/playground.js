@@ -11,6 +11,7 @@ const TEACHERS = {
   self: "an earlier self",
 };
 const WORDS = { teacher: ["teacher", "teacher"], hard: ["labels only", "hard"], soft: ["labels and teacher", "soft"] };
+const NOISE = { moons: 0.25, spirals: 0.1, rings: 0.1 }; // that a shape begins with: classes touch, and can be learned
 const LABELS = [10, 20, 30, 60, 100, 200, 500];
 const WIDTHS = [2, 3, 4, 8, 16, 32];
 const CLASS_COLOURS = [
@@ -106,14 +107,14 @@ export class Playground extends HTMLElement {
         shown: (i) => String(values[i]),
         change: (i) => this.set(name, values[i]),
       }).row;
-    const noise = slider("noise:", {
+    this.noise = slider("noise:", {
       min: 0.05,
       max: 0.5,
       step: 0.05,
       value: this.settings.noise,
       shown: (value) => value.toFixed(2),
       change: (value) => this.set("noise", value),
-    }).row;
+    });
     const who = (words) =>
       this.set(
         "who",
@@ -126,7 +127,7 @@ export class Playground extends HTMLElement {
         WHO.map((name) => TEACHERS[name]),
         who,
       ).row,
-      noise,
+      this.noise.row,
       picked("labels", "points with a label:", LABELS),
       picked("width", "units in each of the student's two layers:", WIDTHS),
     ];
@@ -136,6 +137,7 @@ export class Playground extends HTMLElement {
   set(name, value) {
     if (this.settings[name] === value) return;
     this.settings[name] = value;
+    if (name === "shape") this.noise.set(NOISE[value]);
     this.runs = [];
     this.live.textContent = "";
     this.fresh();

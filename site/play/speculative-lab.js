@@ -36,8 +36,8 @@ export class SpeculativeLab extends HTMLElement {
     this.plot = html("div", { class: "kd-bars kd-letters", role: "img" }, ...this.bars.map(({ column }) => column));
     const button = (words, click, name = "") => html("button", { type: "button", class: name, click }, words);
     const legend = [
-      ["teacher", "", "p, the target"],
-      ["soft", "", "q, the draft"],
+      ["teacher", "", "p, the target, and letters that come from it"],
+      ["soft", "", "q, the draft, and letters of it that are kept"],
       ["ink", "kd-dotted", "what came out of 1,000 tries here"],
     ].map(([colour, name, words]) => html("li", { class: name, style: `--kd-role: var(--kd-${colour})` }, words));
     this.replaceChildren(

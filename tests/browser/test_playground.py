@@ -22,7 +22,7 @@ def playground(open_page, lacking):
 
     def make(width=1280):
         page, watch = open_page(PAGE.as_uri(), width)
-        page.locator("kd-models tbody tr").first.wait_for(timeout=30_000)
+        page.locator("kd-models tbody tr").first.wait_for(timeout=60_000)
         return page, watch
 
     return make
