@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import stills
 
-from kdbook.book.tables.distilled_models import published
+from kdbook.book.tables.distilled_models import FAMILIES, published
 from kdbook.data.glosses import read_glosses
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
@@ -32,9 +32,10 @@ def letter_counts() -> np.ndarray:
 
 
 def models() -> list[dict]:
-    """Published students whose size, score and teacher are all known, a row a benchmark."""
+    """Published students whose size, score and teacher are all known, a row a benchmark; families as in figures."""
     table = published()
     known = table[table.size_ratio.notna() & table.score_ratio.notna()]
+    known = known.sort_values("family", key=lambda names: names.map([*FAMILIES].index), kind="stable")
     return json.loads(known[[*FIELDS.values()]].set_axis([*FIELDS], axis=1).to_json(orient="records"))
 
 

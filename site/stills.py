@@ -64,9 +64,11 @@ def playground(folder: Path) -> None:
         figure, panels = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained")
         for axes, (name, share) in zip(panels, told["maps"].items(), strict=True):
             side = told["extent"]
-            axes.imshow(share, origin="lower", extent=(-side, side, -side, side), cmap="PiYG", vmin=0, vmax=1)
+            axes.imshow(
+                share, origin="lower", extent=(-side, side, -side, side), cmap="PiYG", vmin=0, vmax=1, alpha=0.6
+            )
             for label, marker in enumerate("os"):
-                axes.scatter(*points[labels == label].T, marker=marker, s=18, color="black")
+                axes.scatter(*points[labels == label].T, marker=marker, s=22, color="black", edgecolors="white", lw=0.6)
             axes.set(title=f"{titles[name]}: {told['errors'][name]:.1%} wrong", xticks=[], yticks=[])
         figure.savefig(folder / "playground.svg")
         plt.close(figure)

@@ -2,7 +2,7 @@
 import { choice, html, slider, svg } from "./draw.js";
 import { chosen, describe } from "./models.js";
 
-const COLOURS = ["soft", "shifted", "control", "hard", "yours"];
+const COLOURS = ["soft", "shifted", "control", "hard", "yours"]; // of families, as in chapter 09
 const EVERYTHING = "everything";
 const RATIOS = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500]; // ticks, and places of the sliders
 const LEVELS = [0, 25, 50, 75, 100, 125]; // per cent of the teacher's score

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kdbook.book.tables.distilled_models import published
+from kdbook.book.tables.distilled_models import FAMILIES, published
 from kdbook.data.glosses import read_glosses
 
 from ..scripts import load_script
@@ -31,3 +31,4 @@ def test_models_of_the_page_are_the_published_rows_whose_sizes_and_scores_are_kn
     assert models[0]["kept"] == pytest.approx(100 * first.student_score / first.teacher_score)
     assert models[0]["ratio"] == pytest.approx(first.teacher_params_b / first.student_params_b)
     assert all(row["source"] and row["checked"] for row in models)
+    assert list(dict.fromkeys(row["family"] for row in models)) == list(FAMILIES)
