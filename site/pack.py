@@ -1,4 +1,4 @@
-"""What the page *Play* carries: nets and digits as text that a script can read, and its modules bundled into one.
+"""What the page *Play* carries: nets and digits as text that a script can read, and the modules bundled into one.
 
 Browsers load no modules from a file, so esbuild makes one classic script of them; JupyterLab takes modules as they are.
 """
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ideas
 import numpy as np
 import stills
 import torch
@@ -105,7 +106,7 @@ def write_data(path: Path) -> None:
 
 
 def write(folder: Path) -> None:
-    """Write `play.js`, `play.css` and `data.js` into a folder.
+    """Write `play.js`, `play.css`, `data.js`, `ideas.js` and still pictures into a folder.
 
     Raises
     ------
@@ -126,6 +127,7 @@ def write(folder: Path) -> None:
     probabilities = {name: predict(model, one).logits[0].softmax(-1) for name, model in nets.items()}
     stills.answers(folder / "digit-lab.svg", one.x[0], probabilities)
     stills.curves(folder / "train.svg", data)
+    ideas.write(folder)
 
 
 def to_choose_on() -> dict:

@@ -53,3 +53,46 @@ def curves(path: Path, data: Path) -> None:
         axes.legend()
         figure.savefig(path)
         plt.close(figure)
+
+
+def playground(folder: Path) -> None:
+    """Draw one comparison of the playground and the two fits of a mixture, both as Node.js computes them."""
+    told = json.loads(subprocess.run(["node", PLAY / "stills.mjs"], check=True, capture_output=True, text=True).stdout)
+    points, labels = np.array(told["given"]["x"]), np.array(told["given"]["y"])
+    titles = {"teacher": "teacher", "hard": "labels only", "soft": "labels and teacher"}
+    with style():
+        figure, panels = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained")
+        for axes, (name, share) in zip(panels, told["maps"].items(), strict=True):
+            side = told["extent"]
+            axes.imshow(
+                share, origin="lower", extent=(-side, side, -side, side), cmap="PiYG", vmin=0, vmax=1, alpha=0.6
+            )
+            for label, marker in enumerate("os"):
+                axes.scatter(*points[labels == label].T, marker=marker, s=22, color="black", edgecolors="white", lw=0.6)
+            axes.set(title=f"{titles[name]}: {told['errors'][name]:.1%} wrong", xticks=[], yticks=[])
+        figure.savefig(folder / "playground.svg")
+        plt.close(figure)
+        figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
+        axes.fill_between(told["grid"], told["p"], color="0.8", label="p, the teacher")
+        axes.plot(told["grid"], told["fits"]["forward"], color=SOFT, label="q by KL(p || q)")
+        axes.plot(told["grid"], told["fits"]["reverse"], color=TEACHER, label="q by KL(q || p)")
+        axes.set(xlim=(-7, 7), ylim=(0, None), ylabel="density")
+        axes.legend()
+        figure.savefig(folder / "kl.svg")
+        plt.close(figure)
+
+
+def letters(path: Path, counts: np.ndarray, names: str) -> None:
+    """Draw what follows " t" by two letters (the target) and by one (the draft); counts: (27, 27, 27)."""
+    space, t = names.index(" "), names.index("t")
+    p, q = counts[space, t] / counts[space, t].sum(), counts[:, t].sum(0) / counts[:, t].sum()
+    with style():
+        figure, axes = plt.subplots(figsize=(9, 2.8), layout="constrained")
+        places = np.arange(len(names))
+        axes.bar(places - 0.2, q, 0.4, color=SOFT, label="q, the draft")
+        axes.bar(places + 0.2, p, 0.4, color=TEACHER, label="p, the target")
+        axes.set(xticks=places, xticklabels=names.replace(" ", "␣"), ylabel="probability after “␣t”")
+        axes.grid(False, axis="x")
+        axes.legend()
+        figure.savefig(path)
+        plt.close(figure)

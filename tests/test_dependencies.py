@@ -119,7 +119,7 @@ def test_the_readme_names_the_tested_python():
         ("kdbook/losses", ()),
         ("kdbook/training", ("chapters",)),
         ("notebooks", ("book", "speech", "ray")),
-        ("site", ("book", "site")),
+        ("site", ("book", "site", "dev")),
         ("workshop", ("book", "dev")),
         ("tests", ("book", "speech", "ray", "dev")),
     ],

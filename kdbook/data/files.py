@@ -183,7 +183,7 @@ def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:
     DamagedFileError
         When the file is missing, truncated or altered.
     """
-    suffix = next((suffix for suffix in PACKED if (folder / f"{name}{suffix}").exists()), "")
+    suffix = next((suffix for suffix in PACKED if (folder / f"{name}{suffix}").exists()), ".xz")
     path = folder / f"{name}{suffix}"
     try:
         content = PACKED[suffix](path.read_bytes())

@@ -35,5 +35,5 @@ def test_samples_are_sound_within_its_bounds_and_no_recording_is_silent(voices):
 
 def test_who_lacks_soundfile_is_told_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)
-    with pytest.raises(ModuleNotFoundError, match=r"soundfile, which is not installed: run `pip install 'kdbook\[sp"):
+    with pytest.raises(ModuleNotFoundError, match=r"soundfile is not installed: run `pip install .\.\[sp"):
         load_voices()
