@@ -1,6 +1,7 @@
 // What the pages need beside their theme: figures that enlarge, names and tab stops for those who use no mouse, and
 // search results without the words of menus.
 (function () {
+  const PLAYER = ["play or pause", "stop", "play again and again"]; // buttons of an animation, which bear icons only
   function enlarge(event) {
     const link = event.target.closest("a.kd-enlarge");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -38,6 +39,14 @@
   }
   function mend() {
     document.querySelectorAll(".noUi-handle:not([aria-label])").forEach(name);
+    document.querySelectorAll(".widget-play").forEach((player) => {
+      [...player.querySelectorAll("button")].forEach((button, at) => {
+        button.setAttribute("aria-label", PLAYER[at] ?? "play");
+      });
+    });
+    document.querySelectorAll("svg[role=img]:not([aria-label])").forEach((chart) => {
+      chart.setAttribute("aria-label", "chart; the list below it holds the same numbers");
+    });
     document.querySelectorAll(".bd-article table, .bd-article pre, mjx-container, .widget-html-content").forEach(reach);
   }
   document.addEventListener("click", enlarge);

@@ -111,6 +111,8 @@ def test_a_figure_has_its_number_and_a_click_enlarges_it(open_site):
 
 
 PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts)
+# Listings of source, two hundred pages of one form, are judged by a few of them.
+JUDGED = [name for name in PAGES if not name.startswith("_modules/") or name.startswith("_modules/kdbook/losses/")]
 
 
 @pytest.mark.slow
@@ -122,7 +124,7 @@ def test_no_page_breaks_a_rule_of_the_accessibility_guidelines(chromium, address
     broken = []
     page = chromium.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
     page.set_default_timeout(180_000)
-    for name in PAGES:
+    for name in JUDGED:
         page.goto(f"{address}/{name}")
         page.wait_for_load_state("networkidle")
         page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
@@ -130,7 +132,7 @@ def test_no_page_breaks_a_rule_of_the_accessibility_guidelines(chromium, address
         found = page.evaluate(f"axe.run({{ runOnly: {WCAG}, resultTypes: ['violations'] }})")["violations"]
         broken += [(name, rule["id"], rule["nodes"][0]["html"][:200]) for rule in found]
     page.close()
-    assert len(PAGES) > 20 and broken == []
+    assert len(JUDGED) > 20 and broken == []
 
 
 @pytest.mark.slow
