@@ -34,7 +34,7 @@ IN_PARALLEL = $(ONE_THREAD) $(MAKE) --no-print-directory --keep-going --jobs="$$
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help setup book test lab notebooks figures claims site workshop badges lint audit bench clean chapter-exists executed refreshed
+.PHONY: help setup book test lab notebooks figures claims site workshop slides badges lint audit bench clean chapter-exists executed refreshed
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -93,6 +93,9 @@ site: setup .venv/.site-stamp site/node_modules/.package-lock.json ## Build the 
 
 workshop: setup site/node_modules/.package-lock.json ## Make the student and solutions editions and the slides in build/workshop
 	$(BIN)/python workshop/build.py
+
+slides: workshop ## Print the deck of every chapter to build/workshop/slides/*.pdf: needs Chromium
+	$(BIN)/python workshop/print_slides.py
 
 badges: setup ## Write the README's badges for the address in CITATION.cff, or for REPOSITORY=https://host/owner/name
 	$(BIN)/python workshop/badges.py $${REPOSITORY:+"$$REPOSITORY"}
