@@ -595,7 +595,7 @@ check_repaired_token_loss(one_answer)
 # %%
 show_ledger("08", output_folder(PROFILE))
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## What surprised us
 #
 # The sentences below are written by code from the full results, so they change when the results do.

@@ -1,8 +1,12 @@
-"""Write the README's badges: ways to open the book without installing it, which need its public address.
+"""Write the README's badges: ways to open students' chapters without installing them, which need a public address.
 
     python workshop/badges.py [https://github.com/OWNER/NAME]
 
 Without an argument the address is `repository-code` in CITATION.cff; where that is missing too, nothing can be linked.
+Chapters without solutions are linked in a branch `student`, which whoever publishes a copy makes after `make workshop`:
+
+    git switch --force-create student && cp -r build/workshop/student student && git add student
+    git commit --message "Add the chapters without solutions" && git push --force origin student && git switch -
 """
 
 import sys
@@ -15,11 +19,11 @@ from kdbook.data.files import write_atomically
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- badges: make badges -->\n", "<!-- end of badges -->"
-START = "notebooks/00_overview.ipynb"
+CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 
 
 def badges(address: str) -> str:
-    """Badges of a repository on the usual code host, as Markdown.
+    """Badges of a repository on the usual code host, and a line a chapter, as Markdown.
 
     Raises
     ------
@@ -29,13 +33,23 @@ def badges(address: str) -> str:
     name = urlsplit(address).path.strip("/").removesuffix(".git")
     if name.count("/") != 1:
         raise ValueError(f"the address must end in owner/name, got {address!r}")
-    ways = {
-        "book": (f"{address}/actions/workflows/book.yml/badge.svg", f"{address}/actions/workflows/book.yml"),
-        "Open in Binder": ("https://mybinder.org/badge_logo.svg", f"https://mybinder.org/v2/gh/{name}/HEAD?urlpath=lab/tree/{START}"),
-        "Open in Colab": ("https://colab.research.google.com/assets/colab-badge.svg", f"https://colab.research.google.com/github/{name}/blob/HEAD/{START}"),
-        "Open in Codespaces": ("https://github.com/codespaces/badge.svg", f"https://codespaces.new/{name}"),
-    }  # fmt: skip
-    return "\n".join(f"[![{text}]({picture})]({link})" for text, (picture, link) in ways.items())
+    book = f"{address.removesuffix('.git')}/actions/workflows/book.yml"
+    shown = {
+        "book": (f"{book}/badge.svg", book),
+        "Open in Codespaces": (
+            "https://github.com/codespaces/badge.svg",
+            f"https://codespaces.new/{name}/tree/student",
+        ),
+    }
+    lines = [" ".join(f"[![{text}]({picture})]({link})" for text, (picture, link) in shown.items()), ""]
+    lines += ["| chapter, without solutions | | |", "|---|---|---|"]
+    for chapter in CHAPTERS:
+        colab = f"https://colab.research.google.com/github/{name}/blob/student/student/{chapter}.ipynb"
+        binder = f"https://mybinder.org/v2/gh/{name}/student?urlpath=lab/tree/student/{chapter}.ipynb"
+        lines.append(f"| {chapter} | [Colab]({colab}) | [Binder]({binder}) |")
+    install = f"git clone --depth 1 --branch student {address} book && pip install --no-deps -e book espeakng-loader"
+    lines += ["", f"In Colab the first cell to run is `!{install}`, which leaves Colab's own packages as they are."]
+    return "\n".join(lines)
 
 
 def written(page: str, address: str | None) -> str:
@@ -51,7 +65,8 @@ def main() -> None:
     )
     readme = ROOT / "README.md"
     write_atomically(readme, written(readme.read_text(), address).encode())
-    print(f"badges for {address}" if address else "CITATION.cff names no repository-code: no badges")
+    told = f"badges for {address}; the branch `student` that they lead to is made as workshop/badges.py says"
+    print(told if address else "CITATION.cff names no repository-code: no badges")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python workshop/build.py        into build/workshop: student, solutions, slides, finished.html and room.zip
 
-No cell is executed; figures are drawn anew, larger, from the committed results. The slides need no network: their scripts come
-out of `site/node_modules`, as those of the site do.
+No cell is executed; figures are drawn anew, larger, from the committed results. The slides need no network: their
+scripts come out of `site/node_modules`, as those of the site do.
 """
 
 import importlib.util
@@ -13,14 +13,13 @@ import sys
 import zipfile
 from pathlib import Path
 
+import finished
+import lecture
 import nbformat
+from lecture import is_exercise
 from nbconvert.exporters import NotebookExporter, SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
-
-import finished
-import lecture
-from lecture import is_exercise
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -133,8 +132,8 @@ def index(titles: dict[str, str]) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>kdbook: slides</title>'
         '<meta name="viewport" content="width=device-width"><body style="font: 1.3em sans-serif; margin: 2em">'
-        "<h1>Slides</h1><p>Arrow keys or space move, <kbd>Esc</kbd> shows all, <kbd>F</kbd> fills the screen, <kbd>S</kbd> opens "
-        "the speaker's notes. A click starts a clock.</p>"
+        "<h1>Slides</h1><p>Arrow keys or space move, <kbd>Esc</kbd> shows all, <kbd>F</kbd> fills the screen, "
+        "<kbd>S</kbd> opens the speaker's notes. A click starts a clock.</p>"
         f"<ul>{links}</ul></body></html>"
     )
 

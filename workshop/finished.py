@@ -1,7 +1,7 @@
-"""Who has finished what, without accounts: a code that a learner's last cell prints, and the teacher's page that reads it.
+"""Who has finished what, without accounts: a code that a learner's last cell prints, and the page that reads it.
 
-The code holds a name, a chapter, which exercises passed, and a checksum, so that a slip of the pen is found. It is no lock:
-whoever reads this file can write any code.
+The code holds a name, a chapter, which exercises passed, and a checksum, so that a slip of the pen is found. It is no
+lock: whoever reads this file can write any code.
 """
 
 import inspect
@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 PAGE = Path(__file__).parent / "room" / "finished.html"
 TOLD = """## Finished?
 
-Put your name in and run this cell after your exercises, in the same session. Give the code that it prints to your teacher."""
+Put your name in and run this cell after your exercises, in the same session. It prints a code for your teacher."""
 
 
 def checks(cells: list[NotebookNode]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What makes a lecture of a chapter's marked cells: findings, large figures, exercises with a clock, notes for the speaker.
+"""What makes a lecture of a chapter's marked cells: findings, large figures, exercises with a clock, speaker's notes.
 
 What slides say besides the chapter's own words stands in `guide/NN.md`, where a teacher reads it as well.
 """
@@ -7,9 +7,11 @@ import ast
 import re
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
@@ -21,6 +23,7 @@ GUIDE = Path(__file__).parent / "guide"
 FIGURE = re.compile(r'^\s*show_figure\(\s*"(\w+)"', re.MULTILINE)
 DRAWN = re.compile(r'^\s*(?:show_figure|picture_slider)\(\s*"([^"]+)"', re.MULTILINE)
 WIDEST, HIGHEST = 9.4, 4.0  # inches; a slide gives them 1228 pixels, so that type of 9 points is 16 pixels high
+SHRUNK = 0.75, 0.85, 1.0  # shares of its own size that a figure keeps at least, until no labels run into each other
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ def headed(cells: list[NotebookNode], guide: Guide) -> list[NotebookNode]:
     heading, found = "", []
     for cell in cells:
         if cell.cell_type == "markdown":
+            if kind(cell) == "slide" and heading and not re.search(r"^#+ ", cell.source, re.MULTILINE):
+                cell.source = f"## {heading}\n\n{cell.source}"
             heading = (re.findall(r"^##+ (.+)", cell.source, re.MULTILINE) or [heading])[-1]
         elif kind(cell) == "slide" or (kind(cell) != "skip" and FIGURE.search(cell.source)):
             told = [guide.shown.get(name, "") for name in DRAWN.findall(cell.source)]
@@ -112,7 +117,7 @@ def with_notes(cells: list[NotebookNode], guide: Guide) -> list[NotebookNode]:
 
 
 def large(cells: list[NotebookNode], folder: Path) -> list[NotebookNode]:
-    """The cells, with every figure of the book as a picture in a folder beside the page, of the committed results alone."""
+    """The cells, with every figure of the book as a picture in a folder, of the committed results alone."""
     found = []
     for cell in cells:
         names = FIGURE.findall(cell.source) if cell.cell_type == "code" else []
@@ -129,9 +134,20 @@ def draw(name: str, folder: Path) -> None:
         return
     entry = figures.figure_of(name)
     drawn = entry.draw(load(entry.question))
-    width, height = drawn.get_size_inches()
-    drawn.set_size_inches(min(width, WIDEST), min(height, HIGHEST))
     folder.mkdir(exist_ok=True)
     with style():
+        width, height = drawn.get_size_inches()
+        for kept in SHRUNK:
+            drawn.set_size_inches(min(width, max(WIDEST, kept * width)), min(height, max(HIGHEST, kept * height)))
+            drawn.canvas.draw()
+            if not crowded(drawn):
+                break
         drawn.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
     plt.close(drawn)
+
+
+def crowded(drawn: Figure) -> bool:
+    """Whether two neighbours among the labels of an axis run into each other."""
+    ticks = [labels for axes in drawn.axes for labels in (axes.get_xticklabels(), axes.get_yticklabels())]
+    boxes = [[label.get_window_extent() for label in labels if label.get_text()] for labels in ticks]
+    return any(one.overlaps(other) for row in boxes for one, other in pairwise(row))
