@@ -22,8 +22,8 @@ from kdbook.show.style import style
 GUIDE = Path(__file__).parent / "guide"
 FIGURE = re.compile(r'^\s*show_figure\(\s*"(\w+)"', re.MULTILINE)
 DRAWN = re.compile(r'^\s*(?:show_figure|picture_slider)\(\s*"([^"]+)"', re.MULTILINE)
-WIDEST, HIGHEST = 9.4, 4.0  # inches; a slide gives them 1228 pixels, so that type of 9 points is 16 pixels high
-SHRUNK = 0.75, 0.85, 1.0  # shares of its own size that a figure keeps at least, until no labels run into each other
+WIDEST, HIGHEST = 8.9, 4.0  # inches; a slide of 1280 pixels gives them 1154, so that type of 9 points is 16 pixels high
+SHRUNK = 0.65, 0.75, 0.85, 1.0  # shares of its own size that a figure keeps, until no labels run into each other
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,10 @@ def headed(cells: list[NotebookNode], guide: Guide) -> list[NotebookNode]:
                 cell.source = f"## {heading}\n\n{cell.source}"
             heading = (re.findall(r"^##+ (.+)", cell.source, re.MULTILINE) or [heading])[-1]
         elif kind(cell) == "slide" or (kind(cell) != "skip" and FIGURE.search(cell.source)):
-            told = [guide.shown.get(name, "") for name in DRAWN.findall(cell.source)]
-            found.append(slide("\n\n".join([f"## {heading}", *told])))
-            cell.metadata["slideshow"] = {"slide_type": "-"}
+            told = [guide.shown[name] for name in DRAWN.findall(cell.source) if name in guide.shown]
+            if lines := [f"## {heading}"] * bool(heading) + told:
+                found.append(slide("\n\n".join(lines)))
+                cell.metadata["slideshow"] = {"slide_type": "-"}
         found.append(cell)
     return found
 
