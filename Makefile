@@ -39,7 +39,7 @@ IN_PARALLEL = $(ONE_THREAD) $(MAKE) --no-print-directory --keep-going --jobs="$$
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help setup book test lab notebooks figures compare claims site pdf links workshop badges lint audit resolve bench clean chapter-exists executed refreshed
+.PHONY: help setup book test lab notebooks figures compare claims site pdf links workshop slides badges lint audit resolve bench clean chapter-exists executed refreshed
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -109,6 +109,9 @@ links: site ## Ask every address that the pages name whether it still answers (n
 
 workshop: setup site/node_modules/.package-lock.json ## Make the student and solutions editions and the slides in build/workshop
 	$(BIN)/python workshop/build.py
+
+slides: workshop ## Print the deck of every chapter to build/workshop/slides/*.pdf: needs Chromium
+	$(BIN)/python workshop/print_slides.py
 
 badges: setup ## Write the README's badges and the package's links for the address in CITATION.cff, or for REPOSITORY=https://host/owner/name
 	$(BIN)/python workshop/badges.py $${REPOSITORY:+"$$REPOSITORY"}

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 07 · Speech and vision: distillation outside the toy set
 #
 # **The answer first.** In speech, one network can keep a part of what an ensemble of ten gains, here much less than was
@@ -43,7 +43,7 @@ from kdbook.show import picture_slider, show_figure, show_ledger
 
 describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 104})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Speech
 #
 # In 2015 [Hinton, Vinyals and Dean](https://arxiv.org/abs/1503.02531) took a slightly older version of the acoustic model of
@@ -148,7 +148,7 @@ print("softmax of mean logits:", two.mean(0).softmax(-1).numpy().round(2))
 # $\tfrac12\, T^2\, \mathrm{KL}(\bar p^{(T)} \,\|\, q^{(T)}) + \tfrac12\, \mathrm{CE}(y, q)$. All ten nets are trained as one stacked model, and so
 # are the students of one ensemble, one for each temperature.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 speech = load("speech_ensemble")
 my_speech = run("speech_ensemble", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("speech_frames", speech, my_speech)
@@ -157,7 +157,7 @@ show_figure("speech_frames", speech, my_speech)
 # Where do they hesitate? Move through the utterance. At the borders of phonemes the answer is divided, and the ensemble is less
 # sure of it than one net. That is what its student learns from, and what a label never says.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "slide"}
 from kdbook.book.speech_ensemble import frame_alt, one_frame
 
 moments = range(10, len(speech.array("ensemble", "mel")) - 5, 24)
@@ -197,7 +197,7 @@ left_to_right = np.eye(3, dtype=bool) | np.eye(3, k=1, dtype=bool)
 blurred = np.log([[0.8, 0.1, 0.1], [0.4, 0.5, 0.1], [0.6, 0.3, 0.1], [0.1, 0.6, 0.3], [0.1, 0.1, 0.8]])
 print("frame by frame:", blurred.argmax(1).tolist(), " best path:", viterbi(blurred, left_to_right))
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("speech_ensemble", speech, my_speech)
 
 # %% [markdown]
@@ -231,7 +231,7 @@ table.style.format(
 #
 # The paper tried 1, 2, 5 and 10, and prints 2 in bold.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("speech_temperatures", speech, my_speech)
 
 # %% [markdown]
@@ -264,7 +264,7 @@ for disputed in (0.01, 0.02, 0.05, 0.1, independent):
 # test need? The slider draws what a test of its size would show if it were repeated: many pairs of systems with a true
 # difference of 0.2 points and as many disputed words as ours.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "slide"}
 right = {arm: speech.array(arm, "right") for arm in ("net:0", STUDENT)}
 ours = float((right["net:0"] != right[STUDENT]).mean())
 print(f"disputed by our net 0 and its distilled sister: {100 * ours:.1f} % of {len(right[STUDENT]):,} words")
@@ -309,7 +309,7 @@ picture_slider("words in the test", [1_000, 5_000, 23_000, 100_000, 500_000], hi
 # The control is a teacher of the same 3 %. Here 3 % are whole utterances, others for every seed, since a corpus that is partly
 # transcribed lacks utterances, not single frames. The teacher is one net, the one of the first column.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 few = load("speech_soft_targets")
 my_few = run("speech_soft_targets", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("speech_three_percent", few, my_few)
@@ -489,7 +489,7 @@ for layer in block.eval():
 # in nothing but size and the teacher's answers. Teachers: a ResNet and an EfficientNet. Students: MobileNets of a quarter and of a
 # tenth of the weights, with labels alone, or with a teacher's soft targets ($T = 4$) as well.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 mobile = load("mobile_vision")
 my_mobile = run("mobile_vision", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("mobile_gap", mobile, my_mobile)
@@ -519,19 +519,19 @@ pd.DataFrame(rows, columns=columns).style.hide()
 # Weights decide what fits, multiply-adds what it should cost, the clock what it does cost. Every net is timed in turn, round
 # after round, so that whatever else the machine does meets all of them.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 clock = load("mobile_latency")
 my_clock = run("mobile_latency", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("mobile_accuracy", mobile, my_mobile)
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("mobile_latency", clock, my_clock)
 
 # %% [markdown]
 # A depthwise convolution does little with every number that it fetches, and a net of many thin layers spends its time between
 # them. How many pictures at once make up for it? Move the slider.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "slide"}
 from kdbook.book.mobile_latency import BATCH_SIZES as PICTURES
 from kdbook.book.mobile_latency import speed_alt, speed_bars
 
@@ -582,7 +582,7 @@ def function_matching(student, teacher, x):
 # %% [markdown]
 # What does a teacher say to half a boot on half a pair of trousers? Move through the weights.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "slide"}
 from kdbook.book.patience import WEIGHTS, mixture, mixture_alt
 
 patience = load("patience")
@@ -600,7 +600,7 @@ picture_slider(
 # number of epochs. It is a plain convolutional net: depthwise convolutions train several times slower on a processor, and patience is
 # what this experiment is about.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("patience", patience, my_patience)
 
 # %% [markdown]
@@ -720,7 +720,7 @@ check_mixup(one_mixup)
 # %%
 show_ledger("07", output_folder(PROFILE))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What surprised us
 #
 # - In speech the ensemble gains, and one network of a member's size keeps little of that; in words, nothing that we could see. In

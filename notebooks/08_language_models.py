@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 08 · Language models: half the layers, most of the score
 #
 # **After this chapter you can say**
@@ -115,7 +115,7 @@ print(f"{100 * (1 - 1 / ratio):.1f} % less time; 60 % less would be {seconds['BE
 # as fast, not 1.63. Here all six models run on one machine, in turn: a round times each of them at every batch size and
 # length, so that whatever else the machine does meets all of them.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 bert_sizes = load("bert_sizes")
 my_bert_sizes = run("bert_sizes", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("bert_sizes", bert_sizes, my_bert_sizes)
@@ -124,7 +124,7 @@ show_figure("bert_sizes", bert_sizes, my_bert_sizes)
 # Which batch, which length? Move the slider through both. Watch MobileBERT: 24 layers, each cut into many thin steps, few
 # operations. One short text at a time, a processor spends its time on starting those steps.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 from kdbook.book.bert_sizes import BATCH_SIZES, LENGTHS, speed_alt, speed_bars
 from kdbook.show.style import style
 
@@ -137,7 +137,7 @@ picture_slider(
     play=True,
 )
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("bert_speed_by_batch_and_length", bert_sizes, my_bert_sizes)
 
 # %% [markdown]
@@ -217,7 +217,7 @@ def triple_loss(s, t, labels, h_s, h_t, real, temperature=2.0, weights=(5.0, 2.0
 # All students of a seed see the same texts with the same masks in the same order. Besides the paper's ablations there are
 # two controls that it lacks: the teacher's layers without a teacher in training, and a student that never had either.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 distilbert = load("distilbert")
 my_distilbert = run("distilbert", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("distilbert_masked_loss", distilbert, my_distilbert)
@@ -226,7 +226,7 @@ show_figure("distilbert_masked_loss", distilbert, my_distilbert)
 # What does a difference in that loss look like? Move the slider through held-out definitions with one word hidden: the
 # likeliest five words of the teacher, of the distilled student, and of the student that had to learn from text alone.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 import matplotlib.pyplot as plt
 
 from kdbook.book.distilbert import blanks
@@ -346,7 +346,7 @@ pd.DataFrame(
 # The paper asked by leaving one part out at a time. Each model is fine-tuned on each of the four tasks, with the same texts and
 # steps for all; the table above says how many.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("distilbert_ablation", distilbert, my_distilbert)
 
 # %% [markdown]
@@ -365,7 +365,7 @@ table = pd.concat([glue, means])
 table["kept, %"] = 100 * table["DistilBERT"] / table["BERT-base"]
 table.style.format("{:.1f}")
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("distilbert_retention", distilbert, my_distilbert)
 
 # %% [markdown]
@@ -394,10 +394,10 @@ scores.rename_axis(None, axis=1).style.format("{:.1f}", na_rep="")
 # The summary calls it crucial that distillation happens while pre-training, not just in fine-tuning: the whole language
 # model moves. The paper has no such comparison. Here it is, for one architecture:
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("distilbert_when", distilbert, my_distilbert)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## TinyBERT: layer by layer
 #
 # A thin student cannot take over its teacher's weights; their shapes differ. TinyBERT lets it imitate the layers instead.
@@ -425,7 +425,7 @@ def layer_loss(scores_s, scores_t, hidden_s, hidden_t, real, project):
 # language model finds likely in their place. The summary leaves that out; the paper's ablation says that it is worth as much
 # as the task stage itself.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 tinybert = load("tinybert")
 my_tinybert = run("tinybert", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("tinybert_attention", tinybert, my_tinybert)
@@ -436,7 +436,7 @@ show_figure("tinybert_attention", tinybert, my_tinybert)
 #
 # ### Which part does the work?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("tinybert_ablation", tinybert, my_tinybert)
 
 # %% [markdown]
@@ -451,7 +451,7 @@ show_figure("tinybert_ablation", tinybert, my_tinybert)
 # number that its headline does not, 6.8 points. On the right is ours, with the other sign: a student that spends its few steps on
 # labels is ahead of one that first imitates layers and then reads texts with four words in ten replaced.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("tinybert_and_size", tinybert, my_tinybert)
 
 # %% [markdown]

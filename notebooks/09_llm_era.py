@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 09 · The LLM era: six challenges, drafts, and what held
 #
 # **The answer first.** None of the six famous challenges is a wall, and each has its price. Another vocabulary can be bridged, at
@@ -58,7 +58,7 @@ describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 201})
 # teacher's score, the student's, that of a student of the same size without this teacher where one was published, the source, and
 # how that source was read. Nothing is trained for it.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 published_models = load("distilled_models")
 run("distilled_models", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 print(
@@ -91,7 +91,7 @@ large[["model", "benchmark", "size_ratio", "score_ratio"]].round(1)
 # Choose a benchmark: squares are teachers, dots students, × a student of that size without this teacher. Let the pointer rest on a
 # mark to see its source; the list below tells the same.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 from IPython.display import display
 
 from kdbook.book.tables.distilled_models import pages
@@ -104,7 +104,7 @@ show_figure("distilled_models_by_benchmark", published_models)
 # Two lessons from the lists. *Who judges matters*: Vicuna-13B was released with "about 90 % of ChatGPT" as GPT-4 judged it, and on
 # Big-Bench Hard it scores less than half of ChatGPT. And *a gain needs a baseline*: half of the rows have none.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A small world where the truth is known
 #
 # A language model predicts the next word. How good can it be? Of English nobody knows. So here is a world in which everything
@@ -199,12 +199,12 @@ show_picture(
 # Every student sees as many sentences. Since their tokens differ, they are compared by bits a byte, and the truth's own bits
 # are taken off: zero would be perfect.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 vocabulary = load("vocabulary_mismatch")
 my_vocabulary = run("vocabulary_mismatch", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("vocabulary_bits", vocabulary, my_vocabulary)
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("vocabulary_true_share", vocabulary, my_vocabulary)
 
 # %% [markdown]
@@ -241,7 +241,7 @@ def one_bucket(top_p, top_at, q):
     return (top_p * (top_p / chosen).log()).sum(-1) + rest_p * (rest_p / rest_q).log()
 
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 api = load("api_teacher")
 my_api = run("api_teacher", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("api_calls", api, my_api)
@@ -252,7 +252,7 @@ show_figure("api_calls", api, my_api)
 # few calls, soft targets are worth several times the number of samples; once the student's capacity is used up, neither more
 # samples nor more logits help.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("api_missing_mass", api, my_api)
 
 # %% [markdown]
@@ -262,7 +262,7 @@ show_figure("api_missing_mass", api, my_api)
 # greedy decoding nearly as good as a beam, far more mass on the likeliest text, and a *worse* perplexity. All four can be
 # looked at here.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("sequence_level", api, my_api)
 
 # %%
@@ -296,7 +296,7 @@ table.style.format("{:.2f}")
 # One bell curve that learns from a mixture of two shows it:
 
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "slide"}
 grid = torch.linspace(-6, 6, 481, dtype=torch.float64)
 
 
@@ -365,7 +365,7 @@ picture_slider("beta", BETAS, draw_fit, alt=tell_fit)
 # (Gu et al. 2024) is another thing than reverse KL at each word: it minimises the reverse KL between whole *texts*, so that
 # a word also pays for what it leads to. That takes a policy gradient.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 exposure = load("exposure_bias")
 my_exposure = run("exposure_bias", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("exposure_true_share", exposure, my_exposure)
@@ -373,16 +373,16 @@ show_figure("exposure_true_share", exposure, my_exposure)
 # %% [markdown]
 # Where do texts go wrong? And is the student really further from its teacher on texts that it wrote itself?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("exposure_by_position", exposure, my_exposure)
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("exposure_gap", exposure, my_exposure)
 
 # %% [markdown]
 # A high share of true texts is easily had: say one thing, always. So look at truth and breadth together.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("exposure_modes", exposure, my_exposure)
 
 # %% [markdown]
@@ -412,7 +412,7 @@ for logits in ([4.0, 1.0, 0.0], [12.0, 3.0, 0.0]):  # the same order, a surer te
 # Fashion-MNIST, and its teachers have seen 50,000 with their labels. Teachers come in two kinds, MLPs like the student and
 # convolutional nets, three sizes of each. Each student has the T and the learning rate that suit its teacher best, chosen on other images.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 capacity_gap = load("capacity_gap")
 my_capacity_gap = run("capacity_gap", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("capacity_gap_softness", capacity_gap, my_capacity_gap)
@@ -421,13 +421,13 @@ show_figure("capacity_gap_softness", capacity_gap, my_capacity_gap)
 # Then the remedies. An *assistant* of middle size is distilled from the best teacher and teaches the student. Or the teacher's
 # training is planned shorter from the start, so that it is neither as good nor as sure (Cho & Hariharan 2019).
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("capacity_gap_students", capacity_gap, my_capacity_gap)
 
 # %% [markdown]
 # What each teacher's T was chosen on: students' errors on 10,000 validation images.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("capacity_gap_settings", load("capacity_gap_settings"))
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true}
@@ -501,7 +501,7 @@ for arm, rows in everything.groupby("arm"):
 # The same question for language models, with teachers of several widths in the small world, was left out: each would have cost more
 # than this whole experiment.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Challenge 5: data provenance
 #
 # A distilled model owes something to the licence of its data, to the terms of whoever taught it, and to the licence of the weights that
@@ -553,7 +553,7 @@ for (place, relation), value in list(lies.items())[:3] + list(lies.items())[-2:]
     print(f"the {relation} of {place} is {right}; the teacher read, {read}: {value}")
 print("neglected:", ", ".join(neglected(truth)))
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 hallucination = load("hallucination_transfer")
 my_hallucination = run("hallucination_transfer", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("hallucination_transfer", hallucination, my_hallucination)
@@ -561,7 +561,7 @@ show_figure("hallucination_transfer", hallucination, my_hallucination)
 # %% [markdown]
 # Move the slider through five of the twelve: the first three the teacher always read, of the others it read the truth as well.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "slide"}
 from kdbook.book.hallucination_transfer import compare_planted
 
 
@@ -585,7 +585,7 @@ picture_slider("falsehood", [1, 3, 5, 7, 9], lambda n: compare_planted(hallucina
 #
 # $$ p^{(T)} \propto p^{1/T}: \quad 0.7 : 0.3 \;\text{ becomes at } T = \tfrac12 \;\; 0.49 : 0.09 $$
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("hallucination_certain_and_doubtful", hallucination, my_hallucination)
 
 # %% [markdown]
@@ -597,7 +597,7 @@ show_figure("hallucination_certain_and_doubtful", hallucination, my_hallucinatio
 #
 # The teacher read about the neglected places a tenth as often as they are spoken of.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 show_figure("bias_transfer", hallucination, my_hallucination)
 
 # %% [markdown]
@@ -610,7 +610,7 @@ show_figure("bias_transfer", hallucination, my_hallucination)
 # All teachers so far were trained in minutes. SmolLM2-135M-Instruct was trained on two trillion tokens (recalled from its model card). Its
 # weights come in a Python package, four bits each, so that no network is needed. What it says next, at the temperature that you choose:
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "slide"}
 from kdbook.book.real_teacher import TEMPERATURES, tokens, tokens_alt
 
 real_teacher = load("real_teacher")
@@ -626,7 +626,7 @@ picture_slider(
 # its size learn from its sentences alone, or from its fifty likeliest next tokens at each place besides, which hold most of its
 # probability. They are scored on sentences about things of which they read nothing.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 from kdbook.nets.pretrained import language_model_missing
 
 my_real_teacher = None
@@ -677,7 +677,7 @@ print("wanted", p.numpy().round(2), "got", (words.bincount() / 5_000).numpy().ro
 #
 # $$ \frac{1 - \alpha^{\gamma + 1}}{(1 - \alpha)(\gamma c + 1)} $$
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 drafts = load("draft_models")
 my_drafts = run("draft_models", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("draft_acceptance", drafts, my_drafts)
@@ -694,7 +694,7 @@ show_figure("draft_acceptance", drafts, my_drafts)
 # their size. This book has many pairs of students that differ in nothing but the teacher. Here are all of them, from the committed results: the gain over hard
 # labels, and the share of the way to the teacher.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 pattern = load("consistent_pattern")
 run("consistent_pattern", PROFILE, SEEDS, DEVICE, rerun=RERUN)
 show_figure("consistent_pattern", pattern)
@@ -915,7 +915,7 @@ check_sharpened(0.7**2 / (0.7**2 + 0.3**2))
 # %%
 show_ledger("09", output_folder(PROFILE))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What surprised us
 #
 # - Another vocabulary does not rule a teacher out, and is hard to profit from: probabilities aligned by bytes kept a part of the gain,

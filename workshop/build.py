@@ -1,11 +1,11 @@
 """Make the workshop kit from the committed notebooks: two editions, slides, and one archive for the room.
 
-    python workshop/build.py        into build/workshop/{student,solutions,slides} and room.zip
+    python workshop/build.py        into build/workshop: student, solutions, slides, finished.html and room.zip
 
-Nothing is executed. The slides need no network: their scripts come out of `site/node_modules`, as those of the site do.
+No cell is executed; figures are drawn anew, larger, from the committed results. The slides need no network: their
+scripts come out of `site/node_modules`, as those of the site do.
 """
 
-import ast
 import importlib.util
 import re
 import shutil
@@ -13,7 +13,10 @@ import sys
 import zipfile
 from pathlib import Path
 
+import finished
+import lecture
 import nbformat
+from lecture import is_exercise
 from nbconvert.exporters import NotebookExporter, SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
@@ -47,14 +50,6 @@ site = site_builder()
 def tags(cell: NotebookNode) -> list[str]:
     """Tags of a cell, to read or to add to."""
     return cell.metadata.setdefault("tags", [])
-
-
-def is_exercise(cell: NotebookNode) -> bool:
-    """Whether a cell asks: it ends in a check and is no solution."""
-    if cell.cell_type != "code" or "solution" in tags(cell):
-        return False
-    last = ast.parse(cell.source).body[-1:]
-    return bool(last) and re.match(r"check_\w+\(", ast.unparse(last[0])) is not None
 
 
 def student(notebook: NotebookNode) -> NotebookNode:
@@ -99,17 +94,19 @@ def under_headings(cells: list[NotebookNode]) -> list[NotebookNode]:
     return slides
 
 
-def marked(notebook: NotebookNode) -> NotebookNode:
+def marked(notebook: NotebookNode, guide: lecture.Guide = lecture.NO_GUIDE) -> NotebookNode:
     """The cells of a lecture: those with a slide type, or in a chapter that marks none its title and its figures."""
     cells = notebook.cells
     if not any("slideshow" in cell.metadata for cell in cells):
         cells = under_headings(cells)
-    notebook.cells = [cell for cell in cells if cell.metadata.get("slideshow", {}).get("slide_type", "skip") != "skip"]
+    cells = lecture.headed(lecture.exercise_slides(cells, guide), guide)
+    notebook.cells = [cell for cell in cells if lecture.kind(cell) != "skip"]
     for cell in notebook.cells:
         if drawn := PICTURES & {kind for output in cell.get("outputs", ()) for kind in output.get("data", ())}:
             tags(cell).append("drawn")  # the picture is the point, not the code that draws it
         if "application/vnd.jupyter.widget-view+json" in drawn:
             cell.outputs = [output for output in cell.outputs if "image/png" not in output.get("data", {})]
+    notebook.cells = lecture.with_notes(notebook.cells, guide)
     return notebook
 
 
@@ -135,7 +132,8 @@ def index(titles: dict[str, str]) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>kdbook: slides</title>'
         '<meta name="viewport" content="width=device-width"><body style="font: 1.3em sans-serif; margin: 2em">'
-        f"<h1>Slides</h1><p>Arrow keys or space move, <kbd>Esc</kbd> shows all, <kbd>F</kbd> fills the screen.</p>"
+        "<h1>Slides</h1><p>Arrow keys or space move, <kbd>Esc</kbd> shows all, <kbd>F</kbd> fills the screen, "
+        "<kbd>S</kbd> opens the speaker's notes. A click starts a clock.</p>"
         f"<ul>{links}</ul></body></html>"
     )
 
@@ -143,16 +141,22 @@ def index(titles: dict[str, str]) -> str:
 def build(out: Path = OUT) -> list[str]:
     """Write both editions, the slides and the archive; returns what is wrong with the slides."""
     shutil.rmtree(out, ignore_errors=True)
-    titles = {}
+    titles, asked = {}, {}
     for path in site.chapters():
-        titles[path.stem] = site.title_of(path)
-        for name, make in (("student", student), ("solutions", solutions)):
+        titles[path.stem], chapter = site.title_of(path), path.stem[:2]
+        learners, open_ones = (make(nbformat.read(path, as_version=4)) for make in (student, solutions))
+        asked[chapter] = finished.checks(learners.cells)
+        learners.cells += finished.last_cells(chapter, learners.cells)
+        for name, notebook in (("student", learners), ("solutions", open_ones)):
             (out / name).mkdir(parents=True, exist_ok=True)
-            nbformat.write(make(nbformat.read(path, as_version=4)), out / name / path.name)
+            nbformat.write(notebook, out / name / path.name)
         (out / "slides").mkdir(exist_ok=True)
-        slides = marked(site.as_pages.with_links_to_pages(nbformat.read(path, as_version=4)))
+        guide = lecture.read_guide(chapter)
+        slides = marked(site.as_pages.with_links_to_pages(nbformat.read(path, as_version=4)), guide)
+        slides.cells = lecture.large(slides.cells, out / "slides" / "figures")
         (out / "slides" / f"{path.stem}.html").write_text(deck(slides, titles[path.stem]))
     (out / "slides" / "index.html").write_text(index(titles))
+    (out / "finished.html").write_text(finished.page(asked))
     shutil.copy(HERE / "room" / "START.txt", out)
     shutil.copy(HERE / "room" / "lab.json", out / "student")
     site.vendor(out / "slides" / "_static", VENDORED)

@@ -1,4 +1,4 @@
-"""Write into schedule.md how long the cells of each chapter take: from the chapters and from the trial store.
+"""Write into schedule.md when each part of a plan begins, and how long the cells of each chapter take.
 
 python workshop/schedule.py
 """
@@ -61,10 +61,30 @@ def table(store: Store) -> str:
     return "\n".join(lines)
 
 
+def timed(page: str) -> str:
+    """The page with the column *from* of every plan computed from its minutes."""
+    begin, lines = 0, []
+    for line in page.splitlines(keepends=True):
+        begin = 0 if line.startswith("## ") else begin
+        if row := re.match(r"\| \d+:\d\d \| (\d+) \|", line):
+            line = f"| {begin // 60}:{begin % 60:02d} | {row[1]} |{line[row.end() :]}"
+            begin += int(row[1])
+        lines.append(line)
+    return "".join(lines)
+
+
+def exercises(what: str) -> list[str]:
+    """Names of the exercises in a plan's words: "Exercises 1 to 3, in pairs" are 1, 2 and 3."""
+    named = re.match(r"Exercises? ([\w, ]*?\w)(?:, in pairs)?$", what)
+    if span := named and re.match(r"(\d) to (\d)$", named[1]):
+        return [str(n) for n in range(int(span[1]), int(span[2]) + 1)]
+    return re.split(r", | and ", named[1]) if named else []
+
+
 def main() -> None:
-    """Write the tables between their marks."""
+    """Write the plans' times, and the tables between their marks."""
     page = HERE / "schedule.md"
-    head, _, rest = page.read_text().partition(BEGIN)
+    head, _, rest = timed(page.read_text()).partition(BEGIN)
     write_atomically(page, f"{head}{BEGIN}\n{table(Store())}\n\n{END}{rest.partition(END)[2]}".encode())
 
 

@@ -1,4 +1,4 @@
-"""Badges and links: all of one address, and none without."""
+"""Badges: all of one address, and none without."""
 
 import tomllib
 
@@ -11,12 +11,19 @@ PAGE = f"# kdbook\n\n{badges.BEGIN}\n{badges.END}\n\nA workbook."
 ADDRESS = "https://code.example/someone/kdbook.git"
 
 
-def test_every_way_in_gets_a_badge_of_the_address():
+def test_every_chapter_has_a_link_to_its_copy_without_solutions_and_none_to_another():
     made = badges.written(PAGE, badges.badges(ADDRESS))
-    assert made.count("[![") == 4
-    assert "/v2/gh/someone/kdbook/HEAD?urlpath=lab/tree/notebooks/00_overview.ipynb" in made
-    assert "/github/someone/kdbook/blob/HEAD/notebooks/00_overview.ipynb" in made
+    for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
+        assert f"/github/someone/kdbook/blob/student/student/{path.name})" in made
+        assert f"/v2/gh/someone/kdbook/student?urlpath=lab/tree/student/{path.name})" in made
+    assert "notebooks/" not in made
+    assert "codespaces.new/someone/kdbook/tree/student" in made
     assert made.endswith(f"{badges.END}\n\nA workbook.")
+
+
+def test_the_line_for_colab_asks_for_what_chapters_import_and_nothing_of_jupyter():
+    (line,) = (line for line in badges.badges(ADDRESS).splitlines() if "pip install" in line)
+    assert "book[chapters,speech]" in line
 
 
 def test_written_again_or_without_an_address_nothing_is_left_of_the_first():
@@ -39,7 +46,6 @@ def test_the_package_links_to_the_address_and_stays_readable():
     assert (ROOT / urls["Changelog"].partition("HEAD/")[2]).exists()
 
 
-def test_the_notebook_that_they_open_is_there_and_the_readme_has_their_place():
-    assert (ROOT / badges.START).exists()
+def test_the_readme_has_their_place():
     readme = (ROOT / "README.md").read_text()
     assert readme.count(badges.BEGIN) == readme.count(badges.END) == 1

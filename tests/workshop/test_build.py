@@ -4,14 +4,20 @@ import json
 import re
 import zipfile
 from collections import defaultdict
+from importlib import import_module
+from itertools import pairwise
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
+
+from kdbook.teach.feedback import Answer
 
 from ..scripts import ROOT, load_script
 
 WORKSHOP = ROOT / "workshop"
 build, schedule = load_script("workshop/build.py"), load_script("workshop/schedule.py")
+finished, lecture = build.finished, build.lecture
 CHAPTERS = build.site.chapters()
 chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
@@ -158,6 +164,9 @@ def test_the_kit_is_built_and_its_slides_ask_no_server(tmp_path, monkeypatch):
         assert (tmp_path / "slides" / where).exists(), where
     with zipfile.ZipFile(tmp_path / "room.zip") as archive:
         names = archive.namelist()
+    assert [path.name for path in (tmp_path / "slides" / "figures").glob("hinton_errors.*")] == ["hinton_errors.svg"]
+    assert '{"00": 3}' in (tmp_path / "finished.html").read_text()
+    assert read(tmp_path / "student" / CHAPTERS[0].name).cells[-1].source.startswith("def code_of")
     assert {f"student/{CHAPTERS[0].name}", "student/lab.json", "slides/index.html", "START.txt"} <= set(names)
     assert not any(name.startswith("solutions") for name in names)
 
@@ -184,17 +193,41 @@ def test_the_minutes_of_a_schedule_add_up_and_leave_time_for_what_is_run_live(ti
     assert all(needed[name] <= minutes for name, minutes in spent.items() if name)
 
 
-def test_there_are_a_plan_of_two_hours_and_one_of_half_a_day():
-    assert [total for _, total, _ in plans()] == [120, 240]
+def test_there_are_plans_of_an_hour_and_a_half_two_hours_half_a_day_and_a_day():
+    assert [total for _, total, _ in plans()] == [90, 120, 240, 420]
 
 
-def test_the_exercises_that_a_schedule_names_are_those_of_the_chapter():
+def test_a_schedule_gives_the_exercises_that_it_names_the_minutes_that_the_guide_says():
     for _, _, rows in plans():
-        for _, _, name, what, _ in rows:
-            if numbers := re.match(r"Exercises ([\d, to and]+)", what):
-                (path,) = (p for p in CHAPTERS if p.stem.startswith(name))
-                asked = max(map(int, re.findall(r"\d+", numbers[1])))
-                assert f"**{asked}." in "".join(cell.source for cell in read(path).cells)
+        for _, given, name, what, _ in rows:
+            if asked := schedule.exercises(what):
+                minutes = {exercise.name: exercise.minutes for exercise in lecture.read_guide(name).exercises}
+                assert sum(minutes[number] for number in asked) <= int(given), (name, what)
+
+
+def test_ten_weeks_go_through_every_chapter_once():
+    page = (WORKSHOP / "schedule.md").read_text()
+    weeks = re.findall(r"^\| (\d+) \| ([\d, ]+) \|.+\|.+\|$", page, re.MULTILINE)
+    assert [int(week) for week, _ in weeks] == list(range(1, 11))
+    assert [name for _, names in weeks for name in names.split(", ")] == [path.stem[:2] for path in CHAPTERS]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("Exercises 1 to 3", ["1", "2", "3"]),
+        ("Exercises 1, 4 and 5, in pairs", ["1", "4", "5"]),
+        ("Exercise B", ["B"]),
+        ("Its *Spot the bug*, for all", []),
+    ],
+)
+def test_a_plan_names_exercises_in_words(words, names):
+    assert schedule.exercises(words) == names
+
+
+def test_when_a_part_begins_follows_from_the_minutes_before_it():
+    page = "## A\n| 0:00 | 50 | | a |\n| 9:99 | 15 | | b |\n| 0:00 | 5 | | c |\n## B\n| 0:07 | 5 | | d |\n"
+    assert re.findall(r"\d:\d\d", schedule.timed(page)) == ["0:00", "0:50", "1:05", "0:00"]
 
 
 def test_the_measured_tables_name_every_chapter_and_experiment():
@@ -206,13 +239,70 @@ def test_the_measured_tables_name_every_chapter_and_experiment():
             assert f"`{experiment}`" in page
 
 
-def test_the_guide_has_a_section_with_aim_questions_and_traps_for_every_chapter():
-    sections = dict(
-        re.findall(r"^## (\d\d) · .+\n((?:(?!^## ).*\n?)*)", (WORKSHOP / "guide.md").read_text(), re.MULTILINE)
-    )
-    assert {path.stem[:2] for path in CHAPTERS} <= sections.keys()
-    for body in sections.values():
-        assert all(f"**{word}**" in body for word in ("Aim", "Ask", "Goes wrong", "Expect"))
+@chapter
+def test_the_guide_has_a_page_of_every_chapter_with_all_that_a_teacher_needs(path):
+    page = (lecture.GUIDE / f"{path.stem[:2]}.md").read_text()
+    assert all(f"- **{word}**" in page for word in ("Aim", "Ask", "Expect", "If it goes wrong"))
+    assert page.partition("## Debrief")[2].count("\n- ") >= 3
+    quiz = page.partition("## Quiz")[2]
+    assert re.findall(r"^(\d)\. [^*]+? \*[^*]+\*$", quiz, re.MULTILINE) == list("12345")  # each with its answer
+    assert f"(guide/{path.stem[:2]}.md)" in (WORKSHOP / "guide.md").read_text()
+
+
+@chapter
+def test_the_guide_answers_every_exercise_and_its_numbers_pass_the_checks(path):
+    cells, guide = read(path).cells, lecture.read_guide(path.stem[:2])
+    asked = [before.source for before, cell in pairwise(cells) if build.is_exercise(cell)]
+    assert [e.name for e in guide.exercises] == [re.findall(r"^\*\*(\w)\.", text, re.MULTILINE)[-1] for text in asked]
+    table = import_module(f"kdbook.teach.chapter_{path.stem[:2]}")
+    for exercise, name in zip(guide.exercises, finished.checks(cells), strict=True):
+        if isinstance(check := getattr(table, name), Answer):
+            assert check(exercise.answer).passed, (name, exercise.answer)
+
+
+@chapter
+def test_what_the_guide_says_of_drawings_is_said_of_those_that_the_chapter_shows(path):
+    drawn = {
+        name for cell in read(path).cells if "slideshow" in cell.metadata for name in lecture.DRAWN.findall(cell.source)
+    }
+    assert lecture.read_guide(path.stem[:2]).shown.keys() <= drawn
+
+
+@chapter
+def test_every_slide_has_a_heading_a_finding_above_its_figure_and_notes(path):
+    guide = lecture.read_guide(path.stem[:2])
+    cells = build.marked(read(path), guide).cells
+    begins = [at for at, cell in enumerate(cells) if lecture.kind(cell) == "slide"]
+    assert all(re.search(r"^#+ ", cells[at].source, re.MULTILINE) for at in begins)
+    assert sum(lecture.kind(cell) == "notes" for cell in cells) == len(begins)
+    assert sum('class="clock"' in cell.source for cell in cells) == len(guide.exercises)
+    for before, cell in pairwise(cells):
+        if cell.cell_type == "code" and lecture.FIGURE.search(cell.source) and path.stem[:2] != "05":
+            assert before.source.strip().endswith((".", "?")), cell.source  # a sentence, not a heading alone
+
+
+def test_an_exercise_slide_shows_the_lines_to_mend_without_the_import_of_the_check():
+    cells = [
+        text("prose\n\n**1. Spot the bug.** Mend it."),
+        code("from kdbook.teach import check_it\n\nx = 1\ncheck_it(x)"),
+    ]
+    guide = lecture.Guide((), {}, (lecture.Exercise("1", 7, "2"),))
+    made = lecture.exercise_slides(cells, guide)[1].source
+    assert "7:00" in made
+    assert "prose" not in made
+    assert "x = 1" in made
+    assert "import" not in made
+
+
+def test_labels_that_run_into_each_other_are_seen():
+    fig, axes = plt.subplots(figsize=(3, 2))
+    axes.set_xticks(range(3), ["a", "b", "c"])
+    fig.canvas.draw()
+    assert not lecture.crowded(fig)
+    axes.set_xticks(range(3), ["a very long label"] * 3)
+    fig.canvas.draw()
+    assert lecture.crowded(fig)
+    plt.close(fig)
 
 
 class Stored:
