@@ -1,14 +1,18 @@
 """Nets that start alike, what their training costs, and a run of a second."""
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from kdbook.book import who_teaches_settings
+from kdbook.book import who_teaches, who_teaches_settings
 from kdbook.book.few_labels import draw
 from kdbook.book.who_teaches import arms as table_of
 from kdbook.book.who_teaches import cost, seeded_nets
 from kdbook.lab import arms
+from kdbook.lab.growing import RUNNING
+from kdbook.lab.results import read_results
 from kdbook.nets.vision import count_multiply_adds
+from kdbook.show.figures import Both
 
 ARMS = [name for name, arm in table_of("full").items() if arm.listed and name[:11] != "born_again_"]
 
@@ -85,3 +89,16 @@ def test_a_small_run_of_tries_scores_each(micro, documented):
     )
     documented("who_teaches_settings", table, measured)
     assert table.validation_errors.between(1, 10_000).all() and set(table.arm) == {*few}
+
+
+def test_every_curve_of_what_is_told_has_a_colour_of_its_own():
+    assert len({look.colour for look in who_teaches.CURVES.values()}) == len(who_teaches.CURVES)
+
+
+@pytest.mark.parametrize(("draw_on", "panels"), [("results", 2), ("partner", 3), ("curriculum", 2), ("generations", 2)])
+def test_a_table_that_still_grows_is_drawn(draw_on, panels):
+    fig, axes = plt.subplots(1, panels, sharey=draw_on != "curriculum")
+    given = (axes, Both(read_results("who_teaches", RUNNING)))
+    getattr(who_teaches, draw_on)(*(given if draw_on == "partner" else (*given[0], given[1])))
+    assert all(panel.has_data() and panel.get_title() for panel in axes)
+    plt.close(fig)
