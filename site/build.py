@@ -17,6 +17,7 @@ import chapters as as_pages
 import ledger
 import nbformat
 import pack
+from chapters import chapters
 
 import kdbook
 from kdbook.lab import arms
@@ -39,11 +40,6 @@ FONTS = ("woff2", "woff", "ttf")  # icons of the widgets; html-manager looks for
 # What the reference lists, folder by folder.
 UNLISTED = ("checks",)  # argument checks, which no reader calls
 DOCUMENTED = ("data", "losses", "nets", "training", "lab", "show", "book", "book/shared", "book/tables", "teach")
-
-
-def chapters() -> list[Path]:
-    """The committed notebooks, in order."""
-    return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def gather(source: Path) -> None:

@@ -16,6 +16,12 @@ LOADED = re.compile(r'load\(\s*"(\w+)"')
 HEADING = re.compile(r"(<th\b[^>]*>)\s*([\w:=.@-]+)\s*(?=</th>)")
 TEXTS = {"text/html", "text/markdown"}
 INCH = 96  # CSS pixels
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
+
+def chapters() -> list[Path]:
+    """The committed notebooks, in order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
 
 def for_pages(notebook: nbformat.NotebookNode, chapter: str, pictures: Path) -> nbformat.NotebookNode:

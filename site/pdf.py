@@ -8,8 +8,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from build import ROOT, chapters
+from chapters import chapters
 
+ROOT = Path(__file__).parents[1]
 HTML = ROOT / "build" / "site" / "html"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BESIDE = ("method", "glossary", "references", "where_next")  # after the chapters

@@ -53,5 +53,5 @@ def test_a_public_name_has_an_example_that_gives_what_it_says(name):
     example = doctest.DocTestParser().get_doctest(text, dict(there), name, None, 0)
     assert example.examples, f"{name} has no example"
     failures = []
-    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=failures.append)
+    doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=failures.append)
     assert failures == []
