@@ -25,26 +25,7 @@ from kdbook.lab.steps import (
     train,
 )
 from kdbook.nets.vision import count_multiply_adds
-from kdbook.show import (
-    CONTROL,
-    HARD,
-    OWN,
-    PUBLISHED,
-    ROLES,
-    SOFT,
-    SOFT_SHIFTED,
-    TEACHER,
-    by_arm,
-    epochs,
-    ladder,
-    level,
-    looks,
-    names,
-    of_seeds,
-    plain,
-    seeds,
-    yours,
-)
+from kdbook.show import HARD, OWN, SOFT, SOFT_SHIFTED, names, of_seeds, seeds, yours
 from kdbook.training import objectives
 
 VERSION, DATA = 1, "fashion-mnist"
@@ -244,94 +225,6 @@ def together(trial: Trial, arm: Arm, tools: Tools) -> dict:
     row = {"test_errors": errors(answers, test.y), "ece": expected_calibration_error(answers.log(), test.y)}
     row |= {"mean_errors": float(np.mean(each)), "gigamacs": 0.0}
     return {**arm.facts, **row, "teacher_gigamacs": sum(map(cost, trained_before(trial)))}
-
-
-ARMS = looks(arms("full"), [name for name, arm in arms("full").items() if arm.listed])
-ERROR_TICKS = (-500, -200, -100, -50, 0, 50, 100, 200, 500, 1000)
-
-
-def results(left, right, both):
-    """All modes at equal epochs, paired by draw with hard labels.
-
-    Two panels with a line for each way to train. Left, test errors minus those with hard labels, right the same for the
-    calibration error.
-    """
-    others = {arm: look for arm, look in ARMS.items() if arm not in ("hard", "born_again_ensemble")}
-    ladder(left, both, "test_errors", others, minus="hard")
-    ladder(right, both, "ece", others, minus="hard")
-    plain(left.xaxis, ERROR_TICKS, "symlog", linthresh=150)  # linear near 0: one large teacher dwarfs all others
-    plain(right.xaxis, (-8, -6, -4, -2, 0, 2, 4), "linear")
-    left.set(title="Test errors, minus hard labels", xlabel="wrong of 10,000: fewer <- 0 -> more")
-    right.set(title="Calibration error, minus hard labels", xlabel="percentage points: better <- 0 -> worse")
-
-
-def compute(axes, both):
-    """The same at equal compute.
-
-    Test errors over all multiply-adds that a mode needed, its teacher's training included, on a logarithmic axis. A
-    line joins the student alone for one, two and four times as many epochs. Whatever lies above the line would have
-    done better to train alone for longer.
-    """
-    table = both.reference
-    declared, own = arms("full"), table.loc[table.arm == "hard", "gigamacs"].mean()
-    table = table.assign(total=(table.gigamacs + table.teacher_gigamacs) / own)
-    means = table.groupby("arm")[["total", "test_errors"]].mean().drop("independent_4")
-    edge = 2 * means.total.drop("offline_large").max()
-    alone = means.loc[["hard", "hard_double", "hard_quadruple"]]
-    axes.plot(alone.total, alone.test_errors, "-", color=HARD, lw=2, label="alone, longer and longer")
-    for mode, role in MODES.items():
-        chosen = means[[declared[arm].facts["mode"] == mode for arm in means.index]]
-        axes.scatter(chosen.total.clip(upper=edge), chosen.test_errors, s=40, color=ROLES[role], label=mode, zorder=3)
-    for _, column in means.sort_values("test_errors").groupby(means.total.clip(upper=edge).round(1)):
-        height = 0.0
-        for arm, (total, wrong) in column.iterrows():
-            height = max(height + 0.03 * np.ptp(means.test_errors), wrong)  # no label over another
-            name = ARMS[arm].label.removeprefix("hard labels, ") + (", far off the scale" if total > edge else "")
-            crowded = means.total.between(1.05 * total, 1.3 * total).any()
-            side = {"xytext": (-7, -3), "ha": "right"} if crowded else {"xytext": (7, -3)}
-            axes.annotate(name, (min(total, edge), height), textcoords="offset points", fontsize=9, **side)
-    plain(axes.xaxis, (1, 2, 4, 8), "log")
-    axes.set(title="Errors by all the compute that was needed", ylabel="test errors of 10,000, mean of draws")
-    axes.set(xlabel="all multiply-adds / those of the student alone (log scale)", xlim=(0.62, 2.1 * edge))
-
-
-def partner(panels, both):
-    """Must the teacher be much stronger? Gou et al. 2021, section 3.2.
-
-    Three panels: a frozen teacher, a peer, a teacher trained together with the student. In each the student's errors
-    minus hard labels for a weaker, an equal and a stronger partner, a dot a draw.
-    """
-    titles = {"offline": "Frozen teacher", "dml": "Peer (DML)", "cotrained": "Co-trained teacher"}
-    for axes, (mode, title) in zip(panels, titles.items(), strict=True):
-        sizes = {f"{mode}_{size}": ARMS["hard"]._replace(label=size, colour=SOFT) for size in SIZES}
-        by_arm(axes, both, "test_errors", sizes, minus="hard", own=None)
-        level(axes, 0, HARD, ls=":", lw=1.5)
-        axes.set_title(title)
-    panels[0].set_ylabel("test errors, minus hard labels")
-
-
-TOLD = {
-    "smoothing": HARD,
-    "offline_equal": SOFT,
-    "dml_equal": SOFT_SHIFTED,
-    "kdcl_2": PUBLISHED,
-    "cotrained_equal": TEACHER,
-    "ps_kd": CONTROL,
-}
-CURVES = {arm: ARMS[arm]._replace(colour=colour) for arm, colour in TOLD.items()}  # one colour each, whatever its mode
-
-
-def curriculum(left, right, both):
-    """Is there a dynamic curriculum?
-
-    Two panels over the epochs: entropy of what the student is told, and the share of training images for which its top
-    class is the target's. Targets of peers and co-trained teachers begin vague and become sure, those of a frozen
-    teacher stay as they are, those of PS-KD begin as labels and become vaguer.
-    """
-    epochs(left, both, "entropy", CURVES)
-    epochs(right, both, "agreement", CURVES, scale=100)
-    left.set(title="How vague are the targets?", ylabel="entropy, bits")
-    right.set(title="Does the student already agree with them?", ylabel="% of training images")
 
 
 FAMILIES = {  # who are together: the columns of one net's errors and of theirs

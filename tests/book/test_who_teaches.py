@@ -91,14 +91,9 @@ def test_a_small_run_of_tries_scores_each(micro, documented):
     assert table.validation_errors.between(1, 10_000).all() and set(table.arm) == {*few}
 
 
-def test_every_curve_of_what_is_told_has_a_colour_of_its_own():
-    assert len({look.colour for look in who_teaches.CURVES.values()}) == len(who_teaches.CURVES)
-
-
-@pytest.mark.parametrize(("draw_on", "panels"), [("results", 2), ("partner", 3), ("curriculum", 2), ("generations", 2)])
-def test_a_table_that_still_grows_is_drawn(draw_on, panels):
-    fig, axes = plt.subplots(1, panels, sharey=draw_on != "curriculum")
-    given = (axes, Both(read_results("who_teaches", RUNNING)))
-    getattr(who_teaches, draw_on)(*(given if draw_on == "partner" else (*given[0], given[1])))
-    assert all(panel.has_data() and panel.get_title() for panel in axes)
+def test_generations_and_nets_together_are_drawn_while_the_table_grows():
+    fig, (left, right) = plt.subplots(1, 2, sharey=True)
+    who_teaches.generations(left, right, Both(read_results("who_teaches", RUNNING)))
+    assert len(left.get_xticks()) == len(who_teaches.GENERATIONS) and len(right.get_xticks()) == 3
+    assert all(panel.has_data() for panel in (left, right))
     plt.close(fig)
