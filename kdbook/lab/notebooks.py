@@ -83,7 +83,7 @@ def no_sockets() -> str:
 def _papermill(script: Path, executed: Path, parameters: dict) -> None:
     # Socket files, in a folder that no other kernel has: ports may clash when several start at once, and ask for
     # encryption.
-    manager = {"transport": "ipc", "ip": f"{executed.parent}/kernel"}
+    manager = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{executed.parent}/kernel"}
     papermill.execute_notebook(
         script,
         executed,
