@@ -18,8 +18,7 @@
 # its student has not. In vision, small students come close to their teachers, but most of them come as close without a teacher.
 # What they save in multiply-adds they hardly save in time, for one picture at a time. What pays is patience.
 #
-# The chapter has two parts, and neither needs the other: [speech](#speech), and
-# [vision](#vision-a-net-that-fits-into-a-phone).
+# The chapter has two parts, and neither needs the other: speech, and vision.
 #
 # **After this chapter you can say**
 # - what Google's speech experiment of 2015 showed: which numbers, on how many words, and "10 times smaller" than what;

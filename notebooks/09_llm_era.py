@@ -18,10 +18,8 @@
 # feed on each other. A better teacher need not teach better. Falsehoods and skews come along with everything else, and so do the
 # terms of whoever made the teacher. How much any of this matters depends on the task, so measure yours.
 #
-# The chapter has three parts, each of which can be read alone: the published numbers and
-# [six challenges](#a-small-world-where-the-truth-is-known);
-# [drafts](#drafts-distilled-models-for-speculative-decoding), where it counts that two models agree; and
-# [advice](#is-the-pattern-consistent), from all that this book has measured.
+# The chapter has three parts, each of which can be read alone: the published numbers and six challenges; drafts, where it
+# counts that two models agree; and advice, from all that this book has measured.
 #
 # **After this chapter you can say**
 # - what published language models kept of their teachers, at which size, and what such a chart hides;
