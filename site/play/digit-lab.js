@@ -1,7 +1,7 @@
 // <kd-digit-lab>: draw or pick a digit, and four nets answer.
 import { Board } from "./board.js";
 import { bytes, centred, netOf, SIDE } from "./digits.js";
-import { Bars, choice, html, paint, share, slider } from "./draw.js";
+import { Bars, choice, html, paint, share, slider, table } from "./draw.js";
 import { answer, argmax } from "./formulas.js";
 
 const NETS = {
@@ -167,14 +167,11 @@ export class DigitLab extends HTMLElement {
   }
 
   numbers() {
-    const heads = ["class", ...Object.values(NETS).map(([words]) => words)].map((words) =>
-      html("th", { scope: "col" }, words),
-    );
     return html(
       "details",
       {},
       html("summary", {}, "The same as numbers"),
-      html("div", { class: "kd-scroll" }, html("table", {}, html("thead", {}, html("tr", {}, ...heads)), this.table)),
+      table(["class", ...Object.values(NETS).map(([words]) => words)], this.table),
     );
   }
 
@@ -237,37 +234,19 @@ function inWords(found, { temperature, bias, label }) {
 
 /** Who the nets are: the trials that `results/weights` keeps, with what was measured of them. */
 function identities(nets) {
-  const line = (cells, tag) => html("tr", {}, ...cells.map((cell) => html(tag, {}, cell)));
   const lines = Object.entries(NETS).map(([name, [words]]) => {
     const { name: trial, sizes, measured } = nets[name];
-    return line(
-      [
-        words,
-        sizes.join("-"),
-        measured.test_errors,
-        measured.test_errors_shifted ?? "not measured",
-        html("code", {}, trial),
-      ],
-      "td",
-    );
+    const shifted = measured.test_errors_shifted ?? "not measured";
+    const cells = [words, sizes.join("-"), measured.test_errors, shifted, html("code", {}, trial)];
+    return html("tr", {}, ...cells.map((cell) => html("td", {}, cell)));
   });
   return html(
     "details",
     {},
     html("summary", {}, "Which nets are these?"),
-    html(
-      "div",
-      { class: "kd-scroll" },
-      html(
-        "table",
-        {},
-        html(
-          "thead",
-          {},
-          line(["net", "units", "wrong of 10,000 test digits", "wrong when each is shifted", "trial"], "th"),
-        ),
-        html("tbody", {}, ...lines),
-      ),
+    table(
+      ["net", "units", "wrong of 10,000 test digits", "wrong when each is shifted", "trial"],
+      html("tbody", {}, ...lines),
     ),
   );
 }

@@ -48,6 +48,25 @@ export function slider(label, { min, max, step, value, shown, change, extra = []
   };
 }
 
+/** A slider over a list of values, from the first to the last. */
+export function steps(label, values, value, change, shown = String) {
+  return slider(label, {
+    min: 0,
+    max: values.length - 1,
+    step: 1,
+    value: values.indexOf(value),
+    shown: (i) => shown(values[i]),
+    change: (i) => change(values[i], i),
+  });
+}
+
+/** A table with its headings, in a frame of its own that scrolls; `body` is filled later. */
+export function table(heads, body, caption = null, frame = {}) {
+  const top = html("thead", {}, html("tr", {}, ...heads.map((words) => html("th", { scope: "col" }, words))));
+  const rows = caption === null ? [top, body] : [html("caption", {}, caption), top, body];
+  return html("div", { class: "kd-scroll", ...frame }, html("table", {}, ...rows));
+}
+
 /** A choice of a few words, one of which is chosen. */
 export function choice(label, words, change) {
   const name = `kd-${Math.random().toString(36).slice(2)}`;

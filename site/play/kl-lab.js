@@ -1,5 +1,5 @@
 // <kd-kl>: one Gaussian fitted to a mixture whose modes are dragged, by forward KL, reverse KL and Jensen-Shannon.
-import { choice, html, slider, svg } from "./draw.js";
+import { choice, html, slider, svg, table } from "./draw.js";
 import { fit, GRID, klOf, logMixture, logNormal, madeUp, missed, onGrid, jensenShannon } from "./gaussian.js";
 
 const WORDS = {
@@ -70,16 +70,7 @@ export class KLLab extends HTMLElement {
         { class: "kd-given" },
         "Left out: p more than two widths from q's middle. Made up: q where p is below 1/20 of its peak.",
       ),
-      html(
-        "div",
-        { class: "kd-scroll" },
-        html(
-          "table",
-          {},
-          html("thead", {}, html("tr", {}, ...heads.map((words) => html("th", { scope: "col" }, words)))),
-          this.table,
-        ),
-      ),
+      table(heads, this.table),
     );
   }
 

@@ -1,5 +1,5 @@
 // <kd-models>: published distilled models, how much smaller they are and how much of the teacher's score they keep.
-import { choice, html, slider, svg } from "./draw.js";
+import { choice, html, steps, svg, table } from "./draw.js";
 import { chosen, describe } from "./models.js";
 
 const COLOURS = ["soft", "shifted", "control", "hard", "yours"]; // of families, as in chapter 09
@@ -23,16 +23,18 @@ export class ModelsLab extends HTMLElement {
   }
 
   build() {
-    const times = (name, words, value) =>
-      slider(words, {
-        min: 0,
-        max: RATIOS.length - 1,
-        step: 1,
-        value,
-        shown: (i) => `${RATIOS[i]} times smaller`,
-        change: (i) => this.brush(...(name === "from" ? [i, Math.max(i, this.to)] : [Math.min(i, this.from), i])),
-      });
-    this.sliders = { from: times("from", "from", this.from), to: times("to", "to", this.to) };
+    const times = (words, at, brushed) =>
+      steps(
+        words,
+        RATIOS,
+        RATIOS[at],
+        (_, i) => this.brush(...brushed(i)),
+        (ratio) => `${ratio} times smaller`,
+      );
+    this.sliders = {
+      from: times("from", this.from, (i) => [i, Math.max(i, this.to)]),
+      to: times("to", this.to, (i) => [Math.min(i, this.from), i]),
+    };
     this.chart = svg("svg", {
       class: "kd-chart kd-models",
       role: "img",
@@ -58,16 +60,12 @@ export class ModelsLab extends HTMLElement {
       html("ul", { class: "kd-legend" }, ...legend),
       this.chart,
       this.told,
-      html(
-        "div",
-        { class: "kd-scroll kd-high", tabindex: 0, role: "region", "aria-label": "the chosen models" },
-        html(
-          "table",
-          {},
-          html("thead", {}, html("tr", {}, ...heads.map((words) => html("th", { scope: "col" }, words)))),
-          this.table,
-        ),
-      ),
+      table(heads, this.table, null, {
+        class: "kd-scroll kd-high",
+        tabindex: 0,
+        role: "region",
+        "aria-label": "the chosen models",
+      }),
     );
   }
 

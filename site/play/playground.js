@@ -1,5 +1,5 @@
 // <kd-playground>: a teacher and two small students learn in the plane; maps of what each says everywhere.
-import { Chart, choice, html, slider } from "./draw.js";
+import { Chart, choice, html, slider, steps, table } from "./draw.js";
 import { Duel, FIRST, NETS, tally, VISITS, WHO } from "./duel.js";
 import { softTargets } from "./formulas.js";
 import { SHAPES, unavoidable } from "./plane.js";
@@ -62,7 +62,6 @@ export class Playground extends HTMLElement {
     this.many = button("ten seeds", {}, () => this.next(MANY));
     this.live = html("p", { class: "kd-told", "aria-live": "polite" });
     this.table = html("tbody");
-    const heads = ["seed", ...NETS.map((name) => WORDS[name][0]), "gain"];
     const legend = NETS.map((name) => html("li", { style: `--kd-role: var(--kd-${WORDS[name][1]})` }, WORDS[name][0]));
     legend.push(
       html(
@@ -71,20 +70,11 @@ export class Playground extends HTMLElement {
         "what even the true probabilities get wrong",
       ),
     );
-    this.ends = html(
-      "div",
-      { class: "kd-scroll", hidden: true },
-      html(
-        "table",
-        {},
-        html(
-          "caption",
-          {},
-          "Wrong answers on the 1,000 test points after the last step; gain of the student with a teacher",
-        ),
-        html("thead", {}, html("tr", {}, ...heads.map((words) => html("th", { scope: "col" }, words)))),
-        this.table,
-      ),
+    this.ends = table(
+      ["seed", ...NETS.map((name) => WORDS[name][0]), "gain"],
+      this.table,
+      "Wrong answers on the 1,000 test points after the last step; gain of the student with a teacher",
+      { hidden: true },
     );
     this.replaceChildren(
       html("div", { class: "kd-controls" }, ...this.controls()),
@@ -99,14 +89,7 @@ export class Playground extends HTMLElement {
 
   controls() {
     const picked = (name, words, values) =>
-      slider(words, {
-        min: 0,
-        max: values.length - 1,
-        step: 1,
-        value: values.indexOf(this.settings[name]),
-        shown: (i) => String(values[i]),
-        change: (i) => this.set(name, values[i]),
-      }).row;
+      steps(words, values, this.settings[name], (value) => this.set(name, value)).row;
     this.noise = slider("noise:", {
       min: 0.05,
       max: 0.5,

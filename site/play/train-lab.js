@@ -1,6 +1,6 @@
 // <kd-train>: four small students learn in the page, from labels, from a teacher's answers, and from more digits.
 import { digitsOf, HALF, poolOf } from "./digits.js";
-import { Chart, html, paint, slider } from "./draw.js";
+import { Chart, html, paint, slider, steps, table } from "./draw.js";
 import { FIRST, Race, STUDENTS, VISITS } from "./race.js";
 
 const WORDS = {
@@ -53,8 +53,11 @@ export class TrainLab extends HTMLElement {
     const legend = Object.values(WORDS).map(([words, colour, dash]) =>
       html("li", { style: `--kd-role: var(--kd-${colour})`, class: dash ? "kd-dashed" : "" }, words),
     );
-    const heads = ["seed", ...Object.values(WORDS).map(([words]) => words)].map((words) =>
-      html("th", { scope: "col" }, words),
+    this.ends = table(
+      ["seed", ...Object.values(WORDS).map(([words]) => words)],
+      this.table,
+      "Wrong answers on the 1,000 held-out digits after the last step",
+      { hidden: true },
     );
     this.replaceChildren(
       html("div", { class: "kd-controls" }, ...this.sliders()),
@@ -64,31 +67,14 @@ export class TrainLab extends HTMLElement {
       html("ul", { class: "kd-legend" }, ...legend),
       this.chart.svg,
       this.live,
-      (this.ends = html(
-        "div",
-        { class: "kd-scroll", hidden: true },
-        html(
-          "table",
-          {},
-          html("caption", {}, "Wrong answers on the 1,000 held-out digits after the last step"),
-          html("thead", {}, html("tr", {}, ...heads)),
-          this.table,
-        ),
-      )),
+      this.ends,
     );
     this.given();
   }
 
   sliders() {
     const picked = (name, words, values) =>
-      slider(words, {
-        min: 0,
-        max: values.length - 1,
-        step: 1,
-        value: values.indexOf(this.settings[name]),
-        shown: (i) => String(values[i]),
-        change: (i) => this.set(name, values[i]),
-      }).row;
+      steps(words, values, this.settings[name], (value) => this.set(name, value)).row;
     const [labels, unlabelled] = [
       picked("labels", "digits with a label:", LABELS),
       picked("unlabelled", "digits without:", UNLABELLED),
