@@ -76,8 +76,14 @@ def describe_pictures(app, doctree) -> None:
             image["alt"] = alt
 
 
+def list_entries(app, page, template, context, doctree) -> None:
+    """Make the entries of the bibliography items of its list: the role that docutils gives them is deprecated."""
+    context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def setup(app):
     """Sphinx's hook."""
     app.kdbook_alt_texts = alt_texts(Path(app.srcdir))
     app.connect("doctree-read", describe_pictures)
+    app.connect("html-page-context", list_entries)
     return {"parallel_read_safe": True}
