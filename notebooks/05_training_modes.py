@@ -37,7 +37,7 @@ RERUN = False
 # %%
 from kdbook.lab import describe_run, load, output_folder, run
 
-describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 110})
+describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 159})
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What each of them is worth
