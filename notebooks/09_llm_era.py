@@ -732,7 +732,7 @@ ADVICE = {
     "a good teacher, its logits, all data": ("soft targets, T tuned", "MNIST, 800 units"),
     "the same, a narrow student": ("soft targets, lower T (chapter 02)", "MNIST, 30 units"),
     "few labels": ("soft targets instead of labels", "MNIST, 3 % of the labels"),
-    "a teacher that saw more data": ("soft targets", "teacher with 8 times the images"),
+    "a teacher that saw more data": ("soft targets", "teacher with 25 times the images"),
     "a thin and deep student": ("hints first, then soft targets", "thin and deep, hints first"),
     "features to match, no logits": ("distances between samples", "conv, distances"),
     "several models": ("their ensemble as teacher", "definitions, ensemble"),

@@ -321,10 +321,10 @@ SITUATIONS = [
     ("few labels, no other inputs, a teacher of many labels", "soft targets", "few_labels", "soft 2000", "labels 2000"),
     ("few labels, no other inputs, a teacher that knows no more", "soft targets", "few_labels", "soft 2000 of 2000", "labels 2000"),
     ("all inputs have labels", "soft targets", "few_labels", "soft 50000", "labels 50000"),
-    ("a thin student, a teacher three times as wide", "soft targets", "training_modes", "offline_large", "hard"),
-    ("no teacher, time to train a second net beside it", "mutual learning", "how_far_fitted", "dml_2 tuned", "labels tuned"),
-    ("no teacher, no time", "label smoothing", "how_far_fitted", "smoothing tuned", "labels tuned"),
-    ("no teacher, time to train the same net again", "born again", "how_far_fitted", "born_again tuned", "labels tuned"),
+    ("a thin student, a teacher four times its size, of the same images", "soft targets", "who_teaches", "offline_stronger", "hard"),
+    ("no teacher, time to train a second net beside it", "mutual learning", "who_teaches", "dml_equal", "hard"),
+    ("no teacher, no time", "label smoothing", "who_teaches", "smoothing", "hard"),
+    ("no teacher, time to train the same net again", "born again", "who_teaches", "born_again", "hard"),
 ]  # fmt: skip
 
 
