@@ -12,12 +12,8 @@ from kdbook.nets.vision import Outputs
 from kdbook.training.teachers import SoftTargets, teaching
 
 # Where settings of objectives lie, by name; a list holds one a student, and a tensor, which the loss checks.
-RANGES = {
-    "(0, inf)": {"temperature"},
-    "[0, inf)": {"beta", "weight"},
-    "[0, 1]": {"alpha", "label_smoothing", "feedback", "final", "lambdas", "betas"},
-    "(0, 1]": {"share"},
-}
+RANGES = {"temperature": "(0, inf)", "beta": "[0, inf)", "weight": "[0, inf)", "share": "(0, 1]"}
+RANGES |= dict.fromkeys(("alpha", "label_smoothing", "feedback", "final", "lambdas", "betas"), "[0, 1]")
 
 
 class Batch(NamedTuple):
@@ -53,11 +49,10 @@ Loss = tuple[Tensor, dict[str, Tensor]]
 
 def check_settings(owner: Any) -> None:
     """Check all attributes of an object that `RANGES` names."""
-    given = {name: value for name, value in vars(owner).items() if not isinstance(value, Tensor)}
-    for within, names in RANGES.items():
-        for name in names & given.keys():
-            for value in given[name] if isinstance(given[name], list | tuple) else [given[name]]:
-                check_number(name, value, within)
+    for name, value in vars(owner).items():
+        for number in value if isinstance(value, list | tuple) else [value]:
+            if name in RANGES and not isinstance(number, Tensor):
+                check_number(name, number, RANGES[name])
 
 
 class Objective:
