@@ -163,8 +163,7 @@ def main():
         )
         sys.exit(130)
     except (ValueError, KeyError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(1)
+        sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

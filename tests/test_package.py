@@ -195,7 +195,7 @@ def test_public_functions_and_classes_have_docstrings(name):
 def test_a_folder_offers_what_one_of_its_files_defines_and_not_what_several_do():
     assert kdbook.definitions(ROOT / "lab")["run"] == "runs" and lab.run is runs.run
     assert kdbook.definitions(ROOT / "lab")["PATH"] == ""  # of cards and of statements
-    for name in ("PATH", "_parsed", "nowhere"):
+    for name in ("PATH", "_text", "nowhere"):
         with pytest.raises(AttributeError, match=f"module kdbook.lab has no attribute {name}"):
             getattr(lab, name)
     assert lab.status.__name__ == "kdbook.lab.status"  # the file, not the function in it

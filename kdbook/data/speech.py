@@ -40,12 +40,12 @@ MEAN, SPREAD = -7.3, 2.0  # of the log-mel energies of training utterances, abou
 ACCENTS = _names("en-us en en-029 en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd en-us-nyc")
 # Variants whose names tell that one was made from another are in one part.
 TIMBRES = {
-    "train": """Alex Andrea AnxiousAndy Hugo Marco Michael Mike RicishayMax RicishayMax2 RicishayMax3 Tweaky UniRobot anika
-        anikaRobot antonio benjamin boris croak ed f1 f4 gustave iven iven2 iven3 iven4 kaukovalta klatt klatt2 klatt3
-        klatt4 klatt5 klatt6 m1 m5 m8 max michel miguel mike2 pablo pedro rob robert robosoft robosoft2 robosoft3
-        robosoft4 robosoft5 robosoft6 robosoft7 robosoft8 sandro travis zac""",
-    "validation": """Annie Denis Henrique Jacky Mario Nguyen Reed aunty caleb edward edward2 f2 grandpa john m3 m7 marcelo
-        norbert quincy shelby""",
+    "train": """Alex Andrea AnxiousAndy Hugo Marco Michael Mike RicishayMax RicishayMax2 RicishayMax3 Tweaky UniRobot
+        anika anikaRobot antonio benjamin boris croak ed f1 f4 gustave iven iven2 iven3 iven4 kaukovalta klatt klatt2
+        klatt3 klatt4 klatt5 klatt6 m1 m5 m8 max michel miguel mike2 pablo pedro rob robert robosoft robosoft2
+        robosoft3 robosoft4 robosoft5 robosoft6 robosoft7 robosoft8 sandro travis zac""",
+    "validation": """Annie Denis Henrique Jacky Mario Nguyen Reed aunty caleb edward edward2 f2 grandpa john m3 m7
+        marcelo norbert quincy shelby""",
     "test": """Alicia Andy Diogo Gene Gene2 Lee Storm adam announcer belinda david f3 f5 grandma ian linda m2 m4 m6 paul
         steph steph2 steph3 victor""",
 }

@@ -4,8 +4,8 @@ A module of `kdbook.book` with `arms(profile)`, `SEEDS`, `COLUMNS`, `VERSION` an
 question. The lab finds questions by their file names and imports one only when it is asked for.
 """
 
-import ast
 import importlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -79,23 +79,18 @@ def names() -> list[str]:
 
 
 @cache
-def _parsed(name: str) -> ast.Module:
-    path = BOOK.parents[1].joinpath(*files()[name].split("."))
-    return ast.parse(path.with_suffix(".py").read_text(encoding="utf-8"))
+def _text(name: str) -> str:
+    return BOOK.parents[1].joinpath(*files()[name].split(".")).with_suffix(".py").read_text(encoding="utf-8")
 
 
 def asked(name: str) -> str:
     """What a question asks: the first line of its docstring, read without importing it."""
-    return ast.get_docstring(_parsed(name)).splitlines()[0]
+    return _text(name).splitlines()[0].strip('"')
 
 
 def on_gpu() -> list[str]:
     """Questions that have the profile gpu: it is a key of the `SEEDS` in their files; nothing is imported."""
-    return [name for name in names() if any(map(_has_gpu, _parsed(name).body))]
-
-
-def _has_gpu(line: ast.stmt) -> bool:
-    return isinstance(line, ast.Assign) and "SEEDS" in map(ast.unparse, line.targets) and "'gpu':" in ast.unparse(line)
+    return [name for name in names() if re.search('^SEEDS = .*"gpu":', _text(name), re.MULTILINE)]
 
 
 def question(name: str) -> ModuleType:

@@ -162,13 +162,9 @@ def check_floating(name: str, values: Tensor, axes: str = CLASSES) -> None:
 def check_finite(name: str, values: Tensor) -> None:
     """Raise ValueError if any value is NaN or infinite. Reads data: only under `check=True`."""
     # A finite sum proves finite values in one pass; a sum that merely overflows goes on to the exact look.
-    if math.isfinite(values.detach().sum().item()):
-        return
-    finite = values.isfinite()
-    if not finite.all():
-        where = (~finite).nonzero()[0].tolist()
-        bad = values[tuple(where)].item()
-        raise ValueError(f"{name} must be finite, got {bad} at {where}; look at the model or step that made it")
+    if not math.isfinite(values.detach().sum().item()) and len(bad := (~values.isfinite()).nonzero()):
+        got = f"{values[tuple(bad[0])].item()} at {bad[0].tolist()}"
+        raise ValueError(f"{name} must be finite, got {got}; look at the model or step that made it")
 
 
 def check_broadcast(name: str, shape: Sequence[int], target: Sequence[int], *, of: str, least: int = 1) -> None:
@@ -321,8 +317,8 @@ def check_mask(name: str, mask: Tensor, tokens: Sequence[int], check: bool, *, l
     """Raise ValueError unless a mask is boolean, fits `tokens` (..., N), and (`check`) counts one in every text."""
     require(mask.dtype == torch.bool, name, "bool (.bool() makes one of an attention mask of 1 and 0)", mask.dtype)
     check_broadcast(name, mask.shape, tokens, of="the texts and their tokens", least=least)
-    if check and not bool(mask.any(-1).all()):
-        row = (~mask.any(-1)).nonzero()[0].tolist()
+    if check and len(empty := (~mask.any(-1)).nonzero()):
+        row = empty[0].tolist()
         raise ValueError(f"{name} must count a token in every text, got only filling in row {row}; drop empty texts")
 
 

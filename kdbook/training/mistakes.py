@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kdbook import require
-from kdbook.data.images import Split
-from kdbook.data.own import NO_LABEL
+from kdbook.data import NO_LABEL, Split
 from kdbook.losses import kd_loss
 from kdbook.nets.vision import Outputs
 from kdbook.training.report import ALONE, DISTILLED, TEACHER, errors

@@ -13,7 +13,7 @@ from kdbook.training.teachers import SoftTargets, teaching
 
 # Where settings of objectives lie, by name; a list holds one a student, and a tensor, which the loss checks.
 RANGES = {"temperature": "(0, inf)", "beta": "[0, inf)", "weight": "[0, inf)", "share": "(0, 1]"}
-RANGES |= dict.fromkeys(("alpha", "label_smoothing", "feedback", "final", "lambdas", "betas"), "[0, 1]")
+RANGES |= dict.fromkeys(("alpha", "label_smoothing", "feedback", "lambdas", "betas"), "[0, 1]")
 
 
 class Batch(NamedTuple):
@@ -47,14 +47,6 @@ class Batch(NamedTuple):
 Loss = tuple[Tensor, dict[str, Tensor]]
 
 
-def check_settings(owner: Any) -> None:
-    """Check all attributes of an object that `RANGES` names."""
-    for name, value in vars(owner).items():
-        for number in value if isinstance(value, list | tuple) else [value]:
-            if name in RANGES and not isinstance(number, Tensor):
-                check_number(name, number, RANGES[name])
-
-
 class Objective:
     """What the loop asks of an objective: checked settings, and an epoch's start and state also of its parts.
 
@@ -67,7 +59,10 @@ class Objective:
     kept: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
-        check_settings(self)
+        for name, value in vars(self).items():
+            for number in value if isinstance(value, list | tuple) else [value]:
+                if name in RANGES and not isinstance(number, Tensor):
+                    check_number(name, number, RANGES[name])
 
     def start_epoch(self, epoch: int) -> None:
         """Tell all parts that an epoch begins."""

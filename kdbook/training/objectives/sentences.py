@@ -15,8 +15,15 @@ from torch import Tensor, nn
 
 from kdbook import require
 from kdbook.data.vocabularies import Vocabulary
-from kdbook.losses import hard_loss, kl_rows
-from kdbook.losses.sequence import generalized_jsd, sparse_kl, token_kd, token_mean, universal_logit_distillation
+from kdbook.losses import (
+    generalized_jsd,
+    hard_loss,
+    kl_rows,
+    sparse_kl,
+    token_kd,
+    token_mean,
+    universal_logit_distillation,
+)
 from kdbook.nets.gpt import GPT
 from kdbook.training.objectives.asking import Batch, Loss, Objective, asked, each, same_set
 from kdbook.training.sequences import log_probs, sample
