@@ -163,7 +163,8 @@ def main():
         )
         sys.exit(130)
     except (ValueError, KeyError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
