@@ -66,11 +66,10 @@ class Arm:
 @cache
 def files() -> dict[str, str]:
     """Module of every question by its name."""
-    return {
-        path.stem: f"{package}.{path.stem}"
-        for folder, package in FOLDERS.items()
-        for path in (BOOK / folder).glob("[!_]*.py")
-    }
+    found = {}
+    for folder, package in FOLDERS.items():
+        found |= {path.stem: f"{package}.{path.stem}" for path in (BOOK / folder).glob("[!_]*.py")}
+    return found
 
 
 def names() -> list[str]:

@@ -132,10 +132,8 @@ def describe_run(profile: str, device: str = "auto", minutes: dict[str, float] |
     kdbook.require(not unknown, "parameters", "of those that `papermill --help-notebook` lists", unknown)
     found = pick_device(device)
     time = f", about {minutes[profile]:g} min on two cores from scratch" if profile in (minutes or {}) else ""
-    print(
-        f"kdbook {kdbook.__version__}, torch {torch.__version__}, profile {profile}, "
-        f"device {found.type} ({torch.get_num_threads()} threads){time}"
-    )
+    versions = f"kdbook {kdbook.__version__}, torch {torch.__version__}"
+    print(f"{versions}, profile {profile}, device {found.type} ({torch.get_num_threads()} threads){time}")
 
 
 def _unknown_parameters() -> set[str]:

@@ -85,8 +85,7 @@ class PretrainedBert(Bert):
         good = length is None or 4 <= length <= self.length
         require(good, "length", f"4 to {self.length}, the positions of this model", length)
         cut = {"truncation": length is not None, "max_length": length}
-        found = self.tokenizer(list(texts), **cut, verbose=False)["input_ids"]
-        x = padded(found)
+        x = padded(self.tokenizer(list(texts), **cut, verbose=False)["input_ids"])
         wanted = f"of at most {self.length} tokens (cut them with length={self.length}, or split them)"
         require(x.shape[1] <= self.length, f"text {int((x > 0).sum(1).argmax())}", wanted, x.shape[1])
         return x
