@@ -7,8 +7,7 @@ from pathlib import Path
 
 from kdbook import LACKING, lab, show
 from kdbook.data.files import REFERENCE, REPOSITORY
-from kdbook.lab import arms
-from kdbook.lab.trial import PROFILES
+from kdbook.lab import PROFILES, arms
 
 try:
     import click

@@ -9,7 +9,6 @@ sees it in a window of 26 frames with 40 log-mel energies each, as the 21st (Hin
 """
 
 import json
-import math
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -121,7 +120,7 @@ def speak(part: str, number: int) -> Spoken:
     clean = resample_poly(speech.samples / 2**15, RATE, speech.rate)
     before, after = draw.integers(RATE // 10, RATE // 3, size=2)
     clean = np.pad(clean, (before, after))
-    loud = math.sqrt(np.mean(clean**2)) * 10 ** (-draw.uniform(*NOISE) / 20)
+    loud = np.sqrt(np.mean(clean**2)) * 10 ** (-draw.uniform(*NOISE) / 20)
     level = 10 ** (np.linspace(*draw.uniform(*LEVEL, size=2), len(clean)) / 20)
     samples = level * (clean + loud * _noise(len(clean), draw.uniform(0, 1), draw))
     ends = [(before + p.start * RATE // speech.rate, before + p.end * RATE // speech.rate) for p in speech.phones]

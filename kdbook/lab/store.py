@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import filelock
 import numpy as np
-import safetensors
 import safetensors.torch
 from torch import Tensor
 

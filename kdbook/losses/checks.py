@@ -1,7 +1,7 @@
 """Argument checks that the losses share, and the few formulas of one row that several of them are made of.
 
 Checks of numbers, shapes and types read no tensor data and always run. Checks of tensor data (`check_finite`,
-`check_range`, `check_not_negative`, `check_size`) make a GPU wait, so the losses ask for them only under `check=True`.
+`check_not_negative`, `check_size`, ranges) make a GPU wait, so the losses ask for them only under `check=True`.
 A setting that is a tensor is data too, but is always read: keep it on the CPU, where that stalls nothing, and it is
 copied to the logits' device afterwards. Every public function of the losses passes `entry` or `row_loss`.
 """
@@ -56,11 +56,9 @@ def entry(function: Callable) -> Callable:
         given = signature.bind(*arguments, **settings).arguments
         for name, value in given.items():
             check_type(name, value, hints.get(name, object))
-        given |= {n: v.unbind() for n, v in given.items() if n in stacks and isinstance(v, Tensor) and v.ndim}
-        tensors = tensors_in({name: value for name, value in given.items() if name not in ranges})
-        rows = next((tensor for _, tensor in tensors if tensor.is_floating_point()), None)
+        given |= {n: torch.atleast_1d(v).unbind() for n, v in given.items() if n in stacks and isinstance(v, Tensor)}
+        device, rows = check_tensors({name: value for name, value in given.items() if name not in ranges})
         given |= {name: setting(name, given[name], ranges[name], rows) for name in ranges.keys() & given.keys()}
-        device = check_device(tensors)
         is_on = torch.is_autocast_enabled(device)
         given |= {name: torch.autocast(device, enabled=is_on)(net) for name, net in given.items() if callable(net)}
         with torch.autocast(device, enabled=False) if is_on else contextlib.nullcontext():
@@ -128,19 +126,19 @@ def check_type(name: str, value: object, hint: typing.Any) -> None:
         raise ValueError(f"{name} must be {wanted}, got {got}{remedy}")
 
 
-def tensors_in(given: dict[str, object]) -> list[tuple[str, Tensor]]:
-    """Names and tensors of arguments; those of one in a row."""
+def check_tensors(given: dict[str, object]) -> tuple[str, Tensor | None]:
+    """The type of the device on which all tensors lie, and the first that is of real numbers.
+
+    Raise ValueError where they lie on several devices, or on none.
+    """
     many = [(name, v if isinstance(v, list | tuple) else [v]) for name, v in given.items()]
-    return [(name, one) for name, values in many for one in values if isinstance(one, Tensor)]
-
-
-def check_device(tensors: Sequence[tuple[str, Tensor]]) -> str:
-    """The type of the device on which all tensors lie. Raise ValueError where they lie on several, or on none."""
+    tensors = [(name, one) for name, values in many for one in values if isinstance(one, Tensor)]
     devices = {t.device for _, t in tensors}
     if len(devices) > 1 or any(t.is_meta or t.layout != torch.strided for _, t in tensors):
         found = ", ".join(f"{n} {t.layout} on {t.device}" for n, t in tensors)
         raise ValueError(f"tensors must be dense and on one device that holds data, got {found}; move them with .to()")
-    return devices.pop().type if devices else "cpu"
+    rows = next((t for _, t in tensors if t.is_floating_point()), None)
+    return devices.pop().type if devices else "cpu", rows
 
 
 def check_size(name: str, found: Tensor, given: dict[str, object]) -> None:
@@ -177,14 +175,6 @@ def check_broadcast(name: str, shape: Sequence[int], target: Sequence[int], *, o
         raise ValueError(f"{name} must broadcast to {tuple(target)}, {of}, got shape {tuple(shape)}; {remedy}")
 
 
-def check_range(name: str, numbers: Tensor, size: int) -> None:
-    """Raise ValueError unless 0 <= number < size. Reads data: only under `check=True`."""
-    lowest, highest = (bound.item() for bound in numbers.aminmax())
-    if lowest < 0 or highest >= size:
-        bad = lowest if lowest < 0 else highest
-        raise ValueError(f"{name} must lie in [0, {size}), got {bad}; remove rows without one before the loss")
-
-
 def check_not_negative(name: str, values: Tensor) -> None:
     """Raise ValueError unless all values are finite and at least 0. Reads data: only under `check=True`."""
     check_finite(name, values)
@@ -200,9 +190,8 @@ def probabilities_input(name: str, probs: Tensor, check: bool) -> Tensor:
         check_not_negative(name, probs)
         sums = values.sum(-1)
         # A row of thousands of classes stored in bfloat16 misses 1 by up to its rounding, 2^-8.
-        off = (sums - 1).abs() > (1e-2 if probs.dtype.itemsize < 4 else 1e-3)
-        if off.any():
-            raise ValueError(f"{name} must sum to 1 over classes, got {sums[off][0].item():.4g}; apply softmax first")
+        if len(off := sums[(sums - 1).abs() > (1e-2 if probs.dtype.itemsize < 4 else 1e-3)]):
+            raise ValueError(f"{name} must sum to 1 over classes, got {off[0].item():.4g}; apply softmax first")
     return values
 
 
@@ -288,9 +277,8 @@ def mapped_pair(check: bool, net: Callable | None, remedy: str, mask: Tensor | N
     return pair_input(check, mask, FEATURES, **{ours: student, theirs: teacher})
 
 
-def stack_input(name: str, tensors: Sequence[Tensor] | Tensor, check: bool) -> Tensor:
+def stack_input(name: str, tensors: Sequence[Tensor], check: bool) -> Tensor:
     """Checked logits or features of two or more nets or heads, stacked on a new first axis."""
-    tensors = torch.atleast_1d(tensors) if isinstance(tensors, Tensor) else tensors
     shapes = [tuple(one.shape) for one in tensors]
     require(len(shapes) >= 2, name, "at least two tensors", len(shapes))
     require(len(set(shapes)) == 1, name, "tensors of one shape", shapes)
@@ -302,8 +290,9 @@ def whole_input(name: str, numbers: Tensor, shape: Sequence[int], size: int, che
     if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
         raise ValueError(f"{name} must be integer class numbers, got {numbers.dtype}; give one number a row")
     check_broadcast(name, numbers.shape, shape, of=of)
-    if check:
-        check_range(name, numbers, size)
+    for number in map(Tensor.item, numbers.aminmax()) if check else ():
+        if not 0 <= number < size:
+            raise ValueError(f"{name} must lie in [0, {size}), got {number}; remove rows without one before the loss")
     return numbers.long()
 
 
