@@ -186,7 +186,5 @@ def trials(name: str, profile: str = "quick", seeds: int | None = None, **of) ->
     chosen = seeds_of(seeds, students)
     listed = {arm: found for arm, found in made(module.arms, profile, **of).items() if found.listed}
     order = [(s, n) for s in range(min(teachers, len(chosen))) for n, arm in listed.items() if arm.teaches]
-    order += [
-        (s, n) for s in chosen for n, arm in listed.items() if not arm.teaches and (arm.seeds is None or s < arm.seeds)
-    ]
+    order += [(s, n) for s in chosen for n, arm in listed.items() if not arm.teaches and s in chosen[: arm.seeds]]
     return [trial(name, profile, arm, seed, **of) for seed, arm in order]

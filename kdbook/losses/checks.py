@@ -58,7 +58,7 @@ def entry(function: Callable) -> Callable:
             check_type(name, value, hints.get(name, object))
         given |= {n: torch.atleast_1d(v).unbind() for n, v in given.items() if n in stacks and isinstance(v, Tensor)}
         device, rows = check_tensors({name: value for name, value in given.items() if name not in ranges})
-        given |= {name: setting(name, given[name], ranges[name], rows) for name in ranges.keys() & given.keys()}
+        given |= {name: setting(name, given[name], ranges[name], rows) for name in given if name in ranges}
         is_on = torch.is_autocast_enabled(device)
         given |= {name: torch.autocast(device, enabled=is_on)(net) for name, net in given.items() if callable(net)}
         with torch.autocast(device, enabled=False) if is_on else contextlib.nullcontext():

@@ -221,9 +221,8 @@ def _reading(source: str | Path) -> Iterator:
         what = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if isinstance(source, Path):
             raise DamagedFileError(f"{source} cannot be read ({what}): copy it again, or save it again") from error
-        raise MissingModelError(
-            f"{source!r} cannot be had from the hub ({what}): without a network, give a folder that holds it"
-        ) from error
+        told = f"{source!r} cannot be had from the hub ({what})"
+        raise MissingModelError(f"{told}: without a network, give a folder that holds it") from error
     finally:
         log.set_verbosity(before)
         if bars:
