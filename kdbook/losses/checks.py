@@ -208,7 +208,7 @@ def align(name: str, value: Tensor, logits: Tensor) -> Tensor:
     """Give a tensor setting one axis for each leading axis of the logits.
 
     Settings belong to students, the first axis, so alignment starts at the *left*: shapes (), (S,), (S, 1) and (S, B)
-    all fit logits (S, B, C); one value a row of a shared batch is (1, B). (Labels, which samples have, align right.)
+    all fit logits (S, B, C); one value a row of a shared batch is (1, B). (Labels belong to samples: on the right.)
     No gradient: a setting is no parameter, and half of a temperature's would pass through the detached teacher.
     """
     lead = logits.shape[:-1]
