@@ -87,7 +87,7 @@ def linked(
 ) -> tuple[widgets.Widget, widgets.Stack]:
     """A control and the stack that it moves; the browser, not the kernel, puts the chosen page of HTML on top."""
     names, pages = [*names], [widgets.HTML(page) for page in pages]
-    require(len(pages) >= 2, "the pages of a choice", "two or more", f"{len(pages)}: {names}")
+    require(len(pages) >= 2, "a choice", "of two or more pages", f"{len(pages)}: {names}")
     stack = widgets.Stack(pages, selected_index=start)
     chosen = control(
         options=[(name, at) for at, name in enumerate(names)],
