@@ -60,7 +60,7 @@ def arms(profile: str) -> dict[str, Arm]:
         "batch_size": 64,
     }
     few = {**common, "epochs": 50 if quick else 170}
-    many = {**common, "all_texts": True, "epochs": 8 if quick else 15}
+    many = {**common, "all_texts": True, "epochs": 24 if quick else 15}
     student = {"net": "bag_of_words", "sizes": [WORDS + 1, 128, CLASSES]}
 
     def student_of(name: str, label: str, role: str, answers: str, settings: dict) -> Arm:
