@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from kdbook.book import real_voices, real_voices_settings
-from kdbook.book.real_voices import EACH, FRAMES, TAKES, learned, parts, picture, recordings, worth
+from kdbook.book.real_voices import EACH, FRAMES, TAKES, by_draw, learned, parts, picture, recordings, worth
 from kdbook.data.voices import RATE, SPEAKERS
 from kdbook.lab.arms import trial, trials
-from kdbook.show.grammar import Both
 
 
 def heard(split):
@@ -85,10 +85,15 @@ def test_a_small_run_measures_teachers_and_students_and_is_drawn(micro, document
     )
     assert [*rows.index[rows.labels == 100]] == ["teacher_own", "labels", "soft_own", "hard_own"]
     assert set(table.speaker) == {SPEAKERS[0]} and table.score.between(0, 100).all()
-    _, axes = plt.subplots()
-    worth(axes, Both(table))
-    assert len(axes.get_xticklabels()) == 7
+    axes = worth(table, table).axes[0]
+    assert len(axes.get_xticklabels()) == 6  # all students but the one from which they are counted
     plt.close()
+
+
+def test_students_of_one_draw_count_as_one():
+    rows = [("teacher", 1, None, 80.0), ("soft", 1, 1, 60.0), ("soft", 7, 1, 70.0), ("soft", 2, 2, 50.0)]
+    found = by_draw(pd.DataFrame(rows, columns=["arm", "seed", "teacher_seed", "score"]))
+    assert [*found.itertuples(index=False, name=None)] == [("teacher", 1, 80.0), ("soft", 1, 65.0), ("soft", 2, 50.0)]
 
 
 def test_every_student_has_ten_tries_on_three_draws_and_what_is_chosen_is_one_of_them():
