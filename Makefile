@@ -89,6 +89,7 @@ refresh-%: notebooks/%.py
 
 figures: setup ## Draw every figure of the book from results/full, training nothing
 	$(KDBOOK) figures
+	$(BIN)/python site/animation.py
 
 compare: setup ## Draw the figures into build/figures; compare them, and those of the quick book, with the committed ones
 	$(BIN)/python -c "from pathlib import Path; from kdbook.show.figures import draw_all; draw_all(Path('build/figures'))"

@@ -6,7 +6,7 @@ Floors, lowest first: data, losses, nets; training; lab; show; book; teach; the 
 
 import symtable
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from numbers import Integral, Real
@@ -81,6 +81,11 @@ def check_number(name: str, value: Any, within: str, *, whole: bool = False) -> 
     said = {"(0, inf)": "positive and finite", "[1, inf)": "1 or more", "[0, inf)": "0 or more"}.get(within)
     require(good, name, ("a whole number, " if whole else "") + (said or f"in {within}"), repr(value))
     return int(value) if whole else value  # numpy's whole numbers would overflow, and not be readable in a checkpoint
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise ValueError unless an argument is one of these words."""
+    require(value in choices, name, " or ".join(map(repr, choices)), repr(value))
 
 
 def kind_of(value: Any) -> str:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from kdbook import LACKING, lab, show
 from kdbook.data.files import REFERENCE, REPOSITORY
-from kdbook.lab import arms
-from kdbook.lab.trial import PROFILES
+from kdbook.lab import PROFILES, arms
 
 try:
     import click
@@ -158,9 +157,8 @@ def main():
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            "\ninterrupted: finished trials and the last checkpoint are kept; repeat the command to go on", err=True
-        )
+        told = "finished trials and the last checkpoint are kept; repeat the command to go on"
+        click.echo(f"\ninterrupted: {told}", err=True)
         sys.exit(130)
     except (ValueError, KeyError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:
         click.echo(f"{type(error).__name__}: {error}", err=True)

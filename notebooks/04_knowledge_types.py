@@ -19,8 +19,8 @@
 # - which of ten methods make a better student than plain distillation at the same budget, and which do not;
 # - whether relations are best for metric learning and few examples, and where the evidence ends.
 #
-# *About two minutes on two cores once the shared teachers are trained (`make book` does that); the numbers behind the figures
-# on this page took longer, and say so below.*
+# *About two minutes on two cores once the shared teachers are trained (`make book` does that); the full results on this page took
+# longer.*
 
 # %% tags=["parameters"]
 PROFILE = "quick"
@@ -553,4 +553,4 @@ Markdown(f"""
 # *current* embedding of the teacher as positive. FSP is projected by 1x1 convolutions, as student and teacher differ in
 # width. The teacher of this chapter never saw the validation images, so that weights could be chosen with it.
 #
-# Next: 05 · Three training modes.
+# Next: [05 · Three training modes](05_training_modes.ipynb), on who teaches whom, and when.

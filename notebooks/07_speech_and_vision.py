@@ -13,10 +13,10 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 07 · Speech and vision: distillation outside the toy set
 #
-# **The answer first.** In speech, one network can keep a part of what an ensemble of ten gains, here much less than was
-# published; and with three per cent of the labels soft targets are worth a great deal, as long as the teacher has heard what
-# its student has not. In vision, small students come close to their teachers, but most of them come as close without a teacher.
-# What they save in multiply-adds they hardly save in time, for one picture at a time. What pays is patience.
+# **The answer first.** In speech, one network can keep a part of what an ensemble of ten gains, here much less than was published;
+# and with three per cent of the labels soft targets are worth a great deal, as long as the teacher has heard what its student has
+# not. In vision, small students come close to their teachers; what the teachers add cannot be told from nothing. What they save in
+# multiply-adds they hardly save in time, for one picture at a time. What pays is patience.
 #
 # The chapter has two parts, and neither needs the other: speech, and vision.
 #
@@ -220,12 +220,11 @@ table.style.format(
 )
 
 # %% [markdown]
-# In frames the order is the paper's, and the share is not: our student keeps much less. In words the distilled network is
-# even a little worse than a single one. Two differences may be why; neither is settled
-# here. Our ten nets have heard every frame several times and know them half by heart, so that on *these* frames their average says
-# little more than the label; the paper's networks saw 700 million frames and were nearly as good on new ones. And students
-# trained on soft targets are slower: on validation timbres they gained more from a longer training than networks trained on
-# hard labels did, and all had the same few passes.
+# In frames the order is the paper's, and the share is not: our student keeps much less. In words the distilled network cannot be told
+# from a single one. Two differences may be why; neither is settled here. Our ten nets have heard every frame several times and know
+# them half by heart, so that on *these* frames their average says little more than the label; the paper's networks saw 700 million
+# frames and were nearly as good on new ones. And students trained on soft targets are slower: on validation timbres they gained more
+# from a longer training than networks trained on hard labels did, and all had the same few passes.
 #
 # ### Which temperature?
 #
@@ -769,14 +768,15 @@ show_ledger("07", output_folder(PROFILE))
 # ## What surprised us
 #
 # - In speech the ensemble gains, and one network of a member's size keeps little of that; in words, nothing that we could see. In
-#   frames the paper's order of the three holds. Its share does not, and neither do its temperatures: the coolest serves best here.
-# - With three per cent of the labels soft targets are worth a great deal, and need no early stopping. They still recover less than half
-#   of what the missing labels cost; and a teacher that knows no more than the same three per cent gives nothing. What helps is
-#   what the teacher has heard, not the softness.
+#   frames the paper's order of the three holds. Its share does not, and neither do its temperatures: 1 serves as well as 2 here.
+# - With three per cent of the labels soft targets are worth a great deal, and need no early stopping. They still recover less than
+#   half of what the missing labels cost; and a teacher that knows no more than the same three per cent gives nothing that could be
+#   seen. What helps is what the teacher has heard, not the softness.
 # - With real voices a teacher that knows more and answers for recordings without labels is worth nearly as much as all labels, and the
 #   digits that it names serve no worse than its soft targets.
-# - MobileNets come within a point or two of their teachers on this task, and hardly owe it to them: students trained on labels do
-#   as well, except for the smallest, taught by the ResNet. *Near-teacher* and *thanks to the teacher* are two claims.
+# - MobileNets come within a point or two of their teachers on this task, and whether they owe it to them cannot be told: against
+#   students trained on labels, every interval over our three teachers holds zero. *Near-teacher* and *thanks to the teacher* are two
+#   claims.
 # - Far fewer multiply-adds save next to no time for a single picture; many at once begin to show them.
 # - Patience pays: students improve with every lengthening, whoever teaches them. Consistency pays against independent views; against
 #   one stored answer a picture our interval cannot tell, and mixtures cost more than they bring, on shifts of two pixels.

@@ -676,4 +676,4 @@ Markdown(f"""
 # Every arm trains for as many steps, which the papers do not say of theirs. What can be compared is the order of the arms and
 # shares of a gap, never the level.
 #
-# Next: 09 · The LLM era.
+# Next: [09 · The LLM era](09_llm_era.ipynb), on models that teach in whole sentences.

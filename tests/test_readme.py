@@ -47,7 +47,7 @@ def sayings():
     }
     gap = {arm: mean("capacity_gap", arm) for arm in ("mlp_64", "conv_32", "labels")}
     taught = {arm: mean("capacity_gap", arm, best=1) for arm in ("from mlp_64, T = 4", "from conv_32, T = 2")}
-    modes = load("training_modes").pivot(index="seed", columns="arm", values="test_errors")
+    modes = load("who_teaches").pivot(index="seed", columns="arm", values="mean_errors")
     few = {arm: 100 * mean("soft_target_regularizer", arm, "test_accuracy") for arm in ("hard", "soft")}
     yield f"2,000 labelled pictures of clothes makes {mean('few_labels', 'labels 2000'):,.0f} errors"
     yield f"its student makes {mean('few_labels', 'soft 50000 of 2000'):,.0f}."
@@ -67,7 +67,9 @@ def sayings():
     yield "{:g}, {:g}, {:g} and {:g} for 10 to 300 units".format(*map(best_temperature, (10, 30, 100, 300)))
     factor = [mean("t_squared", arm, temperature=20) for arm in ("mixed", "mixed_without")]
     yield "at T = 20, {:.0f} errors with it and {:.0f} without".format(*factor)
-    yield f"A much stronger teacher: {(modes.hard - modes.offline_large).mean():.0f} errors fewer"
+    yield f"A teacher of more labels: {(modes.hard - modes.offline_large).mean():.0f} errors fewer."
+    yield f"Two peers: {(modes.independent_4 - modes.dml_equal).mean():.0f}, if the nets"
+    assert min((modes[longer] - modes.hard).mean() for longer in ("hard_double", "hard_quadruple")) > 0
 
 
 @pytest.mark.parametrize("saying", [*sayings()])

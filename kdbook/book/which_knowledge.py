@@ -99,10 +99,10 @@ API = {"reveals": "top_k", "count": 3}  # KD from a teacher that names three cla
 # Chosen on validation images by `which_knowledge_settings`: of labels rate and decay, of responses rate and T; a method
 # keeps those of the labels or of KD, and has a weight (of a hint: epochs) besides.
 CHOSEN: dict[str, dict] = {
-    "hard": {"lr": 0.2, "weight_decay": 5e-3},
-    "kd": {"lr": 0.2, "temperature": 4.0},
+    "hard": {"lr": 0.1, "weight_decay": 5e-3},
+    "kd": {"lr": 0.4, "temperature": 4.0},
     "mlp_hard": {"lr": 0.1, "weight_decay": 5e-3},
-    "mlp_kd": {"lr": 0.05, "temperature": 4.0},
+    "mlp_kd": {"lr": 0.1, "temperature": 2.0},
 }
 
 

@@ -25,7 +25,27 @@ from kdbook.lab.steps import (
     train,
 )
 from kdbook.nets.vision import count_multiply_adds
-from kdbook.show import HARD, OWN, SOFT, SOFT_SHIFTED, names, of_seeds, seeds, yours
+from kdbook.show import (
+    CONTROL,
+    HARD,
+    OWN,
+    PUBLISHED,
+    ROLES,
+    SOFT,
+    SOFT_SHIFTED,
+    TEACHER,
+    by_arm,
+    epochs,
+    figure,
+    ladder,
+    level,
+    looks,
+    names,
+    of_seeds,
+    plain,
+    seeds,
+    yours,
+)
 from kdbook.training import objectives
 
 VERSION, DATA = 1, "fashion-mnist"
@@ -227,6 +247,101 @@ def together(trial: Trial, arm: Arm, tools: Tools) -> dict:
     return {**arm.facts, **row, "teacher_gigamacs": sum(map(cost, trained_before(trial)))}
 
 
+ARMS = looks(arms("full"), [name for name, arm in arms("full").items() if arm.listed])
+TOGETHER = ("born_again_ensemble",)  # several nets that answer as one
+ERROR_TICKS = (-400, -200, -100, -50, 0, 50, 100, 200, 400)
+
+
+@figure("who_teaches_errors", chapter="05", size=(13, 7), grid=(1, 2), sharey=True)
+def results(left, right, both):
+    """All modes at equal epochs, paired by draw with hard labels.
+
+    Two panels with a line for each way to train. Left, test errors minus those with hard labels, right the same for the
+    calibration error. A teacher of many more labels saves most by far. Nearly every other mode saves errors too, as
+    smoothed labels do; training alone for longer adds some, and makes the net surer than it should be.
+    """
+    others = {arm: look for arm, look in ARMS.items() if arm not in ("hard", "independent_4", *TOGETHER)}
+    ladder(left, both, "test_errors", others, minus="hard")
+    ladder(right, both, "ece", others, minus="hard")
+    plain(left.xaxis, ERROR_TICKS, "symlog", linthresh=150)  # linear near 0: quick nets' differences dwarf all others
+    plain(right.xaxis, (-10, -5, -2, 0, 2, 5, 10), "symlog", linthresh=5)
+    left.set(title="Test errors, minus hard labels", xlabel="wrong of 10,000: fewer <- 0 -> more")
+    right.set(title="Calibration error, minus hard labels", xlabel="percentage points: better <- 0 -> worse")
+
+
+@figure("who_teaches_compute", chapter="05", size=(13, 6))
+def compute(axes, both):
+    """The same at equal compute.
+
+    Test errors over all multiply-adds that a mode needed, its teacher's training included, on a logarithmic axis, but
+    for the large teacher, whose training costs most. A line joins the student alone for one, two and four times as
+    many epochs. Whatever lies above the line would have done better to train alone for longer.
+    """
+    table = both.reference
+    declared, own = arms("full"), table.loc[table.arm == "hard", "gigamacs"].mean()
+    table = table.assign(total=(table.gigamacs + table.teacher_gigamacs) / own)
+    means = table.groupby("arm")[["total", "test_errors"]].mean().drop(["independent_4", "offline_large", *TOGETHER])
+    alone = means.loc[["hard", "hard_double", "hard_quadruple"]]
+    axes.plot(alone.total, alone.test_errors, "-", color=HARD, lw=2, label="alone, longer and longer")
+    for mode, role in MODES.items():
+        chosen = means[[declared[arm].role == role for arm in means.index]]
+        axes.scatter(chosen.total, chosen.test_errors, s=40, color=ROLES[role], label=mode, zorder=3)
+    for _, column in means.sort_values("test_errors").groupby(means.total.round(1)):
+        height = 0.0
+        for arm, (total, wrong) in column.iterrows():
+            height = max(height + 0.03 * np.ptp(means.test_errors), wrong)  # no label over another
+            name = ARMS[arm].label.removeprefix("hard labels, ")
+            axes.annotate(name, (total, height), xytext=(7, -3), textcoords="offset points", fontsize=9)
+    plain(axes.xaxis, (1, 2, 4), "log")
+    axes.set(title="Errors by all the compute that was needed", ylabel="test errors of 10,000, mean of draws")
+    axes.set(xlabel="all multiply-adds / those of the student alone (log scale)", xlim=(0.9, 1.35 * means.total.max()))
+
+
+@figure("who_teaches_partner", chapter="05", size=(12, 4), grid=(1, 3), sharey=True)
+def partner(panels, both):
+    """Must the teacher be much stronger? Gou et al. 2021, section 3.2.
+
+    Three panels: a frozen teacher, a peer, a teacher trained together with the student. In each the student's errors
+    minus hard labels for a weaker, an equal and a stronger partner, a dot a draw. How far the dots of a column spread
+    is how unstable it is.
+    """
+    titles = {"offline": "Frozen teacher", "dml": "Peer (DML)", "cotrained": "Co-trained teacher"}
+    for axes, (mode, title) in zip(panels, titles.items(), strict=True):
+        sizes = {f"{mode}_{size}": ARMS["hard"]._replace(label=size, colour=SOFT) for size in SIZES}
+        by_arm(axes, both, "test_errors", sizes, minus="hard", own=None)
+        level(axes, 0, HARD, ls=":", lw=1.5)
+        axes.set_title(title)
+    plain(panels[0].yaxis, ERROR_TICKS, "symlog", linthresh=150)
+    panels[0].set_ylabel("test errors, minus hard labels")
+
+
+TOLD = {
+    "smoothing": HARD,
+    "offline_equal": SOFT,
+    "dml_equal": SOFT_SHIFTED,
+    "kdcl_2": PUBLISHED,
+    "cotrained_equal": TEACHER,
+    "ps_kd": CONTROL,
+}
+CURVES = {arm: ARMS[arm]._replace(colour=colour) for arm, colour in TOLD.items()}  # one colour each, whatever its mode
+
+
+@figure("who_teaches_curriculum", chapter="05", size=(12, 4.4), grid=(1, 2), legend=1)
+def curriculum(left, right, both):
+    """Is there a dynamic curriculum?
+
+    Two panels over the epochs: entropy of what the student is told, and the share of training images for which its top
+    class is the target's. Targets of peers and co-trained teachers begin vague and become sure, those of a frozen
+    teacher stay as they are, those of PS-KD begin as labels and become vaguer.
+    """
+    epochs(left, both, "entropy", CURVES)
+    epochs(right, both, "agreement", CURVES, scale=100)
+    if both.mine is not None:
+        right.plot([], [], "--", lw=1, color="black", label="yours (quick)")
+    left.set(title="How vague are the targets?", ylabel="entropy, bits")
+    right.set(title="Does the student already agree with them?", ylabel="% of training images")
+
+
 FAMILIES = {  # who are together: the columns of one net's errors and of theirs
     "independent_4": ("four that ignore\neach other", "mean_errors", "ensemble_errors", HARD),
     "dml_4": ("four peers\n(DML)", "mean_errors", "ensemble_errors", SOFT_SHIFTED),
@@ -234,6 +349,7 @@ FAMILIES = {  # who are together: the columns of one net's errors and of theirs
 }
 
 
+@figure("who_teaches_generations", chapter="05", size=(12, 4.4), grid=(1, 2), sharey=True)
 def generations(left, right, both):
     """Do generations of one net get better, and what do four nets know together? Furlanello et al. 2018.
 

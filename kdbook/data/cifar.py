@@ -52,8 +52,6 @@ def cifar_arrays(
         found = kind(folder, train=train, download=download)
     except (RuntimeError, OSError, EOFError) as error:
         wanted = f"python -c \"from kdbook.data import cifar; cifar.cifar_arrays('{name}', train=True, download=True)\""
-        raise MissingCifarError(
-            f"{name} is not complete in {folder} ({error}): with a network, fetch it by `{wanted}`; "
-            f"without one, put the folder {kind.base_folder} there"
-        ) from error
+        told = f"{name} is not complete in {folder} ({error}): with a network, fetch it by `{wanted}`"
+        raise MissingCifarError(f"{told}; without one, put the folder {kind.base_folder} there") from error
     return np.ascontiguousarray(found.data.transpose(0, 3, 1, 2)), np.asarray(found.targets, dtype=np.int64)

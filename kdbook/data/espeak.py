@@ -20,6 +20,7 @@ from kdbook import needed, require
 _SYNCHRONOUS, _PHONEME_EVENTS, _IPA, _UTF8 = 2, 1, 2, 1
 _END_OF_LIST, _WORD, _PHONEME = 0, 1, 7
 _RATE, _PITCH = 1, 3
+AGAIN = "run `pip install --force-reinstall espeakng-loader`"
 
 
 class MissingEspeakError(RuntimeError):
@@ -67,7 +68,7 @@ def data_folder() -> Path:
     """
     folder = Path(needed("espeakng_loader", "speech").get_data_path())
     if not (folder / "en_dict").exists():
-        raise MissingEspeakError(f"{folder} holds no English: run `pip install --force-reinstall espeakng-loader`")
+        raise MissingEspeakError(f"{folder} holds no English: {AGAIN}")
     return folder
 
 
@@ -84,10 +85,8 @@ def _library() -> Iterator[tuple[ctypes.CDLL, int]]:
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
-        raise MissingEspeakError(
-            f"eSpeak NG's library {path} cannot be loaded ({error}): "
-            "run `pip install --force-reinstall espeakng-loader`, or see whether it is made for this system"
-        ) from None
+        told = f"eSpeak NG's library {path} cannot be loaded ({error}): {AGAIN}"
+        raise MissingEspeakError(f"{told}, or see whether it is made for this system") from None
     try:
         rate = library.espeak_Initialize(_SYNCHRONOUS, 0, str(folder).encode(), _PHONEME_EVENTS | _IPA)
         if rate <= 0:

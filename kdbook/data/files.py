@@ -83,6 +83,12 @@ def check_writable(folder: Path) -> None:
         )
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder that is not there, as `check_writable` allows it."""
+    check_writable(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
 def way_back(usual: str) -> str:
     """What to do about a file that is missing: as usual in the repository, and for a wheel, to get that."""
     from_wheel = "it is no part of a wheel: work in a clone of the repository, or `pip install -e '.[book]'` there"
@@ -99,8 +105,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     OSError
         When the disk is full or the folder cannot be written; nothing is left behind.
     """
-    check_writable(path.parent)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     aside = path.with_name(f".{uuid.uuid4().hex}")
     try:
         aside.write_bytes(content)

@@ -271,22 +271,16 @@ def load_images(name: str = "mnist", part: str = "train", device: torch.device |
         y = torch.from_numpy(idx_array(f"{name}/{prefix}-labels-idx1-ubyte")).long()
     part_of = "test" if part == "test" else "train"
     split = Split(x, y, torch.arange(len(x)), origin=f"{name}/{part_of} {checksum(name)[:8]}")
-    held_out = len(x) - VALIDATION
-    if part == "fit":
-        split = split.rows(split.index < held_out)
-    elif part == "validation":
-        split = split.rows(split.index >= held_out)
+    if part in ("fit", "validation"):
+        split = split.rows((split.index < len(x) - VALIDATION) == (part == "fit"))
     return split.to(device)
 
 
 def checksum(name: str) -> str:
     """Checksum of a whole data set, or of its recipe: part of the identity of every trial that learns from it."""
-    if name in RECIPES:
-        parts = [f"{name}, recipe {RECIPES[name]}"]
-    elif name in CIFAR_MD5:
-        parts = [CIFAR_MD5[name]]
-    else:
-        parts = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
+    whole = CIFAR_MD5 | {made: f"{made}, recipe {version}" for made, version in RECIPES.items()}
+    files = [digest for file, digest in sorted(SHA256.items()) if file.startswith(f"{name}/")]
+    told = whole.get(name) or "".join(files)
     there = ", ".join([*IMAGE_SETS, *CIFAR_MD5, "wordnet", "banking77", "clinc150", "fsdd", *RECIPES])
-    require(len(parts) > 0, "name", f"one of {there}", repr(name))
-    return sha256("".join(parts).encode())
+    require(bool(told), "name", f"one of {there}", repr(name))
+    return sha256(told.encode())

@@ -125,9 +125,7 @@ def own_items(data: Any, name: str = "train") -> Split:
     loader = data if isinstance(data, DataLoader) else DataLoader([data])
     data = loader.dataset if loader is data else data
     good = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, str)
-    wanted = (
-        "a Tensor or array, a pair (inputs, labels), a mapping of tensors, or a Dataset or DataLoader with a length"
-    )
+    wanted = "a Tensor or array, a pair (inputs, labels), a mapping of tensors, a Dataset or DataLoader with a length"
     require(good and len(data) > 0, name, wanted, kind_of(data) + " without samples" * good)
     reader = Reader(data, loader.collate_fn, loader.num_workers, torch.arange(len(data)))
     few = reader[reader.at[:16]]

@@ -9,7 +9,6 @@ sees it in a window of 26 frames with 40 log-mel energies each, as the 21st (Hin
 """
 
 import json
-import math
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -40,21 +39,16 @@ MEAN, SPREAD = -7.3, 2.0  # of the log-mel energies of training utterances, abou
 ACCENTS = _names("en-us en en-029 en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd en-us-nyc")
 # Variants whose names tell that one was made from another are in one part.
 TIMBRES = {
-    "train": _names(
-        """Alex Andrea AnxiousAndy Hugo Marco Michael Mike RicishayMax RicishayMax2 RicishayMax3 Tweaky UniRobot anika
-        anikaRobot antonio benjamin boris croak ed f1 f4 gustave iven iven2 iven3 iven4 kaukovalta klatt klatt2 klatt3
-        klatt4 klatt5 klatt6 m1 m5 m8 max michel miguel mike2 pablo pedro rob robert robosoft robosoft2 robosoft3
-        robosoft4 robosoft5 robosoft6 robosoft7 robosoft8 sandro travis zac"""
-    ),
-    "validation": _names(
-        """Annie Denis Henrique Jacky Mario Nguyen Reed aunty caleb edward edward2 f2 grandpa john m3 m7 marcelo
-        norbert quincy shelby"""
-    ),
-    "test": _names(
-        """Alicia Andy Diogo Gene Gene2 Lee Storm adam announcer belinda david f3 f5 grandma ian linda m2 m4 m6 paul
-        steph steph2 steph3 victor"""
-    ),
+    "train": """Alex Andrea AnxiousAndy Hugo Marco Michael Mike RicishayMax RicishayMax2 RicishayMax3 Tweaky UniRobot
+        anika anikaRobot antonio benjamin boris croak ed f1 f4 gustave iven iven2 iven3 iven4 kaukovalta klatt klatt2
+        klatt3 klatt4 klatt5 klatt6 m1 m5 m8 max michel miguel mike2 pablo pedro rob robert robosoft robosoft2
+        robosoft3 robosoft4 robosoft5 robosoft6 robosoft7 robosoft8 sandro travis zac""",
+    "validation": """Annie Denis Henrique Jacky Mario Nguyen Reed aunty caleb edward edward2 f2 grandpa john m3 m7
+        marcelo norbert quincy shelby""",
+    "test": """Alicia Andy Diogo Gene Gene2 Lee Storm adam announcer belinda david f3 f5 grandma ian linda m2 m4 m6 paul
+        steph steph2 steph3 victor""",
 }
+TIMBRES = {part: _names(timbres) for part, timbres in TIMBRES.items()}
 NOISE = (0.0, 15.0)  # dB that speech is louder than noise
 LEVEL = (-18.0, 0.0)  # dB at either end of an utterance, with a straight line between
 
@@ -126,13 +120,11 @@ def speak(part: str, number: int) -> Spoken:
     clean = resample_poly(speech.samples / 2**15, RATE, speech.rate)
     before, after = draw.integers(RATE // 10, RATE // 3, size=2)
     clean = np.pad(clean, (before, after))
-    loud = math.sqrt(np.mean(clean**2)) * 10 ** (-draw.uniform(*NOISE) / 20)
+    loud = np.sqrt(np.mean(clean**2)) * 10 ** (-draw.uniform(*NOISE) / 20)
     level = 10 ** (np.linspace(*draw.uniform(*LEVEL, size=2), len(clean)) / 20)
     samples = level * (clean + loud * _noise(len(clean), draw.uniform(0, 1), draw))
-    phones = tuple(
-        p._replace(start=before + p.start * RATE // speech.rate, end=before + p.end * RATE // speech.rate)
-        for p in speech.phones
-    )
+    ends = [(before + p.start * RATE // speech.rate, before + p.end * RATE // speech.rate) for p in speech.phones]
+    phones = tuple(p._replace(start=start, end=end) for p, (start, end) in zip(speech.phones, ends, strict=True))
     return Spoken(samples.astype(np.float32), words, phones, voice)
 
 

@@ -55,11 +55,9 @@ def tokenizer():
     # The trainer numbers inner letters as its hash table happens to meet them, and breaks ties by number: naming them
     # first makes every run find the same pieces.
     first = [*SPECIAL, *(f"##{letter}" for letter in letters)]
-    trained = BertWordPieceTokenizer(lowercase=True)
-    trained.train_from_iterator(
-        texts, vocab_size=VOCABULARY, min_frequency=2, special_tokens=first, show_progress=False
-    )
-    made = BertWordPieceTokenizer(trained.get_vocab(), lowercase=True)
+    draft = BertWordPieceTokenizer(lowercase=True)
+    draft.train_from_iterator(texts, vocab_size=VOCABULARY, min_frequency=2, special_tokens=first, show_progress=False)
+    made = BertWordPieceTokenizer(draft.get_vocab(), lowercase=True)
     made.enable_truncation(LENGTH)
     return made
 

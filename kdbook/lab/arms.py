@@ -4,8 +4,8 @@ A module of `kdbook.book` with `arms(profile)`, `SEEDS`, `COLUMNS`, `VERSION` an
 question. The lab finds questions by their file names and imports one only when it is asked for.
 """
 
-import ast
 import importlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -66,11 +66,10 @@ class Arm:
 @cache
 def files() -> dict[str, str]:
     """Module of every question by its name."""
-    return {
-        path.stem: f"{package}.{path.stem}"
-        for folder, package in FOLDERS.items()
-        for path in (BOOK / folder).glob("[!_]*.py")
-    }
+    found = {}
+    for folder, package in FOLDERS.items():
+        found |= {path.stem: f"{package}.{path.stem}" for path in (BOOK / folder).glob("[!_]*.py")}
+    return found
 
 
 def names() -> list[str]:
@@ -79,23 +78,18 @@ def names() -> list[str]:
 
 
 @cache
-def _parsed(name: str) -> ast.Module:
-    path = BOOK.parents[1].joinpath(*files()[name].split("."))
-    return ast.parse(path.with_suffix(".py").read_text(encoding="utf-8"))
+def _text(name: str) -> str:
+    return BOOK.parents[1].joinpath(*files()[name].split(".")).with_suffix(".py").read_text(encoding="utf-8")
 
 
 def asked(name: str) -> str:
     """What a question asks: the first line of its docstring, read without importing it."""
-    return ast.get_docstring(_parsed(name)).splitlines()[0]
+    return _text(name).splitlines()[0].strip('"')
 
 
 def on_gpu() -> list[str]:
     """Questions that have the profile gpu: it is a key of the `SEEDS` in their files; nothing is imported."""
-    return [name for name in names() if any(map(_has_gpu, _parsed(name).body))]
-
-
-def _has_gpu(line: ast.stmt) -> bool:
-    return isinstance(line, ast.Assign) and "SEEDS" in map(ast.unparse, line.targets) and "'gpu':" in ast.unparse(line)
+    return [name for name in names() if re.search('^SEEDS = .*"gpu":', _text(name), re.MULTILINE)]
 
 
 def question(name: str) -> ModuleType:
@@ -192,7 +186,5 @@ def trials(name: str, profile: str = "quick", seeds: int | None = None, **of) ->
     chosen = seeds_of(seeds, students)
     listed = {arm: found for arm, found in made(module.arms, profile, **of).items() if found.listed}
     order = [(s, n) for s in range(min(teachers, len(chosen))) for n, arm in listed.items() if arm.teaches]
-    order += [
-        (s, n) for s in chosen for n, arm in listed.items() if not arm.teaches and (arm.seeds is None or s < arm.seeds)
-    ]
+    order += [(s, n) for s in chosen for n, arm in listed.items() if not arm.teaches and s in chosen[: arm.seeds]]
     return [trial(name, profile, arm, seed, **of) for seed, arm in order]

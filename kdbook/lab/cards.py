@@ -113,14 +113,10 @@ def check_use(names: Iterable[str], use: str) -> None:
         Naming every card that forbids it, its terms, and how it came in.
     """
     require(use in USES, "use", f"one of {', '.join(USES)}", repr(use))
-    ways = with_origins(names)
-    against = [
-        f"{' <- '.join(way)} ({card(n).licence}: {card(n).terms})" for n, way in ways.items() if use in card(n).forbids
-    ]
+    against = {n: " <- ".join(way) for n, way in with_origins(names).items() if use in card(n).forbids}
     if against:
-        raise ForbiddenUseError(
-            f"use {use!r} is forbidden by {'; '.join(against)}: choose another source or another use"
-        )
+        told = "; ".join(f"{way} ({card(n).licence}: {card(n).terms})" for n, way in against.items())
+        raise ForbiddenUseError(f"use {use!r} is forbidden by {told}: choose another source or another use")
 
 
 def write_into(folder: Path) -> list[str]:

@@ -158,8 +158,6 @@ def evaluate(
             return measure(check, load_full(check.experiment), failed)
         except FileNotFoundError:
             return Measured(check, None, outcome=PENDING)
-        except ValueError as error:
-            raise ValueError(f"claim {claim.id}: {error}") from error
 
     def quick(check: Check) -> Estimate | None:
         try:
@@ -167,15 +165,16 @@ def evaluate(
             return Estimate(*t_interval(sample), len(sample))
         except (FileNotFoundError, NoRowsError):
             return None
-        except ValueError as error:
-            raise ValueError(f"claim {claim.id}: {error}") from error
 
-    broken = [check for check in claim.checks if check.control and not _holds(tried(check))]
     every = []
-    for check in (check for check in claim.checks if beside or check.key):
-        failed = tuple(c.label for c in broken if (check.label in c.of if c.of else check.experiment == c.experiment))
-        found = tried(check, () if check.control else failed)
-        every.append(found._replace(yours=quick(check) if load_quick else None))
+    try:
+        broken = [check for check in claim.checks if check.control and not _holds(tried(check))]
+        for check in (check for check in claim.checks if beside or check.key):
+            failed = [c.label for c in broken if (check.label in c.of if c.of else check.experiment == c.experiment)]
+            found = tried(check, () if check.control else tuple(failed))
+            every.append(found._replace(yours=quick(check) if load_quick else None))
+    except ValueError as error:
+        raise ValueError(f"claim {claim.id}: {error}") from error
     return tuple(every)
 
 

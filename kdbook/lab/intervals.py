@@ -1,7 +1,5 @@
 """Uncertainty over seeds."""
 
-import math
-
 import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes a second to import
 
@@ -51,5 +49,5 @@ def t_interval(values, confidence: float = 0.95) -> tuple[float, float, float]:
     mean = float(found.mean())
     if found.size == 1:
         return mean, mean, mean
-    half = float(stdtrit(found.size - 1, (1 + confidence) / 2) * found.std(ddof=1) / math.sqrt(found.size))
+    half = float(stdtrit(found.size - 1, (1 + confidence) / 2) * found.std(ddof=1) / np.sqrt(found.size))
     return mean, mean - half, mean + half

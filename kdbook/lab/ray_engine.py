@@ -23,7 +23,7 @@ from types import ModuleType
 import torch
 
 import kdbook
-from kdbook.data.files import check_writable
+from kdbook.data.files import make_folder
 from kdbook.lab.engines import Kept, run_group, unfinished
 from kdbook.lab.store import Store
 from kdbook.lab.tools import Progress, Tools
@@ -63,8 +63,7 @@ def ray_cluster(
         return
     cluster = nullcontext() if ray.is_initialized() else _connected(ray, address)
     show = Progress(pending, quiet)
-    check_writable(store.root)
-    store.root.mkdir(parents=True, exist_ok=True)
+    make_folder(store.root)
     with cluster, show.bar, tempfile.NamedTemporaryFile(prefix=".ray-", dir=store.root) as seen:
         send = ray.remote(max_retries=RETRIES, num_gpus=int(device.type == "cuda"))(measure_away)
         needed = {need for t in pending for need in in_order(t.needs)} - set(pending)

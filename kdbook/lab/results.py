@@ -76,13 +76,12 @@ def save_results(results: Results, name: str, folder: Path) -> None:
     Without one a table was not written to its end.
     """
     path = folder / f"{name}.csv"
-    path.with_suffix(".json").unlink(missing_ok=True)
+    for suffix in (".json", ".npz"):  # first the one without which a table does not count
+        path.with_suffix(suffix).unlink(missing_ok=True)
     whole = pd.concat([results, results.origin], axis=1) if len(results.origin) else results
     write_atomically(path, whole.to_csv(index=False, lineterminator="\n").encode())
     if results.arrays:
         write_atomically(path.with_suffix(".npz"), packed(results.arrays))
-    else:
-        path.with_suffix(".npz").unlink(missing_ok=True)
     write_info(path.with_suffix(".json"), results.info)
 
 
@@ -113,10 +112,9 @@ def read_info(path: Path) -> dict:
     except (OSError, ValueError, KeyError, AttributeError, TypeError):  # no JSON, or without digests
         wrong = ["json"]
     if wrong:
-        raise DamagedFileError(
-            f"{path.with_suffix(f'.{wrong[0]}')} is not what was written with {path.name} (SHA-256): restore it with "
-            f"`git checkout -- {path.parent}`, or run `python -m kdbook run {path.stem}` with the same profile again"
-        )
+        told = f"{path.with_suffix(f'.{wrong[0]}')} is not what was written with {path.name} (SHA-256)"
+        again = f"run `python -m kdbook run {path.stem}` with the same profile again"
+        raise DamagedFileError(f"{told}: restore it with `git checkout -- {path.parent}`, or {again}")
     return info
 
 

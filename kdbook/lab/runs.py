@@ -12,7 +12,6 @@ from kdbook.data.files import check_writable
 from kdbook.lab import arms, growing
 from kdbook.lab.cards import cards_of, check_use
 from kdbook.lab.engines import local, pick_device
-from kdbook.lab.growing import Growing, committed, publish
 from kdbook.lab.ray_engine import ray_cluster
 from kdbook.lab.results import REFERENCE, Results, output_folder, read_info, read_results, save_results
 from kdbook.lab.store import Store
@@ -93,7 +92,7 @@ def run(
     for trial in in_order(trials) if rerun else ():
         if trial.experiment == name:
             store.remove(trial, stored_before=began)
-    table = Growing(name, trials, store, committed(name, trials) if reference and not rerun else None)
+    table = growing.Growing(name, trials, store, growing.committed(name, trials) if reference and not rerun else None)
     for _ in range(TRIES):  # another process's `rerun` may have forgotten what this one has just trained
         missing = table.missing()
         if not missing:
@@ -104,7 +103,7 @@ def run(
     kdbook.require(not missing, f"trials of {name}", f"in the store {store.root}: run it again", missing[:1])
     results = table.results(profile)
     if reference:
-        publish(results, name)
+        growing.publish(results, name)
     else:
         save_results(results, name, out)
     return results
@@ -132,10 +131,8 @@ def describe_run(profile: str, device: str = "auto", minutes: dict[str, float] |
     kdbook.require(not unknown, "parameters", "of those that `papermill --help-notebook` lists", unknown)
     found = pick_device(device)
     time = f", about {minutes[profile]:g} min on two cores from scratch" if profile in (minutes or {}) else ""
-    print(
-        f"kdbook {kdbook.__version__}, torch {torch.__version__}, profile {profile}, "
-        f"device {found.type} ({torch.get_num_threads()} threads){time}"
-    )
+    versions = f"kdbook {kdbook.__version__}, torch {torch.__version__}"
+    print(f"{versions}, profile {profile}, device {found.type} ({torch.get_num_threads()} threads){time}")
 
 
 def _unknown_parameters() -> set[str]:

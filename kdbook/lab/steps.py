@@ -160,8 +160,8 @@ def train(
         checkpoint=None if watch else tools.checkpoint(trial, stage),
         progress=progress,
     )
-    if settings is None:  # after a stage a net goes on learning
-        round_kept(model, trial)
+    if settings is None and "kept" in trial.settings:  # whole: who loads what travels has the net that was measured
+        model.load_state_dict(kept_tensors(model, trial))
     tools.seconds_before += sum(epoch["seconds"] for epoch in history.epochs[: history.resumed])
     return model, history
 
@@ -223,15 +223,6 @@ def train_and_score(trial: Trial, tools: Tools) -> tuple[nn.Module, History, dic
     model, history = train(trial, split, objective_for(trial, split, tools), tools)
     untaught = {"teacher_seed": None, "agreement": None, "mean_kl": None}
     return model, history, untaught | scores(model, trial, tools)
-
-
-def round_kept(model: nn.Module, trial: Trial) -> None:
-    """Round a net to the precision that its `kept` setting names, in place, before it is scored or teaches.
-
-    What travels is then what was measured: whoever loads the half as large file has this very net.
-    """
-    if kept := trial.settings.get("kept"):
-        model.load_state_dict({k: v.to(getattr(torch, kept)) for k, v in model.state_dict().items()})
 
 
 def kept_tensors(model: nn.Module, trial: Trial) -> dict[str, Tensor]:

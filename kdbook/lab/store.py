@@ -17,11 +17,10 @@ from typing import NamedTuple
 
 import filelock
 import numpy as np
-import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from kdbook.data.files import DamagedFileError, check_writable, damaged, digests, home, packed, sync, unpacked
+from kdbook.data.files import DamagedFileError, damaged, digests, home, make_folder, packed, sync, unpacked
 from kdbook.lab.trial import Trial, plain
 
 CHECKPOINT = "checkpoint.pt"
@@ -64,7 +63,7 @@ class Store:
         It is taken here, and whoever holds it may take it again. Who waits for another process says so.
         """
         path = self.root / f"{trial.name}.lock"
-        check_writable(path.parent)
+        make_folder(path.parent)
         held = filelock.FileLock(path, is_singleton=True)
         try:
             return held.acquire(timeout=PATIENCE)
@@ -161,8 +160,7 @@ class Store:
     def place(self, trial: Trial, files: dict[str, bytes]) -> None:
         """Put a finished trial's files into place, all or nothing, and drop its checkpoint."""
         folder, work = self.folder(trial), self.checkpoint(trial).parent
-        check_writable(work)
-        work.mkdir(parents=True, exist_ok=True)
+        make_folder(work)
         aside = work / uuid.uuid4().hex  # what a kill leaves here goes with the rest of `work`
         try:
             aside.mkdir()

@@ -17,9 +17,8 @@ class Progress:
     def __init__(self, trials: list[Trial], quiet: bool = False):
         form = "{desc} | {percentage:.0f} %, {elapsed} gone, {remaining} left"
         self.total, self.number, self.whole = len(trials), 0, 0.0
-        self.bar = tqdm(
-            total=sum(map(work, trials)), bar_format=form, disable=quiet or not trials, mininterval=1, leave=False
-        )
+        whole, hidden = sum(map(work, trials)), quiet or not trials
+        self.bar = tqdm(total=whole, bar_format=form, disable=hidden, mininterval=1, leave=False)
 
     def epoch(self, trial: Trial, epoch: int, epochs: int) -> None:
         """Show the running trial's epoch."""

@@ -88,8 +88,6 @@ def load_teacher(name: str, seed: int = 0, profile: str = "full") -> nn.Module:
             model = network(trial.settings)
             model.load_state_dict(store.tensors(trial))
             return model.eval()
-    there = ", ".join(sorted(path.parent.relative_to(WEIGHTS).as_posix() for path in WEIGHTS.glob("*/*/manifest.json")))
-    raise FileNotFoundError(
-        f"{trial.name} is not among the nets that travel ({there or 'none'}) nor in your store: "
-        f"run `python -m kdbook run {question} --profile {profile}`"
-    )
+    there = sorted(path.parent.relative_to(WEIGHTS).as_posix() for path in WEIGHTS.glob("*/*/manifest.json"))
+    told = f"{trial.name} is not among the nets that travel ({', '.join(there) or 'none'}) nor in your store"
+    raise FileNotFoundError(f"{told}: run `python -m kdbook run {question} --profile {profile}`")

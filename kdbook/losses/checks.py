@@ -1,10 +1,9 @@
 """Argument checks that the losses share, and the few formulas of one row that several of them are made of.
 
 Checks of numbers, shapes and types read no tensor data and always run. Checks of tensor data (`check_finite`,
-`check_range`, `check_not_negative`, `check_size`) make a GPU wait, so the losses ask for them only under `check=True`.
-A temperature, alpha or beta that is a tensor is data too, but is always read: keep it on the CPU, where the
-reading stalls nothing, and it is copied to the logits' device after the check.
-Every public function of the losses passes `entry`, directly or through `row_loss`.
+`check_not_negative`, `check_size`, ranges) make a GPU wait, so the losses ask for them only under `check=True`.
+A setting that is a tensor is data too, but is always read: keep it on the CPU, where that stalls nothing, and it is
+copied to the logits' device afterwards. Every public function of the losses passes `entry` or `row_loss`.
 """
 
 import contextlib
@@ -16,14 +15,20 @@ import reprlib
 import types
 import typing
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdbook import check_number, require
+from kdbook import check_choice, check_number, require
 
 Setting = float | Tensor
+# Numbers by their range, which `entry` checks. The last three may also be tensors, one value a row.
+Positive, NotNegative, Fraction = Annotated[float, "(0, inf)"], Annotated[float, "[0, inf)"], Annotated[float, "[0, 1]"]
+Temperature = Annotated[Setting, "(0, inf)"]
+Weight = Annotated[Setting, "[0, inf)"]
+Share = Annotated[Setting, "[0, 1]"]
 Pair = tuple[Tensor, Tensor]
 CLASSES, TOKENS, FEATURES, MAPS = "..., C", "..., N, V", "B, feature axes ...", "B, channels, H, W"  # axes
 REDUCTIONS = ("mean", "none")
@@ -36,20 +41,24 @@ def float32_up(values: Tensor) -> Tensor:
 
 
 def entry(function: Callable) -> Callable:
-    """Let a public function be entered only with arguments of its annotated types on one device, and leave autocast.
+    """Let a public function be entered only with arguments of its annotated types and ranges, and leave autocast.
 
     Autocast would take matrix products and distances out of float32, where the gradient of a small difference is 0 or
-    NaN. A net among the arguments runs as the caller's nets do. Under `check` the result, too, must be of a size that
-    can be trained on.
+    NaN. A net among the arguments runs as the caller's nets do. Tensors lie on one device; settings that are tensors
+    are aligned to the rows of the first one. Under `check` the result, too, must be of a size that can be trained on.
     """
     signature, hints = inspect.signature(function), typing.get_type_hints(function)
+    ranges = {name: within for name, p in signature.parameters.items() if (within := range_of(p.annotation))}
+    stacks = {name for name, hint in hints.items() if Sequence in kinds_of(hint)}
 
     @functools.wraps(function)
     def entered(*arguments, **settings):
         given = signature.bind(*arguments, **settings).arguments
         for name, value in given.items():
             check_type(name, value, hints.get(name, object))
-        device = check_device({name: value for name, value in given.items() if hints.get(name) is not Setting})
+        given |= {n: torch.atleast_1d(v).unbind() for n, v in given.items() if n in stacks and isinstance(v, Tensor)}
+        device, rows = check_tensors({name: value for name, value in given.items() if name not in ranges})
+        given |= {name: setting(name, given[name], ranges[name], rows) for name in given if name in ranges}
         is_on = torch.is_autocast_enabled(device)
         given |= {name: torch.autocast(device, enabled=is_on)(net) for name, net in given.items() if callable(net)}
         with torch.autocast(device, enabled=False) if is_on else contextlib.nullcontext():
@@ -70,11 +79,31 @@ def row_loss(rows_of: Callable) -> Callable:
         rows = rows_of(*arguments, **settings)
         return rows.mean() if reduction == "mean" else rows
 
-    *others, check = inspect.signature(rows_of).parameters.values()
-    reduction = check.replace(name="reduction", default="mean", annotation="str")
-    loss.__annotations__ = rows_of.__annotations__ | {"reduction": "str"}
-    loss.__signature__ = inspect.signature(rows_of).replace(parameters=[*others, reduction, check])
-    return entry(loss)
+    return entry(with_keyword(loss, rows_of, "reduction", str, "mean"))
+
+
+def token_loss(values_of: Callable) -> Callable:
+    """Make a `row_loss` of a function that gives values (..., N) and their mask: the mean, with its `num_tokens`."""
+
+    @functools.wraps(values_of)
+    def rows(*arguments, num_tokens: int | None = None, **settings) -> Tensor:
+        return token_rows(*values_of(*arguments, **settings), num_tokens)
+
+    return row_loss(with_keyword(rows, values_of, "num_tokens", int | None, None))
+
+
+def with_keyword(made: Callable, of: Callable, name: str, hint: typing.Any, default: object) -> Callable:
+    """`made`, which takes what `of` takes and one keyword more, with a signature that says so; `check` stays last."""
+    *others, check = inspect.signature(of).parameters.values()
+    more = check.replace(name=name, default=default, annotation=hint)
+    made.__annotations__ = of.__annotations__ | {name: hint, "return": Tensor}
+    made.__signature__ = inspect.Signature([*others, more, check], return_annotation=Tensor)
+    return made
+
+
+def range_of(hint: typing.Any) -> str:
+    """The range that an annotation such as `Positive` names, "" without one."""
+    return hint.__metadata__[0] if typing.get_origin(hint) is Annotated else ""
 
 
 @functools.cache
@@ -97,20 +126,19 @@ def check_type(name: str, value: object, hint: typing.Any) -> None:
         raise ValueError(f"{name} must be {wanted}, got {got}{remedy}")
 
 
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise ValueError unless an argument is one of these words."""
-    require(value in choices, name, " or ".join(map(repr, choices)), repr(value))
+def check_tensors(given: dict[str, object]) -> tuple[str, Tensor | None]:
+    """The type of the device on which all tensors lie, and the first that is of real numbers.
 
-
-def check_device(given: dict[str, object]) -> str:
-    """The type of the device on which all tensors lie. Raise ValueError where they lie on several, or on none."""
+    Raise ValueError where they lie on several devices, or on none.
+    """
     many = [(name, v if isinstance(v, list | tuple) else [v]) for name, v in given.items()]
     tensors = [(name, one) for name, values in many for one in values if isinstance(one, Tensor)]
     devices = {t.device for _, t in tensors}
     if len(devices) > 1 or any(t.is_meta or t.layout != torch.strided for _, t in tensors):
         found = ", ".join(f"{n} {t.layout} on {t.device}" for n, t in tensors)
         raise ValueError(f"tensors must be dense and on one device that holds data, got {found}; move them with .to()")
-    return devices.pop().type if devices else "cpu"
+    rows = next((t for _, t in tensors if t.is_floating_point()), None)
+    return devices.pop().type if devices else "cpu", rows
 
 
 def check_size(name: str, found: Tensor, given: dict[str, object]) -> None:
@@ -132,13 +160,9 @@ def check_floating(name: str, values: Tensor, axes: str = CLASSES) -> None:
 def check_finite(name: str, values: Tensor) -> None:
     """Raise ValueError if any value is NaN or infinite. Reads data: only under `check=True`."""
     # A finite sum proves finite values in one pass; a sum that merely overflows goes on to the exact look.
-    if math.isfinite(values.detach().sum().item()):
-        return
-    finite = values.isfinite()
-    if not finite.all():
-        where = (~finite).nonzero()[0].tolist()
-        bad = values[tuple(where)].item()
-        raise ValueError(f"{name} must be finite, got {bad} at {where}; look at the model or step that made it")
+    if not math.isfinite(values.detach().sum().item()) and len(bad := (~values.isfinite()).nonzero()):
+        got = f"{values[tuple(bad[0])].item()} at {bad[0].tolist()}"
+        raise ValueError(f"{name} must be finite, got {got}; look at the model or step that made it")
 
 
 def check_broadcast(name: str, shape: Sequence[int], target: Sequence[int], *, of: str, least: int = 1) -> None:
@@ -149,14 +173,6 @@ def check_broadcast(name: str, shape: Sequence[int], target: Sequence[int], *, o
     if len(shape) < min(least, len(target)) or tuple(shape) != tuple(target[len(target) - len(shape) :]):
         remedy = "only axes in front, of a stack of students, may be left out"
         raise ValueError(f"{name} must broadcast to {tuple(target)}, {of}, got shape {tuple(shape)}; {remedy}")
-
-
-def check_range(name: str, numbers: Tensor, size: int) -> None:
-    """Raise ValueError unless 0 <= number < size. Reads data: only under `check=True`."""
-    lowest, highest = (bound.item() for bound in numbers.aminmax())
-    if lowest < 0 or highest >= size:
-        bad = lowest if lowest < 0 else highest
-        raise ValueError(f"{name} must lie in [0, {size}), got {bad}; remove rows without one before the loss")
 
 
 def check_not_negative(name: str, values: Tensor) -> None:
@@ -174,28 +190,26 @@ def probabilities_input(name: str, probs: Tensor, check: bool) -> Tensor:
         check_not_negative(name, probs)
         sums = values.sum(-1)
         # A row of thousands of classes stored in bfloat16 misses 1 by up to its rounding, 2^-8.
-        off = (sums - 1).abs() > (1e-2 if probs.dtype.itemsize < 4 else 1e-3)
-        if off.any():
-            raise ValueError(f"{name} must sum to 1 over classes, got {sums[off][0].item():.4g}; apply softmax first")
+        if len(off := sums[(sums - 1).abs() > (1e-2 if probs.dtype.itemsize < 4 else 1e-3)]):
+            raise ValueError(f"{name} must sum to 1 over classes, got {off[0].item():.4g}; apply softmax first")
     return values
 
 
-def setting(name: str, value: Setting, within: str, logits: Tensor) -> Setting:
+def setting(name: str, value: Setting, within: str, logits: Tensor | None) -> Setting:
     """The setting, checked to lie in an interval such as ``(0, inf)``; a tensor is aligned to the rows of `logits`."""
     if not isinstance(value, Tensor):
         return check_number(name, value, within)
     for number in value.aminmax():
         check_number(name, number.item(), within)
-    return align(name, value, logits)
+    return value if logits is None else align(name, value, logits)  # without logits the loss says what is wrong
 
 
 def align(name: str, value: Tensor, logits: Tensor) -> Tensor:
     """Give a tensor setting one axis for each leading axis of the logits.
 
-    Settings belong to students, and students are the first axis, so alignment starts at the *left*: shapes (),
-    (S,), (S, 1) and (S, B) all fit logits (S, B, C); one value for each row of a shared batch is (1, B).
-    (Teacher logits and labels belong to samples and align on the right.) No gradient: a setting is not a
-    parameter, and half of a temperature's gradient would pass through the detached teacher.
+    Settings belong to students, the first axis, so alignment starts at the *left*: shapes (), (S,), (S, 1) and (S, B)
+    all fit logits (S, B, C); one value a row of a shared batch is (1, B). (Labels belong to samples: on the right.)
+    No gradient: a setting is no parameter, and half of a temperature's would pass through the detached teacher.
     """
     lead = logits.shape[:-1]
     if value.ndim > len(lead) or any(have not in (1, want) for have, want in zip(value.shape, lead, strict=False)):
@@ -263,9 +277,8 @@ def mapped_pair(check: bool, net: Callable | None, remedy: str, mask: Tensor | N
     return pair_input(check, mask, FEATURES, **{ours: student, theirs: teacher})
 
 
-def stack_input(name: str, tensors: Sequence[Tensor] | Tensor, check: bool) -> Tensor:
+def stack_input(name: str, tensors: Sequence[Tensor], check: bool) -> Tensor:
     """Checked logits or features of two or more nets or heads, stacked on a new first axis."""
-    tensors = torch.atleast_1d(tensors) if isinstance(tensors, Tensor) else tensors
     shapes = [tuple(one.shape) for one in tensors]
     require(len(shapes) >= 2, name, "at least two tensors", len(shapes))
     require(len(set(shapes)) == 1, name, "tensors of one shape", shapes)
@@ -277,8 +290,9 @@ def whole_input(name: str, numbers: Tensor, shape: Sequence[int], size: int, che
     if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
         raise ValueError(f"{name} must be integer class numbers, got {numbers.dtype}; give one number a row")
     check_broadcast(name, numbers.shape, shape, of=of)
-    if check:
-        check_range(name, numbers, size)
+    for number in map(Tensor.item, numbers.aminmax()) if check else ():
+        if not 0 <= number < size:
+            raise ValueError(f"{name} must lie in [0, {size}), got {number}; remove rows without one before the loss")
     return numbers.long()
 
 
@@ -292,8 +306,8 @@ def check_mask(name: str, mask: Tensor, tokens: Sequence[int], check: bool, *, l
     """Raise ValueError unless a mask is boolean, fits `tokens` (..., N), and (`check`) counts one in every text."""
     require(mask.dtype == torch.bool, name, "bool (.bool() makes one of an attention mask of 1 and 0)", mask.dtype)
     check_broadcast(name, mask.shape, tokens, of="the texts and their tokens", least=least)
-    if check and not bool(mask.any(-1).all()):
-        row = (~mask.any(-1)).nonzero()[0].tolist()
+    if check and len(empty := (~mask.any(-1)).nonzero()):
+        row = empty[0].tolist()
         raise ValueError(f"{name} must count a token in every text, got only filling in row {row}; drop empty texts")
 
 
@@ -363,13 +377,9 @@ def kd_rows(student: Tensor, teacher: Tensor, labels: Tensor | None, temperature
     return soft + hard
 
 
-def target_and_rest(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of (target, not target), (..., 2), and of the other classes among themselves, (..., C)."""
-    is_target = labels.unsqueeze(-1) == torch.arange(logits.shape[-1], device=labels.device)  # (..., C)
-    others = logits.masked_fill(is_target, -torch.inf)
-    mass = others.logsumexp(-1, keepdim=True)
-    margin = logits.masked_fill(~is_target, 0).sum(-1, keepdim=True) - mass
-    # The logit of p_y against the rest gives log(1 - p_y) without subtracting from 1. The target's own place among
-    # the others, log 0, becomes 0 for teacher and student alike and so adds nothing to their KL.
-    pair = F.logsigmoid(torch.cat((margin, -margin), -1))
-    return pair, (others - mass).masked_fill(is_target, 0)
+def token_rows(values: Tensor, mask: Tensor, num_tokens: int | None) -> Tensor:
+    """One value a text, (...), of `values` (..., N): see `token_mean`."""
+    require(num_tokens is None or num_tokens >= 1, "num_tokens", "1 or more", num_tokens)
+    texts = mask[..., 0].numel()
+    count = mask.sum().clamp_min(1).to(values.dtype) if num_tokens is None else num_tokens
+    return values.masked_fill(~mask, 0).sum(-1) * (texts / count)

@@ -10,14 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kdbook import check_choice
 from kdbook.losses import checks
-from kdbook.losses.checks import entry, row_loss
 
 
-@row_loss
-def hint_loss(
-    f_s: Tensor, f_t: Tensor, regressor: Callable[[Tensor], Tensor] | None = None, *, check: bool = True
-) -> Tensor:
+@checks.row_loss
+def hint_loss(f_s: Tensor, f_t: Tensor, regressor: Callable | None = None, *, check: bool = True) -> Tensor:
     """Mean squared difference between the teacher's hint layer and the student's regressed guided layer.
 
     The paper sums over elements and halves; here the mean over elements, which is that times 2 / elements: a weight
@@ -50,7 +48,7 @@ def hint_loss(
     return (student - teacher).square().flatten(1).mean(1)
 
 
-@entry
+@checks.entry
 def attention_map(features: Tensor) -> Tensor:
     """Where a layer looks: mean over channels of the squares, flattened and of norm 1.  (B, ch, H, W) -> (B, H W)
 
@@ -62,7 +60,7 @@ def attention_map(features: Tensor) -> Tensor:
     return F.normalize(features.square().mean(1).flatten(1), dim=1)
 
 
-@row_loss
+@checks.row_loss
 def attention_transfer(f_s: Tensor, f_t: Tensor, *, form: str = "code", check: bool = True) -> Tensor:
     """Difference between the attention maps of two convolutional layers (Zagoruyko and Komodakis 2017, eq. 2).
 
@@ -87,7 +85,7 @@ def attention_transfer(f_s: Tensor, f_t: Tensor, *, form: str = "code", check: b
 
     Explained in notebooks/04_knowledge_types.
     """
-    checks.check_choice("form", form, ("code", "paper"))
+    check_choice("form", form, ("code", "paper"))
     student, teacher = checks.feature_pair(check, axes=checks.MAPS, f_s=f_s, f_t=f_t)
     gap = torch.sub(*(attention_map(f) for f in checks.same_resolution(student, teacher)))  # (B, H W)
     return gap.square().mean(1) if form == "code" else torch.linalg.vector_norm(gap, dim=1)

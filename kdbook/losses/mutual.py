@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
+from kdbook import check_choice, require
 from kdbook.losses import checks
-from kdbook.losses.checks import Setting, entry, hard_rows, is_number, kd_rows, kl_rows, labels_input, row_loss
+from kdbook.losses.checks import Share, Temperature, Weight, hard_rows, is_number, kd_rows, kl_rows
 from kdbook.losses.response import kd_loss
 
 
-@entry
+@checks.entry
 def mutual_loss(
     logits_list: Sequence[Tensor] | Tensor, labels: Tensor, *, reduction: str = "mean", check: bool = True
 ) -> Tensor:
@@ -40,9 +41,9 @@ def mutual_loss(
 
     Explained in notebooks/05_training_modes.
     """
-    checks.check_choice("reduction", reduction, checks.REDUCTIONS)
+    check_choice("reduction", reduction, checks.REDUCTIONS)
     nets = checks.stack_input("logits_list", logits_list, check)  # (M, ..., C)
-    labels = labels_input(labels, nets[0], check)
+    labels = checks.labels_input(labels, nets[0], check)
     log_q = nets.log_softmax(-1)
     log_p = log_q.detach()
     p, negentropy = log_p.exp(), kl_rows(log_p, log_p.new_zeros(()))  # (M, ..., C), (M, ...)
@@ -52,13 +53,13 @@ def mutual_loss(
     return rows.reshape(len(nets), -1).mean(1) if reduction == "mean" else rows
 
 
-@row_loss
+@checks.row_loss
 def born_again_loss(
     student_logits: Tensor,
     teacher_logits: Tensor,
     labels: Tensor | None = None,
     *,
-    alpha: Setting = 1.0,
+    alpha: Share = 1.0,
     check: bool = True,
 ) -> Tensor:
     """Born-again networks: `kd_loss` at T = 1, without labels unless alpha is below 1.
@@ -91,8 +92,8 @@ def born_again_loss(
     return kd_loss(student_logits, teacher_logits, labels, temperature=1.0, alpha=alpha, reduction="none", check=check)
 
 
-@entry
-def progressive_targets(labels: Tensor, last_probs: Tensor, a_t: Setting, *, check: bool = True) -> Tensor:
+@checks.entry
+def progressive_targets(labels: Tensor, last_probs: Tensor, a_t: Share, *, check: bool = True) -> Tensor:
     """Targets (..., C) of progressive self-distillation (PS-KD): (1 - a_t) onehot(labels) + a_t last_probs.
 
     Train on them with `torch.nn.functional.cross_entropy`, which takes probabilities with the classes on axis 1
@@ -122,20 +123,19 @@ def progressive_targets(labels: Tensor, last_probs: Tensor, a_t: Setting, *, che
     Explained in notebooks/05_training_modes.
     """
     last_probs = checks.probabilities_input("last_probs", last_probs.detach(), check)
-    labels = labels_input(labels, last_probs, check)
-    a_t = checks.setting("a_t", a_t, "[0, 1]", last_probs)
+    labels = checks.labels_input(labels, last_probs, check)
     weight = a_t.unsqueeze(-1) if isinstance(a_t, Tensor) else a_t
     return (1 - weight) * F.one_hot(labels, last_probs.shape[-1]) + weight * last_probs
 
 
-@row_loss
+@checks.row_loss
 def deep_to_shallow_loss(
     branch_logits: Sequence[Tensor] | Tensor,
     labels: Tensor,
     *,
-    temperature: Setting,
-    alpha: Setting,
-    beta: Setting = 0.0,
+    temperature: Temperature,
+    alpha: Share,
+    beta: Weight = 0.0,
     branch_feats: Sequence[Tensor] | None = None,
     check: bool = True,
 ) -> Tensor:
@@ -168,16 +168,12 @@ def deep_to_shallow_loss(
     """
     heads = checks.stack_input("branch_logits", branch_logits, check)  # (heads, ..., C)
     deepest = heads[-1]
-    labels = labels_input(labels, deepest, check)
-    temperature = checks.setting("temperature", temperature, "(0, inf)", deepest)
-    alpha = checks.setting("alpha", alpha, "[0, 1]", deepest)
-    beta = checks.setting("beta", beta, "[0, inf)", deepest)
+    labels = checks.labels_input(labels, deepest, check)
     rows = hard_rows(deepest.log_softmax(-1), labels)
     for branch in heads[:-1]:
         rows = rows + kd_rows(branch, deepest.detach(), labels, temperature, alpha)
     if not is_number(beta, 0.0):
-        if branch_feats is None:
-            raise ValueError("branch_feats must be given when beta is not 0, got None")
+        require(branch_feats is not None, "branch_feats", "given when beta is not 0", None)
         *shallow, target = branch_feats
         feats = checks.stack_input("branch_feats", [*shallow, target.detach()], check)
         if feats.shape[: rows.ndim + 1] != heads.shape[:-1] or feats.ndim == rows.ndim + 1:

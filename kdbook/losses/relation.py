@@ -6,9 +6,8 @@ included. A batch of one has no relations: `check` refuses it, and without the c
 its loss is 0. No gradient reaches the teacher's features.
 """
 
-from __future__ import annotations
-
 import math
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -16,12 +15,12 @@ from torch import Tensor
 
 from kdbook import require
 from kdbook.losses import checks
-from kdbook.losses.checks import entry, row_loss
+from kdbook.losses.checks import Fraction, NotNegative, Positive
 
 SMALL = 1e-12  # its square is still a float32
 
 
-@row_loss
+@checks.row_loss
 def relational_distance(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
     """RKD-D: smooth L1 between distances, each net's in units of its own mean distance (Park et al. 2019, eq. 4-6).
 
@@ -56,7 +55,7 @@ def _relative_distances(f: Tensor) -> Tensor:
     return distance / (distance.sum() / pairs).clamp_min(SMALL)
 
 
-@row_loss
+@checks.row_loss
 def relational_angle(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
     """RKD-A: smooth L1 between cosines of the angle that two examples make at a third (Park et al. 2019, eq. 7-8).
 
@@ -89,7 +88,7 @@ def _cosines(f: Tensor) -> Tensor:
     return away @ away.mT
 
 
-@row_loss
+@checks.row_loss
 def similarity_preserving(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
     """SP: squared difference of the batch's inner products, each row of norm 1 (Tung and Mori 2019, eq. 2-4).
 
@@ -116,9 +115,9 @@ def similarity_preserving(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Te
     return gap.square().mean(1)
 
 
-@row_loss
+@checks.row_loss
 def correlation_congruence(
-    f_s: Tensor, f_t: Tensor, *, gamma: float = 0.4, order: int = 2, check: bool = True
+    f_s: Tensor, f_t: Tensor, *, gamma: Positive = 0.4, order: int = 2, check: bool = True
 ) -> Tensor:
     """CC: squared difference of Gaussian kernels between examples, as their Taylor series (Peng et al. 2019, eq. 6-9).
 
@@ -146,7 +145,6 @@ def correlation_congruence(
     Explained in notebooks/04_knowledge_types.
     """
     student, teacher = _embeddings(f_s, f_t, check)
-    gamma = checks.setting("gamma", gamma, "(0, inf)", student)
     require(order >= 1, "order", "at least 1", order)
     gap = _kernel(student, gamma, order) - _kernel(teacher, gamma, order)  # (B, B)
     return gap.square().mean(1)
@@ -158,7 +156,7 @@ def _kernel(f: Tensor, gamma: float, order: int) -> Tensor:
     return math.exp(-2 * gamma) * sum(products**p / math.factorial(p) for p in range(order + 1))
 
 
-@row_loss
+@checks.row_loss
 def probabilistic_transfer(f_s: Tensor, f_t: Tensor, *, check: bool = True) -> Tensor:
     """PKT: KL between how probable each example finds the others as neighbours (Passalis and Tefas 2018, eq. 4-7).
 
@@ -194,14 +192,14 @@ def _neighbours(f: Tensor) -> Tensor:
     return closeness / closeness.sum(1, keepdim=True)
 
 
-@row_loss
+@checks.row_loss
 def dist_loss(
     student_logits: Tensor,
     teacher_logits: Tensor,
     *,
-    temperature: float,
-    beta: float = 2.0,
-    gamma: float = 2.0,
+    temperature: Positive,
+    beta: NotNegative = 2.0,
+    gamma: NotNegative = 2.0,
     check: bool = True,
 ) -> Tensor:
     """DIST: T^2 (beta (1 - r) of each example's probabilities + gamma (1 - r) of each class's over the batch).
@@ -233,8 +231,6 @@ def dist_loss(
     student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
     require(student.ndim == 2, "student_logits", "of shape (B, C)", tuple(student.shape))
     require(not check or len(student) > 1, "student_logits", "2 examples or more, to have relations", len(student))
-    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
-    beta, gamma = checks.setting("beta", beta, "[0, inf)", student), checks.setting("gamma", gamma, "[0, inf)", student)
     p, q = ((logits / temperature).softmax(-1) for logits in (teacher, student))
     return temperature**2 * (beta * (1 - _correlation(p, q)) + gamma * (1 - _correlation(p.T, q.T)).mean())
 
@@ -244,7 +240,7 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
     return (_unit(a - a.mean(1, keepdim=True)) * _unit(b - b.mean(1, keepdim=True))).sum(1)
 
 
-@row_loss
+@checks.row_loss
 def flow_of_solution(f_in_s: Tensor, f_out_s: Tensor, f_in_t: Tensor, f_out_t: Tensor, *, check: bool = True) -> Tensor:
     """FSP: squared difference of Gram matrices between two layers' maps, over positions (Yim et al. 2017, eq. 1-2).
 
@@ -315,15 +311,14 @@ class ContrastiveMemory:
         Logarithm of the normaliser Z, set from the first batch and kept from then on.
     """
 
-    @entry
-    def __init__(self, embeddings: Tensor, negatives: int, momentum: float = 0.5):
+    @checks.entry
+    def __init__(self, embeddings: Tensor, negatives: int, momentum: Fraction = 0.5):
         checks.check_floating("embeddings", embeddings, "N, D")
-        checks.setting("momentum", momentum, "[0, 1]", embeddings)
         require(1 <= negatives < len(embeddings), "negatives", f"in 1..{len(embeddings) - 1}", negatives)
         self.embeddings, self.negatives, self.momentum, self.log_z = embeddings, negatives, momentum, None
 
     @classmethod
-    def random(cls, samples: int, width: int, negatives: int, device: torch.device | str = "cpu") -> ContrastiveMemory:
+    def random(cls, samples: int, width: int, negatives: int, device: torch.device | str = "cpu") -> Self:
         """A memory of random directions, from torch's global generator."""
         return cls(F.normalize(torch.randn(samples, width), dim=1).to(device), negatives)
 
@@ -347,7 +342,7 @@ class ContrastiveMemory:
         self.embeddings, self.log_z = state["embeddings"], state["log_z"]
 
 
-@row_loss
+@checks.row_loss
 def contrastive_distillation(
     g_s: Tensor, g_t: Tensor, index: Tensor, memory: ContrastiveMemory, *, temperature: float = 0.07, check: bool = True
 ) -> Tensor:
@@ -384,7 +379,7 @@ def contrastive_distillation(
     Explained in notebooks/04_knowledge_types.
     """
     student, teacher = checks.feature_pair(check, g_s=g_s, g_t=g_t)
-    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
+    checks.setting("temperature", temperature, "(0, inf)", student)
     samples, width = memory.embeddings.shape
     size, given = (len(student), width), (tuple(student.shape), tuple(teacher.shape))
     require(given == (size, size), "g_s and g_t", size, given)

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from kdbook.losses import checks
-from kdbook.losses.checks import Setting, divide, entry, hard_rows, is_number, kd_rows, kl_rows, labels_input, row_loss
+from kdbook.losses.checks import Fraction, Share, Temperature, Weight, divide, hard_rows, is_number, kl_rows
 
 
-@entry
-def soft_targets(logits: Tensor, temperature: Setting, *, check: bool = True) -> Tensor:
+@checks.entry
+def soft_targets(logits: Tensor, temperature: Temperature, *, check: bool = True) -> Tensor:
     """Class probabilities (..., C) softened by a temperature, softmax(logits / T) (Hinton et al. 2015, eq. 1).
 
     >>> soft_targets(torch.tensor([4.0, 2.0, 0.0]), 2.0)
@@ -42,10 +42,10 @@ def soft_targets(logits: Tensor, temperature: Setting, *, check: bool = True) ->
     Explained in notebooks/02_temperature.
     """
     logits = checks.values_input("logits", logits, check)
-    return divide(logits, checks.setting("temperature", temperature, "(0, inf)", logits)).softmax(-1)
+    return divide(logits, temperature).softmax(-1)
 
 
-@entry
+@checks.entry
 def entropy_bits(probabilities: Tensor, *, check: bool = True) -> Tensor:
     """Entropy (...) of probabilities (..., C) in bits: -sum p log2 p, where a class without probability adds nothing.
 
@@ -59,12 +59,12 @@ def entropy_bits(probabilities: Tensor, *, check: bool = True) -> Tensor:
     return torch.special.entr(probabilities).sum(-1) / math.log(2)
 
 
-@row_loss
+@checks.row_loss
 def hard_loss(
     student_logits: Tensor,
     labels: Tensor,
     *,
-    label_smoothing: float = 0.0,
+    label_smoothing: Fraction = 0.0,
     row_weights: Tensor | None = None,
     check: bool = True,
 ) -> Tensor:
@@ -94,12 +94,11 @@ def hard_loss(
     Explained in notebooks/00_overview.
     """
     student = checks.values_input("student_logits", student_logits, check)
-    labels = labels_input(labels, student, check)
-    smoothing = checks.setting("label_smoothing", label_smoothing, "[0, 1]", student)
+    labels = checks.labels_input(labels, student, check)
     log_q = checks.log_softmax(student)
     rows = hard_rows(log_q, labels)
-    if not is_number(smoothing, 0.0):
-        rows = (1 - smoothing) * rows - smoothing * log_q.mean(-1)
+    if not is_number(label_smoothing, 0.0):
+        rows = (1 - label_smoothing) * rows - label_smoothing * log_q.mean(-1)
     if row_weights is not None:
         checks.check_broadcast("row_weights", row_weights.shape, rows.shape, of="the logits' shape without classes")
         if check:
@@ -108,9 +107,9 @@ def hard_loss(
     return rows
 
 
-@row_loss
+@checks.row_loss
 def soft_cross_entropy(
-    student_logits: Tensor, teacher_logits: Tensor, *, temperature: Setting, check: bool = True
+    student_logits: Tensor, teacher_logits: Tensor, *, temperature: Temperature, check: bool = True
 ) -> Tensor:
     """Cross entropy between softened teacher and student: T^2 * -sum p log q (Hinton et al. 2015, section 2).
 
@@ -138,20 +137,19 @@ def soft_cross_entropy(
     Explained in notebooks/03_math.
     """
     student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
-    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
     p = divide(teacher, temperature).softmax(-1)
     log_q = divide(student, temperature).log_softmax(-1)
     return -(p * log_q).sum(-1) * temperature**2
 
 
-@row_loss
+@checks.row_loss
 def kd_loss(
     student_logits: Tensor,
     teacher_logits: Tensor,
     labels: Tensor | None = None,
     *,
-    temperature: Setting,
-    alpha: Setting = 1.0,
+    temperature: Temperature,
+    alpha: Share = 1.0,
     check: bool = True,
 ) -> Tensor:
     """Knowledge distillation: alpha T^2 KL(p||q) + (1 - alpha) CE(student, labels) (Hinton et al. 2015, section 2).
@@ -184,16 +182,14 @@ def kd_loss(
     Explained in notebooks/03_math.
     """
     student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
-    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
-    alpha = checks.setting("alpha", alpha, "[0, 1]", student)
     if labels is not None:
-        labels = labels_input(labels, student, check)
+        labels = checks.labels_input(labels, student, check)
     elif not (alpha == 1).all() if isinstance(alpha, Tensor) else alpha != 1:
         raise ValueError(f"labels must be given when alpha is below 1, got labels=None with alpha={alpha}")
-    return kd_rows(student, teacher, labels, temperature, alpha)
+    return checks.kd_rows(student, teacher, labels, temperature, alpha)
 
 
-@row_loss
+@checks.row_loss
 def logit_matching(
     student_logits: Tensor, teacher_logits: Tensor, *, centre: bool = True, check: bool = True
 ) -> Tensor:
@@ -229,7 +225,7 @@ def logit_matching(
     return gap.square().mean(-1) / 2
 
 
-@entry
+@checks.entry
 def standardized_logits(logits: Tensor, *, check: bool = True) -> Tensor:
     """Each row's z scores (..., C): its mean taken away, then divided by its standard deviation over the classes.
 
@@ -259,15 +255,15 @@ def standardized_logits(logits: Tensor, *, check: bool = True) -> Tensor:
     return centred * (centred.square().mean(-1, keepdim=True) + 1e-12).rsqrt()
 
 
-@row_loss
+@checks.row_loss
 def dkd_loss(
     student_logits: Tensor,
     teacher_logits: Tensor,
     labels: Tensor,
     *,
-    temperature: Setting,
-    alpha: Setting = 1.0,
-    beta: Setting = 8.0,
+    temperature: Temperature,
+    alpha: Weight = 1.0,
+    beta: Weight = 8.0,
     check: bool = True,
 ) -> Tensor:
     """Decoupled distillation: T^2 (alpha TCKD + beta NCKD); add `hard_loss` for the labels' own term.
@@ -299,10 +295,20 @@ def dkd_loss(
     Explained in notebooks/04_knowledge_types.
     """
     student, teacher = checks.logits_pair(check, student_logits=student_logits, teacher_logits=teacher_logits)
-    labels = labels_input(labels, student, check)
-    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
-    alpha, beta = checks.setting("alpha", alpha, "[0, inf)", student), checks.setting("beta", beta, "[0, inf)", student)
-    pair_t, rest_t = checks.target_and_rest(divide(teacher, temperature), labels)  # (..., 2), (..., C)
-    pair_s, rest_s = checks.target_and_rest(divide(student, temperature), labels)
+    labels = checks.labels_input(labels, student, check)
+    pair_t, rest_t = _target_and_rest(divide(teacher, temperature), labels)  # (..., 2), (..., C)
+    pair_s, rest_s = _target_and_rest(divide(student, temperature), labels)
     rows = alpha * kl_rows(pair_t, pair_s) + beta * kl_rows(rest_t, rest_s)
     return rows * temperature**2
+
+
+def _target_and_rest(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of (target, not target), (..., 2), and of the other classes among themselves, (..., C)."""
+    is_target = labels.unsqueeze(-1) == torch.arange(logits.shape[-1], device=labels.device)  # (..., C)
+    others = logits.masked_fill(is_target, -torch.inf)
+    mass = others.logsumexp(-1, keepdim=True)
+    margin = logits.masked_fill(~is_target, 0).sum(-1, keepdim=True) - mass
+    # The logit of p_y against the rest gives log(1 - p_y) without subtracting from 1. The target's own place among
+    # the others, log 0, becomes 0 for teacher and student alike and so adds nothing to their KL.
+    pair = torch.nn.functional.logsigmoid(torch.cat((margin, -margin), -1))
+    return pair, (others - mass).masked_fill(is_target, 0)

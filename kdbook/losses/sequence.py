@@ -12,15 +12,13 @@ import math
 import torch
 from torch import Tensor
 
-from kdbook import require
+from kdbook import check_choice, require
 from kdbook.losses import checks
-from kdbook.losses.checks import Setting, divide, entry, kl_rows, row_loss
+from kdbook.losses.checks import Fraction, Pair, Positive, Temperature, divide, kl_rows, token_loss
 
 
-@row_loss
-def token_kd(
-    s: Tensor, t: Tensor, mask: Tensor, *, temperature: Setting = 1.0, num_tokens: int | None = None, check: bool = True
-) -> Tensor:
+@token_loss
+def token_kd(s: Tensor, t: Tensor, mask: Tensor, *, temperature: Temperature = 1.0, check: bool = True) -> Pair:
     """Word-level distillation, T^2 KL(p||q) a token (Kim & Rush 2016, section 3.1; Hinton et al. 2015, eq. 1).
 
     >>> s, t = torch.zeros(1, 2, 3), torch.tensor([[[2.0, 0.0, 0.0], [9.0, 9.0, 0.0]]])  # (texts, tokens, vocabulary)
@@ -50,13 +48,12 @@ def token_kd(
     Explained in notebooks/09_llm_era.
     """
     student, teacher = _pair(s, t, mask, check)
-    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
     log_p, log_q = (divide(z, temperature).log_softmax(-1) for z in (teacher, student))
-    return token_mean(kl_rows(log_p, log_q) * temperature**2, mask, num_tokens)
+    return kl_rows(log_p, log_q) * temperature**2, mask
 
 
-@row_loss
-def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, num_tokens: int | None = None, check: bool = True) -> Tensor:
+@token_loss
+def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, check: bool = True) -> Pair:
     """KL(q||p) a token on given texts: the student avoids what its teacher finds unlikely.
 
     MiniLLM (Gu et al. 2024, eq. 2) minimises the same divergence between whole *sequences*, on the student's own
@@ -82,13 +79,11 @@ def reverse_kl(s: Tensor, t: Tensor, mask: Tensor, *, num_tokens: int | None = N
     Explained in notebooks/09_llm_era.
     """
     student, teacher = _pair(s, t, mask, check)
-    return token_mean(kl_rows(student.log_softmax(-1), teacher.log_softmax(-1)), mask, num_tokens)
+    return kl_rows(student.log_softmax(-1), teacher.log_softmax(-1)), mask
 
 
-@row_loss
-def generalized_jsd(
-    s: Tensor, t: Tensor, mask: Tensor, beta: float, *, num_tokens: int | None = None, check: bool = True
-) -> Tensor:
+@token_loss
+def generalized_jsd(s: Tensor, t: Tensor, mask: Tensor, beta: Fraction, *, check: bool = True) -> Pair:
     """Between forward and reverse KL, with M = beta p + (1 - beta) q (Agarwal et al. 2024, GKD, eq. 1).
 
     beta KL(p||M) + (1 - beta) KL(q||M). At beta 0 and 1 that would be 0; by convention 0 means forward KL(p||q) and 1
@@ -116,20 +111,15 @@ def generalized_jsd(
     Explained in notebooks/09_llm_era.
     """
     student, teacher = _pair(s, t, mask, check)
-    beta = checks.setting("beta", beta, "[0, 1]", student)
     log_p, log_q = teacher.log_softmax(-1), student.log_softmax(-1)
-    if beta == 0:
-        values = kl_rows(log_p, log_q)
-    elif beta == 1:
-        values = kl_rows(log_q, log_p)
-    else:
-        mixture = torch.logaddexp(log_p + math.log(beta), log_q + math.log(1 - beta))
-        values = beta * kl_rows(log_p, mixture) + (1 - beta) * kl_rows(log_q, mixture)
-    return token_mean(values, mask, num_tokens)
+    if beta in (0, 1):
+        return kl_rows(log_p, log_q) if beta == 0 else kl_rows(log_q, log_p), mask
+    mixture = torch.logaddexp(log_p + math.log(beta), log_q + math.log(1 - beta))
+    return beta * kl_rows(log_p, mixture) + (1 - beta) * kl_rows(log_q, mixture), mask
 
 
-@row_loss
-def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, num_tokens: int | None = None, check: bool = True) -> Tensor:
+@token_loss
+def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, check: bool = True) -> Pair:
     """Half the sum of ``|p - q|`` a token: what speculative sampling rejects (Leviathan et al. 2023).
 
     >>> s, t = torch.zeros(1, 2, 3), torch.tensor([[[2.0, 0.0, 0.0], [9.0, 9.0, 0.0]]])  # (texts, tokens, vocabulary)
@@ -152,14 +142,11 @@ def total_variation(s: Tensor, t: Tensor, mask: Tensor, *, num_tokens: int | Non
     Explained in notebooks/09_llm_era.
     """
     student, teacher = _pair(s, t, mask, check)
-    values = (student.softmax(-1) - teacher.softmax(-1)).abs().sum(-1) / 2
-    return token_mean(values, mask, num_tokens)
+    return (student.softmax(-1) - teacher.softmax(-1)).abs().sum(-1) / 2, mask
 
 
-@row_loss
-def universal_logit_distillation(
-    s: Tensor, t: Tensor, mask_s: Tensor, mask_t: Tensor, *, num_tokens: int | None = None, check: bool = True
-) -> Tensor:
+@token_loss
+def universal_logit_distillation(s: Tensor, t: Tensor, mask_s: Tensor, mask_t: Tensor, *, check: bool = True) -> Pair:
     """Distance of sorted probabilities, for two vocabularies and tokenisations (Boizard et al. 2024, ULD, eq. 4).
 
     Both distributions are sorted, largest first, the shorter filled with zeros, and their absolute differences summed:
@@ -193,8 +180,7 @@ def universal_logit_distillation(
     tokens, size = (min(student.shape[-2], teacher.shape[-2]), max(student.shape[-1], teacher.shape[-1]))
     shown = [_sorted_probs(z, m, tokens, size) for z, m in ((student, mask_s), (teacher, mask_t))]
     shorter = torch.minimum(mask_s.sum(-1), mask_t.sum(-1))[..., None]
-    both = torch.arange(tokens, device=student.device) < shorter
-    return token_mean((shown[0] - shown[1]).abs().sum(-1), both, num_tokens)
+    return (shown[0] - shown[1]).abs().sum(-1), torch.arange(tokens, device=student.device) < shorter
 
 
 def _sorted_probs(logits: Tensor, mask: Tensor, tokens: int, size: int) -> Tensor:
@@ -205,14 +191,14 @@ def _sorted_probs(logits: Tensor, mask: Tensor, tokens: int, size: int) -> Tenso
     return torch.nn.functional.pad(ranked, (0, size - ranked.shape[-1]))
 
 
-@row_loss
+@checks.row_loss
 def sparse_kl(
     s: Tensor,
     top_log_probs: Tensor,
     top_indices: Tensor,
     *,
     missing: str = "rest",
-    temperature: float = 1.0,
+    temperature: Positive = 1.0,
     check: bool = True,
 ) -> Tensor:
     """KL from a teacher of whom only the k largest log-probabilities are known, one value a token.
@@ -247,8 +233,7 @@ def sparse_kl(
     Explained in notebooks/09_llm_era.
     """
     student = checks.values_input("s", s, check)
-    checks.check_choice("missing", missing, ("rest", "zero"))
-    temperature = checks.setting("temperature", temperature, "(0, inf)", student)
+    check_choice("missing", missing, ("rest", "zero"))
     require(missing == "zero" or temperature == 1, "temperature", "1 for missing='rest'", temperature)
     told = checks.values_input("top_log_probs", top_log_probs.detach(), check).to(student.dtype)
     *rows, words = student.shape
@@ -279,7 +264,7 @@ def _check_top(told: Tensor, indices: Tensor, *, coarse: bool) -> None:
     require(differ, "top_indices", "tokens that differ, as topk gives them", "one twice")
 
 
-@entry
+@checks.entry
 def token_mean(values: Tensor, mask: Tensor, num_tokens: int | None = None) -> Tensor:
     """One value a text (...), whose mean is the sum of all counted `values` (..., N) by the number of counted tokens.
 
@@ -289,12 +274,9 @@ def token_mean(values: Tensor, mask: Tensor, num_tokens: int | None = None) -> T
     >>> token_mean(torch.tensor([[1.0, 3.0, 99.0]]), torch.tensor([[True, True, False]]))
     tensor([2.])
     """
-    require(num_tokens is None or num_tokens >= 1, "num_tokens", "1 or more", num_tokens)
     values = checks.values_input("values", values, check=False)
     checks.check_mask("mask", mask, values.shape, check=False)
-    texts = mask[..., 0].numel()
-    count = mask.sum().clamp_min(1).to(values.dtype) if num_tokens is None else num_tokens
-    return values.masked_fill(~mask, 0).sum(-1) * (texts / count)
+    return checks.token_rows(values, mask, num_tokens)
 
 
 def _pair(s: Tensor, t: Tensor, mask: Tensor, check: bool) -> tuple[Tensor, Tensor]:

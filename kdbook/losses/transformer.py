@@ -13,18 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdbook import require
+from kdbook import check_choice, require
 from kdbook.losses import checks
-from kdbook.losses.checks import Pair, entry, row_loss
+from kdbook.losses.checks import Pair, entry, row_loss, token_loss
 from kdbook.losses.sequence import token_kd, token_mean
 
 HIDDEN = ("B, N, D", "proj, a projection to the teacher's width")
 
 
-@row_loss
-def attention_score_loss(
-    scores_s: Tensor, scores_t: Tensor, mask: Tensor, *, num_tokens: int | None = None, check: bool = True
-) -> Tensor:
+@token_loss
+def attention_score_loss(scores_s: Tensor, scores_t: Tensor, mask: Tensor, *, check: bool = True) -> Pair:
     """Mean squared difference of attention scores before the softmax (Jiao et al. 2020, TinyBERT, eq. 7).
 
     Library models return attention *after* the softmax; the paper matches Q K^T / sqrt(d), which converges faster.
@@ -50,19 +48,13 @@ def attention_score_loss(
     Explained in notebooks/08_language_models.
     """
     student, teacher = _pair("B, heads, N, N", "as many heads", mask, check, scores_s=scores_s, scores_t=scores_t)
-    return token_mean((student - teacher).square().mean(1).flatten(1), _pairs(mask).flatten(-2), num_tokens)
+    return (student - teacher).square().mean(1).flatten(1), _pairs(mask).flatten(-2)
 
 
-@row_loss
+@token_loss
 def hidden_state_loss(
-    hidden_s: Tensor,
-    hidden_t: Tensor,
-    mask: Tensor,
-    proj: Callable[[Tensor], Tensor] | None = None,
-    *,
-    num_tokens: int | None = None,
-    check: bool = True,
-) -> Tensor:
+    hidden_s: Tensor, hidden_t: Tensor, mask: Tensor, proj: Callable | None = None, *, check: bool = True
+) -> Pair:
     """Mean squared difference of hidden states or embeddings (Jiao et al. 2020, TinyBERT, eq. 8 and 9).
 
     >>> thin, wide, mask = torch.ones(1, 2, 3), torch.ones(1, 2, 5), torch.tensor([[True, False]])
@@ -88,7 +80,7 @@ def hidden_state_loss(
     Explained in notebooks/08_language_models.
     """
     student, teacher = _pair(*HIDDEN, mask, check, proj, hidden_s=hidden_s, hidden_t=hidden_t)
-    return token_mean((student - teacher).square().mean(-1), mask, num_tokens)
+    return (student - teacher).square().mean(-1), mask
 
 
 @row_loss
@@ -97,7 +89,7 @@ def transformer_layer_loss(
     scores_t: Sequence[Tensor],
     hidden_s: Sequence[Tensor],
     hidden_t: Sequence[Tensor],
-    proj: Callable[[Tensor], Tensor] | None = None,
+    proj: Callable | None = None,
     *,
     mask: Tensor,
     num_pairs: int | None = None,
@@ -136,16 +128,14 @@ def transformer_layer_loss(
         require(len(ours) == len(theirs), f"{name}_s and {name}_t", "of as many layers", (len(ours), len(theirs)))
     require(len(scores_s) + len(hidden_s) > 0, "scores_s and hidden_s", "at least one layer between them", "none")
     look = {"reduction": "none", "check": check}
-    pairs, tokens = {"num_tokens": num_pairs, **look}, {"num_tokens": num_tokens, **look}
-    terms = [attention_score_loss(s, t, mask, **pairs) for s, t in zip(scores_s, scores_t, strict=True)]
-    terms += [hidden_state_loss(s, t, mask, proj, **tokens) for s, t in zip(hidden_s, hidden_t, strict=True)]
+    scores, hidden = zip(scores_s, scores_t, strict=True), zip(hidden_s, hidden_t, strict=True)
+    terms = [attention_score_loss(s, t, mask, num_tokens=num_pairs, **look) for s, t in scores]
+    terms += [hidden_state_loss(s, t, mask, proj, num_tokens=num_tokens, **look) for s, t in hidden]
     return torch.stack(terms).sum(0)
 
 
-@row_loss
-def cosine_hidden_loss(
-    hidden_s: Tensor, hidden_t: Tensor, mask: Tensor, *, num_tokens: int | None = None, check: bool = True
-) -> Tensor:
+@token_loss
+def cosine_hidden_loss(hidden_s: Tensor, hidden_t: Tensor, mask: Tensor, *, check: bool = True) -> Pair:
     """1 - cosine of student's and teacher's hidden states (Sanh et al. 2019, DistilBERT, section 2).
 
     >>> h = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
@@ -170,7 +160,7 @@ def cosine_hidden_loss(
     Explained in notebooks/08_language_models.
     """
     student, teacher = _pair(*HIDDEN, mask, check, hidden_s=hidden_s, hidden_t=hidden_t)
-    return token_mean(1 - F.cosine_similarity(student, teacher, dim=-1), mask, num_tokens)
+    return 1 - F.cosine_similarity(student, teacher, dim=-1), mask
 
 
 @row_loss
@@ -266,7 +256,7 @@ def layer_map(student_layers: int, teacher_layers: int, kind: str = "uniform") -
 
     Explained in notebooks/08_language_models.
     """
-    checks.check_choice("kind", kind, ("uniform", "top", "bottom"))
+    check_choice("kind", kind, ("uniform", "top", "bottom"))
     require(1 <= student_layers <= teacher_layers, "student_layers", f"in 1..{teacher_layers}", student_layers)
     layers, (step, rest) = [*range(1, teacher_layers + 1)], divmod(teacher_layers, student_layers)
     if kind == "uniform":

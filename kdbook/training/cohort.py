@@ -58,8 +58,7 @@ class StackedMLP(nn.Module):
 
         x : Tensor (B, ...), the batch that all students share, or (S, B, ...), one for each
         """
-        if self.training:
-            x = dropout(x, self.input_dropout)
+        x = dropout(x, self.input_dropout, self.training)
         if x.ndim > 2 and x[0, 0].numel() == self.sizes[0]:
             h = torch.baddbmm(self.biases[0], x.flatten(2), self.weights[0])  # (S, B, out)
         else:
@@ -69,9 +68,7 @@ class StackedMLP(nn.Module):
         for weight, bias in zip(self.rest, self.biases[1:], strict=True):
             h = h.relu()
             features.append(h)
-            if self.training:
-                h = dropout(h, self.hidden_dropout)
-            h = torch.baddbmm(bias, h, weight)
+            h = torch.baddbmm(bias, dropout(h, self.hidden_dropout, self.training), weight)
         return Outputs(h, features)
 
     @torch.no_grad()

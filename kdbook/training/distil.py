@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from kdbook import check_number, kind_of, require
-from kdbook.data.images import Split
-from kdbook.data.own import NO_LABEL, Items, own_items
+from kdbook.data import NO_LABEL, Items, Split, own_items
 from kdbook.losses import kd_loss
 from kdbook.training import mistakes
 from kdbook.training.loop import adam, fit

@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kdbook import require
-from kdbook.data.images import Split
-from kdbook.data.own import NO_LABEL
+from kdbook.data import NO_LABEL, Split
 from kdbook.losses import kd_loss
 from kdbook.nets.vision import Outputs
 from kdbook.training.report import ALONE, DISTILLED, TEACHER, errors
@@ -156,6 +155,5 @@ def check_end(rows: Mapping[str, Mapping], rates: Sequence[float], count: int, n
         if alone <= teacher:
             warn(notes, f"{told}: it has little to teach. Take a better one, or give unlabelled inputs.")
         chance = 2 * (2 * distilled * (100 - distilled) / count) ** 0.5
-        notes += [f"Of {count:,} rows, a difference below {chance:.1f} points can be chance."] * (
-            alone - distilled < chance
-        )
+        if alone - distilled < chance:
+            notes.append(f"Of {count:,} rows, a difference below {chance:.1f} points can be chance.")

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -169,7 +168,6 @@ class CachedTeacher:
         return SoftTargets(self.logits[*self.whose, 0, row], features)
 
 
-@dataclass
 class Looking:
     """A teacher that looks at the student's view of an image or, as a control, at one of its own (Beyer et al. 2021).
 
@@ -182,12 +180,9 @@ class Looking:
         one stored answer serves for ever (fixed). Figure 2 of the paper.
     """
 
-    teacher: Any
-    look: str = "same"
-
-    def __post_init__(self):
-        require(self.look in ("same", "other", "fixed"), "look", "'same', 'other' or 'fixed'", repr(self.look))
-        teaching(self.teacher)
+    def __init__(self, teacher: Any, look: str = "same"):
+        require(look in ("same", "other", "fixed"), "look", "'same', 'other' or 'fixed'", repr(look))
+        self.teacher, self.look = teaching(teacher), look
 
     def soft_targets(self, x: Tensor, index: Tensor, view: Tensor | int = CENTRE_VIEW) -> SoftTargets:
         """Logits (B, C) for the view that this teacher looks at."""

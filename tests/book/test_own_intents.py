@@ -1,12 +1,15 @@
 """Intents of few labels: whose texts are whose, what a teacher tells, and a run of a second without MiniLM."""
 
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
 
-from kdbook.book import own_intents
+from kdbook.book import own_intents, own_intents_settings
 from kdbook.book.own_intents import CLASSES, EACH, VALIDATION, WIDTH, few_of, seen, texts_of, words_of
+from kdbook.lab import load
 from kdbook.lab.arms import trial, trials
+from kdbook.lab.gates import GATES, gates
 
 
 def test_no_text_to_choose_settings_on_is_learned_from_or_tested():
@@ -56,3 +59,38 @@ def test_a_small_run_measures_the_teacher_and_its_students(micro, documented, wi
     assert table.set_index("arm").texts.to_dict()["soft_many"] == 600
     assert table.set_index("arm").labels.nunique() == 2
     assert table.array("teacher", "probabilities").shape == (own_intents.SHOWN, CLASSES)
+
+
+def test_every_net_has_eight_tries_on_three_draws_and_what_is_chosen_is_one_of_them():
+    tries = {}
+    for arm in own_intents_settings.arms("full").values():
+        if arm.seeds:
+            s = arm.settings
+            tries.setdefault(arm.named, set()).add((s["lr"], s.get("input_dropout", 0.0)))
+            assert arm.seeds == 3 and s["scored_on"] == "validation" and s["test"] == VALIDATION
+    assert {name: len(found) for name, found in tries.items()} == dict.fromkeys(own_intents.arms("full"), 8)
+    for name, chosen in own_intents.CHOSEN.items():
+        assert (chosen["lr"], chosen.get("input_dropout", 0.0)) in tries[name]
+
+
+def test_a_small_run_of_tries_scores_each_on_validation_texts(micro, documented, without_minilm):
+    few = ("teacher chosen", "labels", "soft_many twice")
+    table, measured = micro("own_intents_settings", most={"pool": 600, "test": 100}, only=lambda t: t.arm in few)
+    documented("own_intents_settings", table, measured)
+    assert table.score.between(0, 100).all() and {*table.arm} == {*few}
+    assert all(need.experiment == "own_intents_settings" for t in measured for need in t.needs)
+
+
+@pytest.mark.parametrize(("student", "texts"), [("soft_few", "the same texts"), ("soft_many", "all texts")])
+def test_the_gates_on_record_follow_from_the_committed_tries(student, texts):
+    rows = load("own_intents_settings")
+    once = rows[rows.arm.str.contains("chosen|twice")]
+    errors = (VALIDATION * (1 - once.pivot(index="seed", columns="arm", values="score") / 100)).round()
+    named = {"teacher": "teacher chosen", "labels": "labels chosen", "soft": f"{student} chosen"}
+    named |= {"labels_twice": "labels twice", "soft_twice": f"{student} twice"}
+    pilot = pd.DataFrame({column: errors[arm] for column, arm in named.items()})
+    tenth = (pilot.labels - pilot.teacher).mean() / 10
+    found = gates(f"5 labels an intent, soft targets for {texts}", pilot, smallest=tenth, draws=5)
+    record = pd.read_csv(GATES / "own_intents.csv").merge(found, on=["regime", "gate"], suffixes=("", "_found"))
+    assert len(record) == 4 and (record.passed == record.passed_found).all()
+    assert all(a[:10] == b[:10] for a, b in zip(record.measured[:3], record.measured_found[:3], strict=True))

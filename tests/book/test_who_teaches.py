@@ -1,6 +1,5 @@
 """Nets that start alike, what their training costs, and a run of a second."""
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -9,10 +8,7 @@ from kdbook.book.few_labels import draw
 from kdbook.book.who_teaches import arms as table_of
 from kdbook.book.who_teaches import cost, seeded_nets
 from kdbook.lab import arms
-from kdbook.lab.growing import RUNNING
-from kdbook.lab.results import read_results
 from kdbook.nets.vision import count_multiply_adds
-from kdbook.show.figures import Both
 
 ARMS = [name for name, arm in table_of("full").items() if arm.listed and name[:11] != "born_again_"]
 
@@ -91,9 +87,5 @@ def test_a_small_run_of_tries_scores_each(micro, documented):
     assert table.validation_errors.between(1, 10_000).all() and set(table.arm) == {*few}
 
 
-def test_generations_and_nets_together_are_drawn_while_the_table_grows():
-    fig, (left, right) = plt.subplots(1, 2, sharey=True)
-    who_teaches.generations(left, right, Both(read_results("who_teaches", RUNNING)))
-    assert len(left.get_xticks()) == len(who_teaches.GENERATIONS) and len(right.get_xticks()) == 3
-    assert all(panel.has_data() for panel in (left, right))
-    plt.close(fig)
+def test_every_curve_of_what_is_told_has_a_colour_of_its_own():
+    assert len({look.colour for look in who_teaches.CURVES.values()}) == len(who_teaches.CURVES)

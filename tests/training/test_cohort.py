@@ -113,7 +113,7 @@ def test_masks_of_a_cohort_differ_from_student_to_student_and_keep_their_share()
     first, second, third = cohort(x).logits
     assert not torch.equal(first, second) and not torch.equal(second, third)
     torch.manual_seed(0)
-    with patch("kdbook.training.cohort.dropout", lambda x, p: seen.append((x.shape, p)) or x):
+    with patch("kdbook.training.cohort.dropout", lambda x, p, training: seen.append((x.shape, p)) or x):
         seen = []
         assert torch.equal(*cohort(x).logits[:2])
     assert seen == [((3, 50, 36), 0.5), ((3, 50, 40), 0.5), ((3, 50, 40), 0.5)]

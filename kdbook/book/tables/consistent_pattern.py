@@ -62,7 +62,7 @@ class Comparison(NamedTuple):
 
 
 _knowledge = partial(Comparison, experiment="knowledge_types", hard="hard", form=OTHER)
-_modes = partial(Comparison, experiment="training_modes", hard="hard", teacher="partner_errors")
+_modes = partial(Comparison, experiment="who_teaches", hard="hard", teacher="partner_errors")
 _words = partial(Comparison, form=OTHER, column="score", higher=True, where={"task": "macro"})
 _spoken = partial(Comparison, column="frame_accuracy", higher=True)
 _patient = partial(Comparison, experiment="patience", hard="labels", teacher="patience/teacher", where={"times": 16})
@@ -108,7 +108,7 @@ COMPARISONS = (
     _knowledge("conv, correlation", distilled="cc"),
     _knowledge("conv, PKT", distilled="pkt"),
     _knowledge("conv, CRD", distilled="crd"),
-    _modes("teacher with 8 times the images", distilled="offline_large"),
+    _modes("teacher with 25 times the images", distilled="offline_large"),
     _modes("stronger teacher", distilled="offline_stronger"),
     _modes("equal teacher", distilled="offline_equal"),
     _modes("weaker teacher", distilled="offline_weaker"),

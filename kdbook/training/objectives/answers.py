@@ -38,11 +38,11 @@ class HardLabels(Answers):
 
     def rows(self, logits: Tensor, batch: Batch) -> Tensor:
         """`hard_loss`."""
-        rows = losses.hard_loss(logits, batch.y, label_smoothing=self.label_smoothing, **batch.by_row)
-        if self.worth is None:
-            return rows
-        same_set(self, batch)
-        return rows * self.worth[batch.index]
+        look = {"label_smoothing": self.label_smoothing, **batch.by_row}
+        if self.worth is not None:
+            same_set(self, batch)
+            look["row_weights"] = self.worth[batch.index]
+        return losses.hard_loss(logits, batch.y, **look)
 
     def target(self, batch: Batch, classes: int) -> Tensor:
         """The probabilities (B, C) that students are told."""

@@ -12,12 +12,8 @@ from kdbook.nets.vision import Outputs
 from kdbook.training.teachers import SoftTargets, teaching
 
 # Where settings of objectives lie, by name; a list holds one a student, and a tensor, which the loss checks.
-RANGES = {
-    "(0, inf)": {"temperature"},
-    "[0, inf)": {"beta", "weight"},
-    "[0, 1]": {"alpha", "label_smoothing", "feedback", "final", "lambdas", "betas"},
-    "(0, 1]": {"share"},
-}
+RANGES = {"temperature": "(0, inf)", "beta": "[0, inf)", "weight": "[0, inf)", "share": "(0, 1]"}
+RANGES |= dict.fromkeys(("alpha", "label_smoothing", "feedback", "lambdas", "betas"), "[0, 1]")
 
 
 class Batch(NamedTuple):
@@ -51,15 +47,6 @@ class Batch(NamedTuple):
 Loss = tuple[Tensor, dict[str, Tensor]]
 
 
-def check_settings(owner: Any) -> None:
-    """Check all attributes of an object that `RANGES` names."""
-    given = {name: value for name, value in vars(owner).items() if not isinstance(value, Tensor)}
-    for within, names in RANGES.items():
-        for name in names & given.keys():
-            for value in given[name] if isinstance(given[name], list | tuple) else [given[name]]:
-                check_number(name, value, within)
-
-
 class Objective:
     """What the loop asks of an objective: checked settings, and an epoch's start and state also of its parts.
 
@@ -72,7 +59,10 @@ class Objective:
     kept: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
-        check_settings(self)
+        for name, value in vars(self).items():
+            for number in value if isinstance(value, list | tuple) else [value]:
+                if name in RANGES and not isinstance(number, Tensor):
+                    check_number(name, number, RANGES[name])
 
     def start_epoch(self, epoch: int) -> None:
         """Tell all parts that an epoch begins."""

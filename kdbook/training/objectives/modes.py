@@ -17,7 +17,7 @@ from kdbook import check_number, losses, require
 from kdbook.data.images import Split
 from kdbook.nets.vision import Outputs
 from kdbook.training.objectives.answers import Distillation, HardLabels
-from kdbook.training.objectives.asking import Batch, Loss, Objective, asked, check_settings, same_set
+from kdbook.training.objectives.asking import Batch, Loss, Objective, asked, same_set
 
 
 class TrainingMode(Objective, ABC):
@@ -148,8 +148,8 @@ class ProgressiveSelf(TrainingMode):
 
     def __init__(self, split: Split, *, epochs: int, final: float = 0.8, classes: int = 10):
         check_number("epochs", epochs, "[1, inf)", whole=True)
+        check_number("final", final, "[0, 1]")
         self.epochs, self.final, self.a_t, self.origin = epochs, final, 0.0, split.origin
-        check_settings(self)
         require(int(split.y.max()) < classes, "classes", f"more than the largest label, {int(split.y.max())}", classes)
         self.table = torch.zeros(int(split.index.max()) + 1, classes, device=split.x.device)  # by sample index
         self.table[split.index] = F.one_hot(split.y, classes).float()

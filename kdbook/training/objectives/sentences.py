@@ -13,10 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdbook import require
+from kdbook import losses, require
 from kdbook.data.vocabularies import Vocabulary
-from kdbook.losses import hard_loss, kl_rows
-from kdbook.losses.sequence import generalized_jsd, sparse_kl, token_kd, token_mean, universal_logit_distillation
 from kdbook.nets.gpt import GPT
 from kdbook.training.objectives.asking import Batch, Loss, Objective, asked, each, same_set
 from kdbook.training.sequences import log_probs, sample
@@ -29,7 +27,7 @@ def labels() -> Rule:
     """Cross entropy with the tokens that stand there; on a teacher's texts this is sequence-level distillation."""
 
     def rule(s, t, targets, mask, batch):
-        return token_mean(hard_loss(s, targets, **batch.by_row), mask)
+        return losses.token_mean(losses.hard_loss(s, targets, **batch.by_row), mask)
 
     return rule
 
@@ -48,7 +46,7 @@ def top_k(k: int, missing: str) -> Rule:
 
     def rule(s, t, targets, mask, batch):
         values, index = t.log_softmax(-1).topk(k)
-        return token_mean(sparse_kl(s, values, index, missing=missing, **batch.by_row), mask)
+        return losses.token_mean(losses.sparse_kl(s, values, index, missing=missing, **batch.by_row), mask)
 
     return rule
 
@@ -63,10 +61,10 @@ def recorded(index: Tensor, values: Tensor, *, soft: bool) -> Rule:
         same_set(rule, batch)
         likeliest, log_p = (stored[batch.index][:, : targets.shape[1]] for stored in (index, values))
         if soft:
-            rows = sparse_kl(s, log_p, likeliest, missing="rest", reduction="none", check=False)
+            rows = losses.sparse_kl(s, log_p, likeliest, missing="rest", reduction="none", check=False)
         else:
-            rows = hard_loss(s, targets, **batch.by_row)
-        return token_mean(rows, places(batch.x, log_p))
+            rows = losses.hard_loss(s, targets, **batch.by_row)
+        return losses.token_mean(rows, places(batch.x, log_p))
 
     rule.origin = ""
     return rule
@@ -133,7 +131,7 @@ class OnPolicy(Objective):
             if own < share:
                 shown, _, mask = shifted(sample(student, batch.x[:, :1]))
                 told = answers(self.teacher, shown)
-            return generalized_jsd(asked(student.train(), shown), told, mask, beta=beta, **batch.by_row)
+            return losses.generalized_jsd(asked(student.train(), shown), told, mask, beta=beta, **batch.by_row)
 
         return each(students, zip(self.lambdas, self.betas, strict=True), loss)
 
@@ -158,7 +156,7 @@ class PolicyGradient(Objective):
         gain = (p - q.detach()).masked_fill(~mask, 0)
         later = gain.flip(1).cumsum(1).flip(1) - gain
         later = later - (later * mask).sum(0) / mask.sum(0).clamp_min(1)
-        return token_mean(kl_rows(log_q, log_p) - later * q, mask)[None], {}
+        return losses.token_mean(losses.kl_rows(log_q, log_p) - later * q, mask)[None], {}
 
 
 def places(x: Tensor, values: Tensor) -> Tensor:
@@ -219,13 +217,13 @@ def across_vocabularies(way: Callable, aligned: Aligned, weight: float) -> Rule:
 
 def by_token(s, targets, mask, aligned, batch) -> Tensor:
     """`token_kd`: refuses another vocabulary."""
-    return token_kd(s, aligned.logits[batch.index][:, : s.shape[1]], mask, **batch.by_row)
+    return losses.token_kd(s, aligned.logits[batch.index][:, : s.shape[1]], mask, **batch.by_row)
 
 
 def by_rank(s, targets, mask, aligned, batch) -> Tensor:
     """`universal_logit_distillation` on the teacher's own tokens of the same texts."""
     given, theirs = aligned.logits[batch.index], aligned.x[batch.index][:, 1:] > 0
-    return universal_logit_distillation(s, given, mask, theirs, **batch.by_row)
+    return losses.universal_logit_distillation(s, given, mask, theirs, **batch.by_row)
 
 
 def by_bytes(s, targets, mask, aligned, batch) -> Tensor:
@@ -238,7 +236,7 @@ def by_bytes(s, targets, mask, aligned, batch) -> Tensor:
     log_q, log_p = (piece(total[common], first) for total in (ours, theirs))
     values = torch.zeros_like(ours)
     values[common] = binary_kl(log_p, log_q)
-    return token_mean(values, common)
+    return losses.token_mean(values, common)
 
 
 def piece(total: Tensor, first: Tensor) -> Tensor:

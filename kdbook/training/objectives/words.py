@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from kdbook.losses import transformer
+from kdbook import losses
 from kdbook.nets.bert import Bert
 from kdbook.training.masked import mask_tokens, masked_rows
 from kdbook.training.objectives.asking import Batch, Loss, Objective, each
@@ -72,13 +72,12 @@ class TripleDistillation(Objective):
             total = last.new_zeros(1)
             if soft:
                 look = {"temperature": recipe.temperature, "weights": (soft, masked, 0.0), "check": batch.check}
-                total = transformer.masked_lm_distillation(
-                    student.words(last[at])[None], answers, y, None, None, every, **look
-                )
+                words = student.words(last[at])[None]  # (1, n, V)
+                total = losses.masked_lm_distillation(words, answers, y, None, None, every, **look)
             elif masked:
                 total = masked * masked_rows(student, last, labels).mean()
             if cosine:
-                total = total + cosine * transformer.cosine_hidden_loss(last, theirs, real, check=batch.check)
+                total = total + cosine * losses.cosine_hidden_loss(last, theirs, real, check=batch.check)
             return total.reshape(1)
 
         return each(students, self.recipes, loss)
@@ -141,7 +140,7 @@ class LayerDistillation(Objective):
             rows, ours = 0.0, model.student.hidden(batch.x)
             attention = states = [], []  # the student's, the teacher's
             if recipe.embedding:
-                rows = transformer.hidden_state_loss(ours[0], theirs[0], real, model.embedding, **batch.by_row)
+                rows = losses.hidden_state_loss(ours[0], theirs[0], real, model.embedding, **batch.by_row)
             if recipe.attention:
                 own = [model.student.scores(ours, m) for m in range(1, len(ours))]
                 attention = own, [scores[g] for g in recipe.layers]
@@ -151,9 +150,8 @@ class LayerDistillation(Objective):
             if recipe.hidden:
                 states = ours[1:], [theirs[g] for g in recipe.layers]
             if recipe.attention or recipe.hidden:
-                rows = rows + transformer.transformer_layer_loss(
-                    *attention, *states, model.hidden, mask=real, **batch.by_row
-                )
+                layers = *attention, *states, model.hidden
+                rows = rows + losses.transformer_layer_loss(*layers, mask=real, **batch.by_row)
             return rows
 
         return each(students, self.recipes, loss)
