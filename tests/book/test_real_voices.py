@@ -40,7 +40,7 @@ def test_settings_are_chosen_on_a_speaker_whom_nobody_heard_either_and_on_takes_
 
 def test_the_same_ten_recordings_of_a_digit_have_a_label_for_teacher_and_students_of_a_draw():
     few = {t.name: parts(t)[1] for t in trials("real_voices", "full") if (*t.needs, t)[0].seed == 4}
-    assert len(few) == 2 + 3 * 7  # two teachers, and three students of each arm
+    assert len(few) == 2 + 3 * 8  # two teachers, and three students of each arm
     one, *others = few.values()
     assert torch.equal(one.y.bincount(), torch.full((10,), EACH))
     assert all(torch.equal(one.index, other.index) for other in others)
@@ -81,12 +81,12 @@ def test_a_small_run_measures_teachers_and_students_and_is_drawn(micro, document
     documented("real_voices", table, measured)
     rows = table.set_index("arm")
     assert rows.recordings.to_dict() == dict.fromkeys(rows.index, 2_500) | dict.fromkeys(
-        ["teacher_own", "labels", "soft_few"], 100
+        ["teacher_own", "labels", "labels_shifted", "soft_few"], 100
     )
-    assert [*rows.index[rows.labels == 100]] == ["teacher_own", "labels", "soft_own", "hard_own"]
+    assert [*rows.index[rows.labels == 100]] == ["teacher_own", "labels", "labels_shifted", "soft_own", "hard_own"]
     assert set(table.speaker) == {SPEAKERS[0]} and table.score.between(0, 100).all()
     axes = worth(table, table).axes[0]
-    assert len(axes.get_xticklabels()) == 6  # all students but the one from which they are counted
+    assert len(axes.get_xticklabels()) == 7  # all students but the one from which they are counted
     plt.close()
 
 
@@ -96,14 +96,14 @@ def test_students_of_one_draw_count_as_one():
     assert [*found.itertuples(index=False, name=None)] == [("teacher", 1, 80.0), ("soft", 1, 65.0), ("soft", 2, 50.0)]
 
 
-def test_every_student_has_ten_tries_on_three_draws_and_what_is_chosen_is_one_of_them():
+def test_every_student_has_twelve_tries_on_three_draws_and_what_is_chosen_is_one_of_them():
     tries = {}
     for arm in real_voices_settings.arms("full").values():
         if arm.named and arm.seeds == 3:
             s = arm.settings
             tries.setdefault(arm.named, set()).add((s["lr"], s.get("temperature", s["weight_decay"])))
     students = [name for name, arm in real_voices.arms("full").items() if not arm.teaches]
-    assert [*tries] == students and {len(found) for found in tries.values()} == {10}
+    assert [*tries] == students and {len(found) for found in tries.values()} == {12}
     for name, chosen in real_voices.CHOSEN.items():
         s = {**real_voices.arms("full")[name].settings, **chosen}
         assert (s["lr"], s.get("temperature", s["weight_decay"])) in tries[name]
