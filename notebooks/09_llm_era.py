@@ -718,10 +718,11 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# So no: not consistently. Soft targets help in part of the comparisons, and do harm in some. Where they bring nothing that could be
-# seen, the teacher leads the student of labels by little, at most by a seventh of its errors; where they help, mostly by far more.
-# Other forms of knowledge help more rarely. To reach the teacher is no rule at all. The thirteen published pairs, all with a gain,
-# were trained to the end on CIFAR-100, with teachers well above their students: that is the condition.
+# So no: not consistently. Soft targets help for certain in little more than half of the comparisons, and do harm in one. In most of
+# the others there is little to be had: the teacher leads the student of labels by a seventh of its errors at most. In the rest three
+# teachers are too few to tell. Other forms of knowledge help more rarely. To reach the teacher is no rule at all. The thirteen
+# published pairs, all with a gain, were trained to the end on CIFAR-100, with teachers well above their students: that is the
+# condition.
 
 # %% [markdown]
 # ## Which method when

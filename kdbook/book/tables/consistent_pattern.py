@@ -1,9 +1,9 @@
 """Is the pattern consistent: do distilled students beat students of hard labels, and match teachers of 3 to 10 times?
 
 Every experiment of this book that has a distilled student, one of the same size with hard labels, and a teacher, read
-from the committed results: nothing is trained. Per comparison the gain over hard labels, paired by seed, and the share
-of the gap to the teacher that it closes. In RepDistiller's benchmark (Tian et al. 2020) soft targets help in all of its
-13 pairs, other forms not always; they close 12 to 85 % of the gap.
+from the committed results: nothing is trained. Per comparison the gain over hard labels, paired by seed and averaged
+over the students of one teacher, and the share of the gap to the teacher that it closes. In RepDistiller's benchmark
+(Tian et al. 2020) soft targets help in all of its 13 pairs, other forms not always; they close 12 to 85 % of the gap.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ from kdbook.data.files import REFERENCE
 from kdbook.lab import Arm, Tools, Trial, columns, t_interval
 from kdbook.show import figure, of_seeds, rows_of, style
 
-VERSION, DATA = 1, "published"
+VERSION, DATA = 2, "published"
 SEEDS = {"full": (1, 0), "quick": (1, 0)}
 CARDS = ()  # numbers of this book alone; the cards of each are beside its own table
 OVER = "over comparisons"  # arm of the rows that sum up a comparison each; their seed is its number
 COLUMNS = columns(
     "arm seed",
     arm=f"comparison, or `{OVER}`: one row a comparison, numbered by `seed`",
-    seed="seed of the student, or number of the comparison",
+    seed="draw: seed of the teacher that students name, else of the student; or number of the comparison",
     comparison="which distilled student, of which experiment",
     experiment="where its numbers come from",
     form="soft targets; other forms of knowledge; no trained teacher; distilled against a harder control",
@@ -34,11 +34,11 @@ COLUMNS = columns(
     gap="teacher minus hard labels in the same unit; empty without a teacher",
     closed="share of the gap that is closed, %; empty where the teacher is not reliably better than hard labels",
     size_ratio="the teacher's parameters / the student's, where both were counted",
-    helps="1 where the 95 % interval of the gain over seeds lies above 0",
+    helps="1 where the 95 % interval of the gain over draws lies above 0",
     harms="1 where it lies below 0",
     has_gap="1 where the teacher is reliably better than hard labels",
     matches="1 where nine tenths of the gap are closed, or more; empty without a gap",
-    seeds="number of seeds",
+    seeds="number of draws",
 )
 SOFT, OTHER, ALONE, CONTROL = "soft targets", "other forms", "without a trained teacher", "a harder control"
 NEARLY_ALL = 90.0  # % of the gap
@@ -163,7 +163,7 @@ def read(name: str) -> pd.DataFrame:
 
 
 def compare(c: Comparison, read, number: int = 0) -> list[dict]:
-    """A row a seed, and one that sums them up.
+    """A row a draw, and one that sums them up.
 
     Parameters
     ----------
@@ -180,15 +180,17 @@ def compare(c: Comparison, read, number: int = 0) -> list[dict]:
     unit = hard.mean() / 100 * (1 if c.higher else -1)
     hard = hard.loc[ours.index]
     theirs, size_ratio = _teacher(c, table, ours, read)
-    gain, gap = (ours[c.column] - hard) / unit, (theirs - hard) / unit
-    sure = interval(gap)[0] > 0
-    by_seed = pd.DataFrame({"gain": gain, "gap": gap, "closed": 100 * gain / (gap.mean() if sure else math.nan)})
-    low, high = interval(gain)
-    over = {"arm": OVER, "seed": number, "seeds": len(gain), **by_seed.mean()}
+    by_seed = pd.DataFrame({"gain": (ours[c.column] - hard) / unit, "gap": (theirs - hard) / unit})
+    own = ours.index.to_series()
+    draws = by_seed.groupby(ours.get("teacher_seed", own).fillna(own).astype(int).rename("seed")).mean()
+    sure = interval(draws.gap)[0] > 0
+    draws["closed"] = 100 * draws.gain / (draws.gap.mean() if sure else math.nan)
+    low, high = interval(draws.gain)
+    over = {"arm": OVER, "seed": number, "seeds": len(draws), **draws.mean()}
     over |= {"helps": int(low > 0), "harms": int(high < 0), "has_gap": int(sure)}
     over["matches"] = int(over["closed"] >= NEARLY_ALL) if sure else None
     shared = {"comparison": c.label, "experiment": c.experiment, "form": c.form, "size_ratio": size_ratio}
-    rows = [*by_seed.reset_index().assign(arm=c.label).to_dict("records"), over]
+    rows = [*draws.reset_index().assign(arm=c.label).to_dict("records"), over]
     return [{name: None if pd.isna(value) else value for name, value in {**shared, **row}.items()} for row in rows]
 
 
@@ -222,9 +224,9 @@ LIMITS = (-40, 115)  # % of the gap; what lies outside is drawn at the edge, wit
 def pattern(left, right, both):
     """Is the pattern consistent? Every experiment of the book that has a distilled student and one of hard labels.
 
-    Left, the gain over hard labels in per cent, with intervals over seeds; right, the share of the gap to the teacher
+    Left, the gain over hard labels in per cent, with intervals over draws; right, the share of the gap to the teacher
     that is closed, where there is one. Colours tell forms apart. Some comparisons with soft targets show a gain, others
-    none or harm; none comes near the whole gap.
+    none or harm; hardly any comes near the whole gap.
     """
     table = both.reference
     over = table[table.arm == OVER].sort_values("gain")
