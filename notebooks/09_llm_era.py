@@ -728,7 +728,7 @@ pd.DataFrame(
 # ## Which method when
 #
 # What was measured, as advice. A line says what to try, and what it brought here against the same student with hard labels (per cent of its
-# errors, or of its score; 95 % interval over seeds).
+# errors, or of its score; 95 % interval over draws).
 
 # %%
 ADVICE = {

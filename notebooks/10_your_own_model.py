@@ -313,7 +313,7 @@ clothes_card
 # ## Which method when?
 #
 # Every row is read from a committed table of this book: errors that the method takes away from the baseline, in per cent of
-# the baseline's, with the 95 % interval over seeds. They belong to small nets and small images; take them as an order in
+# the baseline's, with the 95 % interval over draws. They belong to small nets and small images; take them as an order in
 # which to try things, not as numbers for your data.
 
 # %% tags=["hide-input"]
