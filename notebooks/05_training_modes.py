@@ -531,8 +531,8 @@ def closing_row(arm):
     }
 
 
-alone = ("hard", "independent_4", "born_again_ensemble")
-pd.DataFrame({look.label: closing_row(arm) for arm, look in ARMS.items() if arm not in alone}).T
+left_out = ("hard", "independent_4", "born_again_ensemble")  # what others are compared with, and four nets as one
+pd.DataFrame({look.label: closing_row(arm) for arm, look in ARMS.items() if arm not in left_out}).T
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # - **You have a teacher that knows more than your labels:** offline, before anything else. Store its answers once.
