@@ -28,4 +28,5 @@ def test_what_a_page_links_to_is_there(path):
     local = [link for link in links if not re.match(r"[a-z]+:", link)]
     if path.parent.name == "pages":
         local = [re.sub(r"^chapters/", "../../notebooks/", link) for link in local if link not in MADE]
+        local = [re.sub(r"^_static/", "../static/", link) for link in local]
     assert [link for link in local if not (path.parent / link).exists()] == []

@@ -153,7 +153,7 @@ def looked(ray, address):
     exit()
 
 connected, ray_engine._connected = ray_engine._connected, looked
-ray_engine.ray_cluster(arms.trials("t_squared"), Store(sys.argv[1]), torch.device("cpu"), quiet=True)
+ray_engine.ray_cluster(arms.trials("t_squared"), Store(sys.argv[1]), torch.device("cpu"), True, list)
 """
 
 

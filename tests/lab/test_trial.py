@@ -141,6 +141,7 @@ def test_the_trials_of_an_experiment_are_its_own_distinct_and_can_be_stored(name
         "times",
         "calls",
         "weight_decay",
+        "input_dropout",
     ]
     told_apart = {(t.arm, t.seed, *map(t.settings.get, varied)) for t in trials}
     assert len({t.id for t in trials}) == len(trials) == len(told_apart)
