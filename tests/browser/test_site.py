@@ -138,6 +138,23 @@ def test_no_page_breaks_a_rule_of_the_accessibility_guidelines(chromium, address
     assert len(JUDGED) > 20 and broken == []
 
 
+BACKGROUND = """(caption) => {
+  let behind = caption;
+  while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+  return [getComputedStyle(caption).color, getComputedStyle(behind).backgroundColor];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_caption_has_another_colour_than_what_is_behind_it(chromium, address, scheme):
+    # axe only doubts a text that has the very colour of its background
+    page = chromium.new_page(color_scheme=scheme)
+    page.goto(f"{address}/chapters/05_training_modes.html")
+    text, behind = page.locator(".kd-figure figcaption").first.evaluate(BACKGROUND)
+    page.close()
+    assert text != behind
+
+
 @pytest.mark.slow
 def test_no_page_is_larger_than_a_megabyte_and_a_half(address):
     sizes = {name: (HTML / name).stat().st_size for name in PAGES}
