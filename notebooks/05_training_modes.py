@@ -210,7 +210,6 @@ from kdbook.book.who_teaches import ARMS
 from kdbook.lab import t_interval
 
 paired = modes.pivot_table(index="seed", columns="arm", values="test_errors")
-every_net = modes.pivot_table(index="seed", columns="arm", values="mean_errors")
 calibration = modes.pivot_table(index="seed", columns="arm", values="ece")
 
 

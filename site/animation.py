@@ -30,7 +30,6 @@ STYLE = """
   .label {{ fill: none; stroke: {hard}; stroke-width: 2 }} .bar {{ fill: {teacher}; transform-origin: 0 {floor}px }}
   .bar, .t {{ animation-duration: 9s; animation-iteration-count: infinite; animation-direction: alternate }}
   .bar {{ animation-timing-function: linear }} .t {{ animation-timing-function: step-end; opacity: 0 }}
-  @media (prefers-color-scheme: dark) {{ text, .ink {{ fill: #ddd }} }}
   @media (prefers-reduced-motion: reduce) {{ .bar, .t {{ animation: none }} .still {{ opacity: 1 }} }}
 """
 
@@ -76,7 +75,7 @@ def animation(pixels: Tensor, label: int, logits: Tensor) -> str:
     told = f"A handwritten {label}: its label says {label}, its teacher says more and more of other digits as T rises."
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 730 245" role="img"><title>{told}</title>'
-        f"<style>{css}</style>{digit(pixels)}"
+        f'<style>{css}</style><rect width="730" height="245" rx="6" fill="#fff"/>{digit(pixels)}'
         f'<text x="{LEFT}" y="36">The label says {label}. Its teacher says what else it looks like:</text>'
         f"{''.join(shapes)}</svg>\n"
     )

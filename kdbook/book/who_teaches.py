@@ -275,7 +275,7 @@ def compute(axes, both):
 
     Test errors over all multiply-adds that a mode needed, its teacher's training included, on a logarithmic axis, but
     for the large teacher, whose training costs most. A line joins the student alone for one, two and four times as
-    many epochs. Whatever lies above the line would have done better to train alone for longer.
+    many epochs: it rises, and every mode lies below it.
     """
     table = both.reference
     declared, own = arms("full"), table.loc[table.arm == "hard", "gigamacs"].mean()
@@ -302,8 +302,8 @@ def partner(panels, both):
     """Must the teacher be much stronger? Gou et al. 2021, section 3.2.
 
     Three panels: a frozen teacher, a peer, a teacher trained together with the student. In each the student's errors
-    minus hard labels for a weaker, an equal and a stronger partner, a dot a draw. How far the dots of a column spread
-    is how unstable it is.
+    minus hard labels for a weaker, an equal and a stronger partner, a dot a draw. Stronger is not better: as a frozen
+    teacher and as a peer the weaker one helps more.
     """
     titles = {"offline": "Frozen teacher", "dml": "Peer (DML)", "cotrained": "Co-trained teacher"}
     for axes, (mode, title) in zip(panels, titles.items(), strict=True):
@@ -354,7 +354,8 @@ def generations(left, right, both):
     """Do generations of one net get better, and what do four nets know together? Furlanello et al. 2018.
 
     Left, test errors of a net of labels and of three generations, each taught by the answers of the one before. Right,
-    four nets of labels, four peers and the four generations: a net of them, and the mean of their answers.
+    four nets of labels, four peers and the four generations: a net of them, and the mean of their answers. Each
+    generation is ahead of the net of labels. Together four are as good as four nets of labels, and four peers better.
     """
     for k, arm in enumerate(("born_again", *GENERATIONS[1:])):
         column = "partner_errors" if k == 0 else "test_errors"
