@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from kdbook.losses import soft_targets
-from kdbook.teach.feedback import Exercise, Feedback, call
+from kdbook.teach.feedback import Exercise, Feedback, call, hints, plain
 
 LOGITS = torch.tensor([[4.0, 1.0, -2.0, 0.5], [0.0, 3.0, 0.5, 2.5]], dtype=torch.float64)
 VIEWS = torch.stack([LOGITS, LOGITS.flip(-1), LOGITS / 2])
@@ -15,21 +15,15 @@ VIEWS = torch.stack([LOGITS, LOGITS.flip(-1), LOGITS / 2])
 check_dark_mass = Exercise(
     "Does `function(logits (B, C), temperature)` return the probability (B,) of all classes but the top one?",
     right=lambda z, T: 1 - soft_targets(z, T).amax(-1),
-    tries=(((LOGITS, 3.0), "The values differ from the sum of all softened probabilities but the largest."),),
-    mistakes={
-        "That is the probability of the top class itself; the question asks for what is left.": lambda z, T: (
-            soft_targets(z, T).amax(-1)
-        ),
-        "That is the dark mass at T = 1: the temperature changes nothing.": lambda z, T: 1 - z.softmax(-1).amax(-1),
-        "The answer became sharper where it should become softer: what does T do to the logits?": lambda z, T: (
-            1 - (z * T).softmax(-1).amax(-1)
-        ),
-        "T works on the logits, before the softmax, not on the probabilities.": lambda z, T: (
-            (1 - z.softmax(-1).amax(-1)) / T
-        ),
-        "Class 0 is not the top class of every row.": lambda z, T: 1 - soft_targets(z, T)[:, 0],
-        "That is the runner-up alone; there are other classes.": lambda z, T: soft_targets(z, T).topk(2).values[:, 1],
-    },
+    tries=plain((VIEWS[:, 0], 2.5), (LOGITS, 3.5)),
+    mistakes=hints(
+        "T divides a probability in yours: what should it do to the logits, and when?",
+        lambda z, T: (1 - z.softmax(-1).amax(-1)) / T,
+        "You take class 0 off: is it the top class of every row?",
+        lambda z, T: 1 - soft_targets(z, T)[:, 0],
+        "That is the runner-up alone: which other classes are there?",
+        lambda z, T: soft_targets(z, T).sort().values[:, -2],
+    ),
     done="It grows with T up to (C - 1) / C, where all classes are alike.",
 )
 
@@ -48,11 +42,11 @@ def check_temperature_for_top(function: Callable[[Tensor, float], float]) -> Fee
         if math.isclose(reached, wanted, abs_tol=0.005):
             continue
         if math.isclose(inverse, wanted, abs_tol=0.005):
-            return Feedback(False, "Right for z * T; the softmax divides by T.")
+            return Feedback(False, "Right for z * T: does the softmax multiply by T?")
         told = (
             f"For logits {z.tolist()} your T = {float(found):.3g} gives {reached:.3f}, wanted is {wanted}: a "
-            f"{'higher' if reached > wanted else 'lower'} T is needed. The probability of the top class falls steadily "
-            "with T: halve an interval again and again."
+            f"{'higher' if reached > wanted else 'lower'} T is needed. How does the probability of the top class move "
+            "as T grows?"
         )
         return Feedback(False, told)
     return Feedback(True, "It also works below T = 1, where an answer becomes sharper than the network gave it.")
@@ -62,10 +56,13 @@ check_repaired_stack = Exercise(
     "Does `function(logits (..., C), temperature)` soften each answer, whatever the number of axes before it?",
     right=soft_targets,
     tries=(
-        ((LOGITS, 3.0), "A table (images, classes) was softened rightly before; now it is not."),
+        ((LOGITS, 3.0), ""),
         ((VIEWS, 3.0), "The answers to three views, (views, images, classes): do the classes of an image sum to 1?"),
-        ((LOGITS[0], 3.0), "One answer alone, (classes,), comes out wrong."),
-        ((torch.stack([VIEWS, VIEWS + LOGITS]), 3.0), "(nets, views, images, classes): four axes come out wrong."),
+        ((LOGITS[0], 3.0), "One answer alone, (classes,), comes out wrong: how many axes has it?"),
+        (
+            (torch.stack([VIEWS, VIEWS + LOGITS]), 3.0),
+            "(nets, views, images, classes), four axes: where are the classes?",
+        ),
     ),
     done="Classes are on the last axis, and now the code says so.",
 )

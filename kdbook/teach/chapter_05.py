@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdbook.losses import mutual_loss, progressive_targets
-from kdbook.teach.feedback import Exercise, Feedback
+from kdbook.teach.feedback import Exercise, Feedback, hints, plain
 
 PEERS = torch.tensor(
     [[[2.0, 0.5, -1.0], [0.0, 1.5, 1.0]], [[1.0, -0.5, 0.3], [2.0, 1.0, -1.0]], [[0.2, 0.1, 1.4], [-1.0, 0.7, 0.9]]],
@@ -41,39 +41,28 @@ def divergences(logits):
 MUTUAL_VALUE = Exercise(
     "Is `function(logits (M, B, C), labels (B,))` the loss (M,) of each peer in Deep Mutual Learning, peers constant?",
     right=mutual_loss,
-    tries=(((PEERS, LABELS), "Compare term by term: CE, then each KL."),),
-    mistakes={
-        "That is the labels' term alone: where do the peers come in?": hard_terms,
-        "The labels' cross entropy is missing: who tells the peers what is right?": (
-            lambda z, y: divergences(z).sum(1) / (len(z) - 1)
-        ),
-        "The terms of the peers are summed; average them over the M - 1 others.": (
-            lambda z, y: hard_terms(z, y) + divergences(z).sum(1)
-        ),
-        "The mean runs over M nets; a net is no peer of itself.": lambda z, y: (
-            hard_terms(z, y) + divergences(z).mean(1)
-        ),
-        "The KL is turned round: the peer's answer is the target, so it comes first.": (
-            lambda z, y: hard_terms(z, y) + divergences(z).sum(0) / (len(z) - 1)
-        ),
-    },
+    tries=plain((PEERS, LABELS), (PEERS[:2] * 2, LABELS)),
+    mistakes=hints(
+        "That is the labels' term alone: where do the peers come in?",
+        hard_terms,
+        "Your loss grows with every peer that joins: how many peers are there, and what should a new one change?",
+        lambda z, y: hard_terms(z, y) + divergences(z).sum(1),
+        "The mean runs over M nets: is a net a peer of itself?",
+        lambda z, y: hard_terms(z, y) + divergences(z).mean(1),
+        "The divergence is turned round. Whose answer is the target?",
+        lambda z, y: hard_terms(z, y) + divergences(z).sum(0) / (len(z) - 1),
+    ),
     done="Each peer is a constant in the others' losses, as a teacher is.",
 )
+MOVED = "The value is right, the gradient is not: a net also moves to be imitated. Who is fixed?"
 MUTUAL_GRADIENT = Exercise(
     "Does each net move towards its peers, and not they towards it?",
     right=gradient(mutual_loss),
-    tries=tuple(
-        (
-            (net, PEERS, LABELS),
-            "The value is right, the gradient is not: a net also moves to be imitated. Who is fixed?",
-        )
-        for net in range(len(PEERS))
+    tries=tuple(((net, PEERS, LABELS), MOVED) for net in range(len(PEERS))),
+    mistakes=hints(
+        "The value is right, but no gradient reaches the logits: who would learn?",
+        lambda net, z, y: torch.zeros_like(z[net]),
     ),
-    mistakes={
-        "The value is right, but no gradient reaches the logits: nobody would learn.": (
-            lambda net, z, y: torch.zeros_like(z[net])
-        ),
-    },
     done=MUTUAL_VALUE.done,
 )
 
@@ -87,36 +76,25 @@ def check_mutual_loss(function: Callable[[Tensor, Tensor], Tensor]) -> Feedback:
 TABLE = torch.randn(6, 3, generator=torch.Generator().manual_seed(7), dtype=torch.float64).softmax(-1)
 INDEX, Y = torch.tensor([4, 0, 2]), torch.tensor([1, 2, 0])
 
+
+def ps_kd(table, index, y, e, n, final):
+    """The targets of PS-KD in epoch e of n."""
+    return progressive_targets(y, table[index], final * (e + 1) / n)
+
+
 check_progressive_targets = Exercise(
     "Does `function(table (N, C), index (B,), labels (B,), epoch, epochs, final)` give the targets (B, C) of PS-KD? "
     "`epoch` counts from 0; the weight of the table grows in equal steps to `final` in the last epoch.",
-    right=lambda table, index, y, e, n, final: progressive_targets(y, table[index], final * (e + 1) / n),
-    tries=(
-        (
-            (TABLE, INDEX, Y, 2, 8, 0.8),
-            "The rows should be a mixture of the one-hot label and the stored answer of the same image.",
-        ),
+    right=ps_kd,
+    tries=plain((TABLE, INDEX, Y, 2, 8, 0.8), (TABLE, Y, INDEX % 3, 4, 5, 0.6)),
+    mistakes=hints(
+        "The weights are swapped: early on, whom should a net believe?",
+        lambda table, index, y, e, n, final: progressive_targets(y, table[index], 1 - final * (e + 1) / n),
+        "One step late: which weight has the table in your last epoch?",
+        lambda table, index, y, e, n, final: ps_kd(table, index, y, e - 1, n, final),
+        "Yours begins without the table and ends with `final`: how many equal steps are there?",
+        lambda table, index, y, e, n, final: ps_kd(table, index, y, e * n / (n - 1) - 1, n, final),
     ),
-    mistakes={
-        "Rows were taken by their place in the batch: each epoch has another order.": (
-            lambda table, index, y, e, n, final: progressive_targets(y, table[: len(y)], final * (e + 1) / n)
-        ),
-        "The weights are swapped: early on the labels should weigh more.": (
-            lambda table, index, y, e, n, final: progressive_targets(y, table[index], 1 - final * (e + 1) / n)
-        ),
-        "One step late: the last epoch should have the final weight itself.": (
-            lambda table, index, y, e, n, final: progressive_targets(y, table[index], final * e / n)
-        ),
-        "The weight is the final one from the start; it should grow with the epochs.": (
-            lambda table, index, y, e, n, final: progressive_targets(y, table[index], final)
-        ),
-        "The weight would end at 1, without any label: what is `final` for?": (
-            lambda table, index, y, e, n, final: progressive_targets(y, table[index], (e + 1) / n)
-        ),
-        "These are last epoch's answers alone: where are the labels?": (
-            lambda table, index, y, e, n, final: table[index]
-        ),
-    },
     done="The table is looked up by sample index; its weight grows as the net becomes worth listening to.",
 )
 
@@ -131,7 +109,7 @@ def exits_loss(logits: Tensor, labels: Tensor) -> Tensor:
 EXITS_VALUE = Exercise(
     "Is `function(logits (L, B, C), labels (B,))` the loss of L exits whose last one teaches the others?",
     right=exits_loss,
-    tries=(((PEERS, LABELS), "The value was right before; yours is {ratio:.3g} times that."),),
+    tries=(((PEERS, LABELS), "The value was right before; yours is {ratio:.3g} times that: what is new?"),),
     done="The deepest exit learns from labels only, and is imitated.",
 )
 EXITS_GRADIENT = Exercise(

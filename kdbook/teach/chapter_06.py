@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from kdbook.teach.feedback import Exercise
+from kdbook.teach.feedback import Exercise, hints, plain
 
 LOGITS = torch.tensor([[2.0, 0.5, 1.0], [-1.0, 0.0, 3.0]], dtype=torch.float64)  # two classes, then the dustbin
 GENERALIST = torch.tensor([0.4, 0.2, 0.25, 0.1, 0.05], dtype=torch.float64)
@@ -20,22 +20,16 @@ check_dustbin_correction = Exercise(
     "Does `function(logits (N, K + 1), share)` correct the last logit, the dustbin, of a half-and-half specialist? "
     "`share` is how often its classes really occur. Logits that differ by a constant a row say the same.",
     right=lambda z, share: raised(z, math.log((1 - share) / share)),
-    tries=(((LOGITS, 0.1), "Only the last logit should change, by one number for all texts."),),
+    tries=plain((LOGITS, 0.1), (LOGITS, 0.3)),
     compared=lambda z: z.softmax(-1),
-    mistakes={
-        "The dustbin is as likely as before.": lambda z, share: z,
-        "The special classes were seen too often; so whose probability must grow?": (
-            lambda z, share: raised(z, math.log(share / (1 - share)))
-        ),
-        "That is the proportion itself; what is added to a logit is multiplied in odds.": (
-            lambda z, share: raised(z, (1 - share) / share)
-        ),
-        "How often were special texts seen for one other text, and how often do they occur for one? A share is not yet "
-        "odds.": lambda z, share: raised(z, -math.log(share)),
-        "Special texts are seen more often than they occur, yes; but the others are seen more seldom, too.": (
-            lambda z, share: raised(z, math.log(0.5 / share))
-        ),
-    },
+    mistakes=hints(
+        "That is the proportion itself: what is added to a logit, and what is multiplied by that in odds?",
+        lambda z, share: raised(z, (1 - share) / share),
+        "How often is a special text seen, and how often does one occur, for one other? Is a share the same as odds?",
+        lambda z, share: raised(z, -math.log(share)),
+        "Special texts are seen more often than they occur, yes; but are the others not seen more seldom, too?",
+        lambda z, share: raised(z, math.log(0.5 / share)),
+    ),
     done="Half and half is where the odds of training are 1, so that only the real ones are left.",
 )
 
@@ -65,24 +59,15 @@ def half_known(g, known, s):
 check_one_specialist = Exercise(
     "Does `function(generalist (C,), known (K,), specialist (K + 1,))` minimise equation 5 for one specialist?",
     right=lambda g, known, s: (g + spread(s, known, g)) / 2,
-    tries=(
-        (
-            (GENERALIST, KNOWN, SPECIALIST),
-            "Set the sum of the two gradients, q - p_g and q - p_m with its dustbin shared out, to 0 and solve for q.",
-        ),
+    tries=plain((GENERALIST, KNOWN, SPECIALIST), (GENERALIST.flip(0), KNOWN + 2, SPECIALIST.roll(1))),
+    mistakes=hints(
+        "That is the specialist alone, its dustbin well shared out: has the generalist not a vote, too?",
+        lambda g, known, s: spread(s, known, g),
+        "The dustbin says nothing about the classes in it. Who does? An even share is not what q believes.",
+        lambda g, known, s: (g + spread(s, known, torch.ones_like(g))) / 2,
+        "KL(p || q) is least at one kind of mean: is it the geometric one, or the arithmetic?",
+        geometric,
     ),
-    mistakes={
-        "That is the generalist alone.": lambda g, known, s: g,
-        "That is the specialist alone, its dustbin well shared out; the generalist has a vote, too.": (
-            lambda g, known, s: spread(s, known, g)
-        ),
-        "The dustbin says nothing about the classes in it. Who does? An even share is not what q believes.": (
-            lambda g, known, s: (g + spread(s, known, torch.ones_like(g))) / 2
-        ),
-        "These do not add up to 1: what becomes of the classes in the dustbin?": half_known,
-        "Twice too much: two distributions, one answer.": lambda g, known, s: g + spread(s, known, g),
-        "KL(p || q) is least at the arithmetic mean; this is the geometric one.": geometric,
-    },
     done="With several specialists whose classes overlap there is no such formula: see `combine`.",
 )
 
@@ -92,8 +77,12 @@ check_repaired_objective = Exercise(
     "Is `function(q (C,), p (C,))` KL(p || q), a term of equation 5?",
     right=lambda q, p: (p * (p / q).log()).sum(),
     tries=(
-        ((GENERALIST, GENERALIST), "q is what everybody says, and the disagreement is {yours:.3g}, not 0."),
-        ((SURE, EVEN), "For q = (0.96, 0.01, ...) and an even p it is {yours:.3f}; {right:.3f} is right. By hand?"),
+        ((GENERALIST, GENERALIST), "q is what everybody says, and the disagreement is {yours:.3g}, not 0: why?"),
+        ((SURE, EVEN), ""),
+    ),
+    mistakes=hints(
+        "For q = (0.96, 0.01, ...) and an even p it is 1.386; 2.083 is right. By hand?",
+        lambda q, p: (q * (q / p).log()).sum(),
     ),
     done="q pays for what it thinks impossible.",
 )

@@ -30,7 +30,7 @@ from kdbook.teach.feedback import Answer
 CHAPTER = Path(__file__).parents[2] / "notebooks" / "00_overview.py"
 TRIAL = Trial("tuning", "hard", 0, {"lr": 0.1})
 RESULTS = Results({"arm": ["hard"], "seed": [0]}, {"hard.0.loss": np.arange(2.0)})
-QUESTION = Answer("How many?", 3.5, {"Half of it.": 1.75}, "So it is.")
+QUESTION = Answer("How many?", 3.5, "So it is.", {"Half of it.": 1.75})
 IMAGES, LOGITS, LABELS = np.zeros((2, 4, 4), np.uint8), np.array([[1.0, 2.0], [3.0, 0.0]]), np.array([1, 0])
 NAN = float("nan")
 
