@@ -58,6 +58,9 @@ export const gainInWords = ({ texts, alone, gained, lost }) =>
   `of ${inAll(texts, "test definition")} the generalist gets ${alone} right, with the specialists ` +
   `${alone + gained - lost} (${gained} gained, ${lost} lost)`;
 
+const inShort = ({ texts, alone, gained, lost }) =>
+  `${alone} → ${alone + gained - lost} of ${texts} right (+${gained}, −${lost})`;
+
 /** Whom a class is likely together with, and who takes it. */
 export function inWords({ classes, members, counts }, chosen, near) {
   const known = knownTo(members, chosen);
@@ -68,7 +71,7 @@ export function inWords({ classes, members, counts }, chosen, near) {
   const groups = known.length
     ? known.map((k) => [`Specialist ${k}, all of its classes`, members[k]])
     : [["All classes that no specialist knows", nobodys]];
-  const shares = groups.map(([name, of]) => ` ${name}: ${gainInWords(counted(counts, of))}.`);
+  const shares = groups.map(([name, of]) => ` ${name}: ${inShort(counted(counts, of))}.`);
   return (
     `“${classes[chosen]}” is likely together with ${listed(near.map(({ c }) => `“${classes[c]}”`))}. ${who}: ` +
     `${gainInWords(counted(counts, [chosen]))}.${shares.join("")}`
