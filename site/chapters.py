@@ -17,6 +17,7 @@ HEADING = re.compile(r"(<th\b[^>]*>)\s*([\w:=.@-]+)\s*(?=</th>)")
 TEXTS = {"text/html", "text/markdown"}
 INCH = 96  # CSS pixels
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+BELOW = Path(__file__).with_name("below")  # a text by the name of the figure that it stands under
 
 
 def chapters() -> list[Path]:
@@ -55,7 +56,17 @@ def for_pages(notebook: nbformat.NotebookNode, chapter: str, pictures: Path) -> 
                 output.metadata = nbformat.NotebookNode()
             for kind in TEXTS & set(data := output.get("data", {})):
                 data[kind] = in_words(data[kind], words)
-    return with_links_to_pages(notebook)
+    return with_explorables(with_links_to_pages(notebook))
+
+
+def with_explorables(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Put what `below/<figure>.md` says below the cell that shows the figure: something to try in the page."""
+    cells = []
+    for cell in notebook.cells:
+        texts = [BELOW / f"{name}.md" for name in SHOWN.findall(cell.source)]
+        cells += [cell, *(nbformat.v4.new_markdown_cell(text.read_text()) for text in texts if text.exists())]
+    notebook.cells = cells
+    return notebook
 
 
 def with_links_to_pages(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import doubts
 import ideas
 import numpy as np
 import stills
@@ -106,7 +107,7 @@ def write_data(path: Path) -> None:
 
 
 def write(folder: Path) -> None:
-    """Write `play.js`, `play.css`, `data.js`, `ideas.js` and still pictures into a folder.
+    """Write `play.js`, `play.css`, `data.js`, `ideas.js`, `doubts.js` and still pictures into a folder.
 
     Raises
     ------
@@ -128,6 +129,7 @@ def write(folder: Path) -> None:
     stills.answers(folder / "digit-lab.svg", one.x[0], probabilities)
     stills.curves(folder / "train.svg", data)
     ideas.write(folder)
+    doubts.write(folder)
 
 
 def to_choose_on() -> dict:

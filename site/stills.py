@@ -96,3 +96,13 @@ def letters(path: Path, counts: np.ndarray, names: str) -> None:
         axes.legend()
         figure.savefig(path)
         plt.close(figure)
+
+
+def doubts(path: Path, matrix: np.ndarray) -> None:
+    """Draw which classes (C, C), in the order of their clusters, are likely together."""
+    with style():
+        figure, axes = plt.subplots(figsize=(5, 5), layout="constrained")
+        axes.imshow(np.sqrt(matrix.clip(0, 0.5)), cmap="Blues", interpolation="antialiased")
+        axes.set(xticks=[], yticks=[])
+        figure.savefig(path, dpi=110)
+        plt.close(figure)

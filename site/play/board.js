@@ -19,8 +19,8 @@ export class Board {
       "aria-label": "board to draw a digit: arrow keys move the pen, space sets it down or lifts it, Delete clears",
       pointerdown: (event) => this.begin(event),
       pointermove: (event) => this.go(event),
-      pointerup: () => (this.drawing = false),
-      pointercancel: () => (this.drawing = false),
+      pointerup: (event) => this.end(event),
+      pointercancel: (event) => this.end(event),
       keydown: (event) => this.key(event),
       focus: () => this.draw(),
       blur: () => this.draw(),
@@ -40,20 +40,24 @@ export class Board {
   }
 
   begin(event) {
-    if (event.button > 0) return;
+    if (event.button > 0 || this.drawing !== undefined) return; // the palm of a drawing hand is no pen
     event.preventDefault(); // no text is selected, no page is scrolled
     this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
-    Object.assign(this, { drawing: true, keys: false, down: false });
+    Object.assign(this, { drawing: event.pointerId, keys: false, down: false });
     this.strokes.push([]);
     this.go(event);
   }
 
   go(event) {
-    if (!this.drawing) return;
+    if (this.drawing !== event.pointerId) return;
     for (const each of event.getCoalescedEvents?.() ?? []) this.strokes.at(-1).push(this.place(each));
     this.strokes.at(-1).push(this.place(event));
     this.changed();
+  }
+
+  end(event) {
+    if (this.drawing === event.pointerId) this.drawing = undefined;
   }
 
   key(event) {

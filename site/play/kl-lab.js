@@ -104,6 +104,7 @@ export class KLLab extends HTMLElement {
         event.currentTarget.focus(),
         event.currentTarget.setPointerCapture(event.pointerId)
       ),
+      touchstart: (event) => event.preventDefault(), // else the finger scrolls the page: touch-action is the picture's
       pointermove: drag,
       keydown: (event) => {
         const step = keys[event.key];

@@ -81,13 +81,15 @@ export class ModelsLab extends HTMLElement {
   press(event) {
     event.preventDefault();
     this.chart.setPointerCapture(event.pointerId);
-    this.pressed = this.nearest(event);
+    this.pressed = { at: this.nearest(event), left: false };
   }
 
   drag(event) {
-    if (this.pressed === null || this.pressed === undefined) return;
-    const here = this.nearest(event);
-    this.brush(Math.min(here, this.pressed), Math.max(here, this.pressed));
+    if (!this.pressed) return;
+    const here = this.nearest(event),
+      { at } = this.pressed;
+    this.pressed.left ||= here !== at; // a finger that scrolls the page stays at its tick
+    if (this.pressed.left) this.brush(Math.min(here, at), Math.max(here, at));
   }
 
   /** The tick nearest to a pointer. */

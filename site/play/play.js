@@ -1,5 +1,6 @@
 // What pages load. In JupyterLab, an anywidget would import the classes, give them `data`, and append them.
 import { DigitLab } from "./digit-lab.js";
+import { DoubtsLab } from "./doubts-lab.js";
 import { GradientLab } from "./gradient-lab.js";
 import { KLLab } from "./kl-lab.js";
 import { ModelsLab } from "./models-lab.js";
@@ -15,7 +16,8 @@ for (const [name, element] of [
   ["kd-kl", KLLab],
   ["kd-speculative", SpeculativeLab],
   ["kd-models", ModelsLab],
+  ["kd-doubts", DoubtsLab],
 ]) {
   if (!customElements.get(name)) customElements.define(name, element);
 }
-export { DigitLab, GradientLab, KLLab, ModelsLab, Playground, SpeculativeLab, TrainLab };
+export { DigitLab, DoubtsLab, GradientLab, KLLab, ModelsLab, Playground, SpeculativeLab, TrainLab };

@@ -51,11 +51,14 @@ class Watch:
 
 @pytest.fixture
 def open_page(chromium, request):
-    """Function (address, width) -> (page, its Watch); a screenshot of each page is kept in ``build/screenshots``."""
+    """Function (address, width) -> (page, its Watch); a screenshot of each page is kept in ``build/screenshots``.
+
+    What else the browser has, such as a touch screen, it is told by name.
+    """
     opened = []
 
-    def make(address: str, width: int = 1280):
-        page = chromium.new_page(viewport={"width": width, "height": 900})
+    def make(address: str, width: int = 1280, **context):
+        page = chromium.new_page(viewport={"width": width, "height": 900}, **context)
         watch = Watch(page)
         page.goto(address)
         opened.append(page)

@@ -70,3 +70,9 @@ def test_every_figure_of_a_chapter_is_found_by_its_name(notebook, tmp_path):
     named = sum(len(chapters.SHOWN.findall(cell.source)) for cell in read.cells if cell.cell_type == "code")
     page = nbformat.writes(chapters.for_pages(read, notebook.name[:2], tmp_path))
     assert page.count('.svg\\" alt=') == named > 0
+
+
+def test_what_a_page_adds_to_a_figure_stands_below_its_cell_and_nowhere_else(tmp_path):
+    cells = shown(tmp_path, ('show_figure("specialist_clusters", full)', []), ('show_figure("fitnets", full)', []))
+    assert [cell.cell_type for cell in cells] == ["code", "markdown", "code"]
+    assert "<kd-doubts" in cells[1].source

@@ -1,9 +1,6 @@
 """What the page *Play* computes, against the nets and the losses of the package; its modules run in Node.js."""
 
 import json
-import os
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
@@ -27,21 +24,6 @@ def data(tmp_path_factory):
     path = tmp_path_factory.mktemp("play") / "data.js"
     pack.write_data(path)
     return path
-
-
-@pytest.fixture(scope="module")
-def node():
-    """Function (arguments, input) -> what Node.js prints."""
-    if shutil.which("node") is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no Node.js: install your system's nodejs")
-
-    def run(*arguments, given="", **environment):
-        command, variables = ["node", *map(str, arguments)], {**os.environ, **environment}
-        done = subprocess.run(command, input=given, capture_output=True, text=True, env=variables)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout
-
-    return run
 
 
 def told(text):
