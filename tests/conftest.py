@@ -1,6 +1,7 @@
 """Every test has a home and an output folder of its own; only the decompressed images are shared: they never change."""
 
 import errno
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 import torch
 
 from kdbook.data import Split
+
+# Before the first test imports onnxruntime, which reports to its maker otherwise.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 def pytest_configure(config):

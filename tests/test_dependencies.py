@@ -19,7 +19,7 @@ import kdbook
 ROOT = Path(__file__).parents[1]
 # Packages that conda-forge knows by another name.
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
-SETUP_EXTRAS = ("book", "speech", "dev")
+SETUP_EXTRAS = ("book", "speech", "onnx", "dev")
 
 project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -118,10 +118,10 @@ def test_the_readme_names_the_tested_python():
         ("kdbook", ("book", "speech", "ray")),
         ("kdbook/losses", ()),
         ("kdbook/training", ("chapters",)),
-        ("notebooks", ("book", "speech", "ray")),
+        ("notebooks", ("book", "speech", "onnx", "ray")),
         ("site", ("book", "site", "dev")),
         ("workshop", ("book", "dev")),
-        ("tests", ("book", "speech", "ray", "dev")),
+        ("tests", ("book", "speech", "onnx", "ray", "dev")),
     ],
 )
 def test_every_imported_package_is_a_direct_dependency(folder, extras):

