@@ -13,10 +13,12 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 04 · Three types of knowledge: answers, features, relations
 #
+# @@ANSWER@@
+#
 # **After this chapter you can say**
 # - what response, feature and relation knowledge are, each in one equation and a few lines of code;
-# - what each of them asks of the teacher, of the student's architecture, of time and of memory, as measured;
-# - which of ten methods make a better student than plain distillation at the same budget, and which do not;
+# - where each of them taps the two nets, and what it asks of the teacher, of the student's architecture, of time and of memory;
+# - which of nine methods make a better student than plain distillation in as many steps, and which do not;
 # - whether relations are best for metric learning and few examples, and where the evidence ends.
 #
 # *About two minutes on two cores once the shared teachers are trained (`make book` does that); the full results on this page took
@@ -34,12 +36,27 @@ from kdbook.lab import describe_run, load, output_folder, run
 describe_run(PROFILE, DEVICE, minutes={"quick": 2, "full": 157})
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# ## What each of them is worth
+#
+# A student of 6,000 weights knows 2,000 labels and sees 10,000 more images that have none. Its teacher has learned from 50,000
+# labels. What should it ask its teacher for? Each dot is one of ten draws of images, *minus the same draw with plain soft
+# targets*: right of the blue line means more errors. Yellow dots are a method beside the 2,000 labels, blue ones use
+# the teacher's answers, alone or with a method added. The names are explained below, and so is how each was tuned.
+
+# %% slideshow={"slide_type": "-"}
+from kdbook.show import picture_slider, show_figure, show_ledger, show_picture
+
+knowledge = load("which_knowledge")
+my_knowledge = run("which_knowledge", PROFILE, SEEDS, DEVICE, rerun=RERUN)
+show_figure("which_knowledge", knowledge, my_knowledge)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## One teacher, three questions
 #
 # A network that looks at an image does three things that can be learned from. It *answers*: the last layer's logits, all
 # that chapters 01 to 03 used. It *represents*: every hidden layer turns the image into features. And it *relates*: two
 # images that it finds alike have features near each other. Our teacher here is a convolutional network for
-# Fashion-MNIST, and our convolutional student has one weight for forty-six of its:
+# Fashion-MNIST, and our convolutional student has one weight for fifteen of its:
 
 # %%
 import numpy as np
@@ -49,7 +66,7 @@ from kdbook.data import load_images
 from kdbook.nets.vision import ConvNet, count_parameters
 
 torch.manual_seed(0)
-teacher, student = ConvNet((32, 64, 128), depth=2).eval(), ConvNet((8, 16, 32)).eval()
+teacher, student = ConvNet((32, 64, 128)).eval(), ConvNet((8, 16, 32)).eval()
 x = load_images("fashion-mnist", "test").images(slice(8))  # (B, 28, 28)
 with torch.no_grad():
     t, s = teacher(x), student(x)
@@ -58,19 +75,67 @@ for name, out in (("teacher", t), ("student", s)):
     print(name, "logits", tuple(out.logits.shape), "features", [tuple(f.shape) for f in out.features])
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# Where does each method tap the two nets? At the end for answers, between the layers for features. Relations need two images:
+# what is compared is not a layer with a layer, but a distance with a distance.
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"] jupyter={"source_hidden": true}
+import matplotlib.pyplot as plt
+
+from kdbook.show.style import CONTROL, HARD, SOFT, SOFT_SHIFTED, TEACHER
+
+STAGES = ["image", "stage 1", "stage 2", "stage 3", "embedding", "answer"]
+TAPS = {  # stage: what is compared there, and in which colour the figures have it
+    1: ("where is\nit active?\nAT", CONTROL),
+    2: ("a regressor\ntranslates\nFitNet", CONTROL),
+    4: ("distances\nand angles\nRKD, SP, CC,\nPKT, CRD", SOFT_SHIFTED),
+    5: ("probabilities\nKD, DKD,\nDIST", SOFT),
+}
+fig, axes = plt.subplots(figsize=(11, 4.2), layout="constrained")
+for who, middle, height, colour in (("teacher", 0.0, 0.8, TEACHER), ("student", -2.4, 0.5, "#555555")):
+    for at, stage in enumerate(STAGES):
+        for behind in (0.09, 0.0):  # two images
+            corner = (at - 0.34 + behind, middle - height / 2 + behind)
+            box = plt.Rectangle(corner, 0.6, height, fc="white" if behind else "#f2f2f2", ec=colour, lw=1.2)
+            axes.add_patch(box)
+        axes.text(at - 0.04, middle, stage, ha="center", va="center", fontsize=10)
+        if at:
+            axes.annotate("", (at - 0.34, middle), (at - 0.62, middle), arrowprops={"arrowstyle": "-|>"})
+    axes.text(-0.45, middle, who, ha="right", va="center", fontsize=11, fontweight="bold")
+for at, (text, colour) in TAPS.items():
+    arrow = {"arrowstyle": "<|-|>", "color": colour, "lw": 2}
+    axes.annotate("", (at - 0.25, -2.1), (at - 0.25, -0.42), arrowprops=arrow)
+    axes.text(at - 0.18, -1.3, text, ha="left", va="center", fontsize=10, color=colour)
+axes.set(xlim=(-1.2, 5.8), ylim=(-2.75, 0.55))
+axes.set_axis_off()
+show_picture(
+    fig,
+    alt="A large teacher above a small student, each a chain of image, three stages, embedding and answer. Arrows between them: "
+    "attention transfer at a stage, FitNet's regressor at the middle stage, relations between two images at the embedding, "
+    "KD, DKD and DIST at the answer.",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# | | answers | features | relations |
+# |---|---|---|---|
+# | **what is copied** | probabilities of the classes | what a hidden layer makes of an image | how images stand to each other |
+# | **in its favour** | any two nets, an API will do, answers are stored in a few bytes | says more than ten numbers can | widths need not agree; nothing is translated |
+# | **against it** | what happens inside stays unused | layers must be paired, and a regressor trained | needs whole batches; costs grow with their square |
+# | **used by** | Hinton et al. 2015, DKD, DIST | FitNets, attention transfer, TinyBERT | RKD, SP, PKT, CRD |
+#
 # **Response.** Both answer ten logits, whatever is inside: the loss of chapter 01 fits any pair of networks, and a teacher
 # behind an interface that names its three most probable classes will do.
 #
-# **Features.** The layers have other widths, so something must translate. A *FitNet* (Romero et al. 2015) learns a regressor
-# $r$, a 1x1 convolution, and pulls the student's middle layer towards the teacher's, before the student learns to answer:
+# **Features.** The layers have other widths, so something must translate. A *FitNet* (Romero et al.
+# [2015](https://arxiv.org/abs/1412.6550)) learns a regressor $r$, a 1x1 convolution, and pulls the student's middle layer
+# towards the teacher's, before the student learns to answer:
 #
 # $$ L_\text{hint} = \overline{(f_t - r(f_s))^2} $$
 #
-# *Attention transfer* (Zagoruyko and Komodakis 2017) needs no regressor: it takes the mean over channels, and keeps *where*
-# a layer is active, $Q = \overline{f^2}/\lVert\overline{f^2}\rVert$.
+# *Attention transfer* (Zagoruyko and Komodakis [2017](https://arxiv.org/abs/1612.03928)) needs no regressor: it takes the mean
+# over channels, and keeps *where* a layer is active, $Q = \overline{f^2}/\lVert\overline{f^2}\rVert$.
 #
 # **Relations.** Neither widths nor layers need to agree, since only *comparisons between examples* are compared. RKD (Park et
-# al. 2019) takes all distances within a batch, in units of their mean over all $i \neq j$:
+# al. [2019](https://arxiv.org/abs/1904.05068)) takes all distances within a batch, in units of their mean over all $i \neq j$:
 #
 # $$ d_{ij} = \lVert f_i - f_j \rVert \,/\, \mu, \qquad L_\text{RKD-D} = \overline{\mathrm{smooth}L_1(d^s_{ij}, d^t_{ij})} $$
 
@@ -101,21 +166,23 @@ print(f"untrained: hint {hint:.3f}, attention {at:.5f}, relational distance {rkd
 # with the ways in which they go wrong in well-known code (a mean left out, the wrong axis of a norm, an exploding gradient
 # of a root): `kdbook.losses.feature` and `kdbook.losses.relation`, each checked against numbers computed by hand.
 #
-# ## The map
-#
-# After the survey of Gou et al. (2021): what is learned from, by whom and when, for every method of this book.
+# The other names in the figure are variations. *KD of z scores* divides each net's logits by their own spread before it
+# compares them (Sun et al. [2024](https://arxiv.org/abs/2403.01427)). *DIST* asks only that they correlate (Huang et al.
+# [2022](https://arxiv.org/abs/2205.10536)), *DKD* takes apart what is said of the right class and of the others (Zhao et al.
+# [2022](https://arxiv.org/abs/2203.08679)). *FSP* compares how the features change from layer to layer, *SP*, *CC* and *PKT* are
+# three ways to compare tables of similarities, and *CRD* lets the student find its teacher's embedding of the same image
+# among 256 others. Every method of this book, after the survey of Gou et al. ([2021](https://arxiv.org/abs/2006.05525)):
 
-# %% slideshow={"slide_type": "slide"}
-import matplotlib.pyplot as plt
+# %% tags=["hide-input"]
 import pandas as pd
-
-from kdbook.show import picture_slider, show_figure, show_ledger, show_picture
-from kdbook.show.style import HARD, SOFT, SOFT_SHIFTED
+from IPython.display import Markdown
 
 METHODS = [  # method, type, mode, chapter, source
     ("KD", "response", "offline", "01", "Hinton et al. 2015"),
     ("logit matching", "response", "offline", "03", "Ba and Caruana 2014"),
-    ("DKD", "response", "offline", "03", "Zhao et al. 2022"),
+    ("DKD", "response", "offline", "04", "Zhao et al. 2022"),
+    ("DIST", "response", "offline", "04", "Huang et al. 2022"),
+    ("KD of z scores", "response", "offline", "04", "Sun et al. 2024"),
     ("FitNet hints", "feature", "offline", "04", "Romero et al. 2015"),
     ("attention transfer", "feature", "offline", "04", "Zagoruyko and Komodakis 2017"),
     ("FSP", "relation", "offline", "04", "Yim et al. 2017"),
@@ -126,45 +193,15 @@ METHODS = [  # method, type, mode, chapter, source
     ("CRD", "relation", "offline", "04", "Tian et al. 2020"),
     ("DML", "response", "online", "05", "Zhang et al. 2018"),
     ("ensemble of peers", "response", "online", "05", "Guo et al. 2020 (KDCL)"),
-    ("born-again", "response", "self", "05", "Furlanello et al. 2018"),
+    ("Born-Again", "response", "self", "05", "Furlanello et al. 2018"),
     ("PS-KD", "response", "self", "05", "Kim et al. 2021"),
-    ("be your own teacher", "response, feature", "self", "05", "Zhang et al. 2019"),
+    ("Be Your Own Teacher", "response, feature", "self", "05", "Zhang et al. 2019"),
     ("specialists", "response", "offline", "06", "Hinton et al. 2015"),
     ("DistilBERT", "response, feature", "offline", "08", "Sanh et al. 2019"),
     ("TinyBERT", "response, feature", "offline", "08", "Jiao et al. 2020"),
     ("sequence-level KD", "response", "offline", "09", "Kim and Rush 2016"),
     ("GKD", "response", "online data", "09", "Agarwal et al. 2024"),
 ]
-methods = pd.DataFrame(METHODS, columns=["method", "type", "mode", "chapter", "source"])
-types, modes = ["response", "feature", "relation"], ["offline", "online", "self"]
-colours = dict(zip(types, (SOFT, HARD, SOFT_SHIFTED), strict=True))
-
-fig, axes = plt.subplots(figsize=(9, 4.6), layout="constrained")
-for i, kind in enumerate(types):
-    for j, mode in enumerate(modes):
-        here = methods[methods.type.str.contains(kind) & methods["mode"].str.startswith(mode)]
-        lines = [f"{m.method} ({m.chapter})" for m in here.itertuples()]
-        half = -(-len(lines) // 2) if len(lines) > 5 else len(lines)
-        text = ["\n".join(lines[:half]), "\n".join(lines[half:])]
-        axes.add_patch(plt.Rectangle((i, -j), 0.96, -0.92, color=colours[kind], alpha=0.18, lw=0))
-        axes.text(i + 0.04, -j - 0.06, text[0], va="top", fontsize=8)
-        axes.text(i + 0.5, -j - 0.06, text[1], va="top", fontsize=8)
-axes.set(
-    xlim=(0, 3), ylim=(-3, 0.02), title="What is learned from (columns), and from whom (rows); chapters in brackets"
-)
-axes.set_xticks([0.48, 1.48, 2.48], types)
-axes.set_yticks([-0.46, -1.46, -2.46], modes)
-axes.tick_params(length=0)
-axes.spines[:].set_visible(False)
-show_picture(
-    fig,
-    alt="Nine fields, types of knowledge in columns and modes in rows, with the methods of the table below. Most are offline; "
-    "online and self-distillation learn from responses, and no method here learns relations in either.",
-)
-
-# %%
-from IPython.display import Markdown
-
 CHAPTERS = {
     "01": "01_dark_knowledge",
     "03": "03_math",
@@ -179,110 +216,101 @@ def link(chapter):
     return f"[{chapter}]({CHAPTERS[chapter]}.ipynb)" if chapter in CHAPTERS else chapter
 
 
-lines = [f"| {m.method} | {m.type} | {m.mode} | {link(m.chapter)} | {m.source} |" for m in methods.itertuples()]
+lines = [f"| {name} | {kind} | {mode} | {link(chapter)} | {source} |" for name, kind, mode, chapter, source in METHODS]
 Markdown("\n".join(["| method | type | mode | chapter | source |", "|---|---|---|---|---|", *lines]))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Ten methods at one budget
+# ## How they were compared
 #
-# Which of them makes the best student? Every student sees the same 12,000 images for the same eight epochs, from the same
-# initial weights for each seed; its teacher was trained on 50,000. Each method stands once *alone beside hard labels* and once
-# *added to soft targets*. A FitNet spends some of its eight epochs on hints. The vertical lines are what the methods have to
-# beat: labels alone, and plain distillation.
-
-# %% slideshow={"slide_type": "-"}
-types_full = load("knowledge_types")
-my_types = run("knowledge_types", PROFILE, SEEDS, DEVICE, rerun=RERUN)
-show_figure("knowledge_types", types_full, my_types)
-
-# %% [markdown]
-# In numbers, paired over seeds: test errors fewer (negative) or more than those of plain distillation. An interval that
-# holds 0 means that five seeds cannot tell.
+# Ten draws, each of 12,000 images with 2,000 labels, and each with a teacher of its own. Within a draw all students begin with the
+# same weights, and all take as many steps: a student of labels alone sees its 2,000 images six times as often. Each method
+# stands once *alone beside the labels* and once *added to soft targets*, which need no label at all. A FitNet spends some of its
+# eight epochs on hints. Every arm had six tries or more on validation images, labels and plain distillation included; then all was
+# frozen, and the test set was read once.
+#
+# Test errors fewer (negative) or more than those of plain distillation, paired by draw, with 95 % intervals. An interval that
+# holds 0 means that ten draws cannot tell.
 
 # %%
-from kdbook.book.knowledge_types import METHODS as COMPARED
-from kdbook.book.knowledge_types import NEEDS_MAPS
+from kdbook.book.which_knowledge import METHODS as COMPARED
+from kdbook.book.which_knowledge import NEEDS_MAPS, RESPONSES
 from kdbook.lab import t_interval
 
-errors = types_full.pivot_table(index="seed", columns="arm", values="test_errors")
-students = errors.drop(columns="teacher")  # there are fewer teachers than students
+students = knowledge.pivot_table(index="seed", columns="arm", values="test_errors")
 
 
 def against(arm, base):
-    mean, low, high = t_interval(students[arm] - students[base])
-    return f"{mean:+.0f} [{low:+.0f}, {high:+.0f}]"
+    if arm not in students:
+        return ""
+    return "{:+.0f} [{:+.0f}, {:+.0f}]".format(*t_interval(students[arm] - students[base]))
 
 
-rows = {}
+rows = {"hard labels": {"type": "", "alone": against("hard", "kd"), "MLP: alone": against("mlp_hard", "mlp_kd")}}
+for name, (label, _) in RESPONSES.items():
+    if name != "kd":
+        alone, alone_mlp = against(name, "kd"), against(f"mlp_{name}", "mlp_kd")
+        rows[label] = {"type": "response", "alone": alone, "MLP: alone": alone_mlp}
 for name, method in COMPARED.items():
     rows[method.label] = {
-        "type": method.type,
-        "alone, against labels": against(name, "hard"),
-        "alone, against KD": against(name, "kd"),
-        "added to KD, against KD": against(f"{name}_kd", "kd"),
-        "MLP: alone, against labels": "needs maps" if name in NEEDS_MAPS else against(f"mlp_{name}", "mlp_hard"),
-        "MLP: added to KD, against KD": "needs maps" if name in NEEDS_MAPS else against(f"mlp_{name}_kd", "mlp_kd"),
+        "type": method.kind,
+        "alone": against(name, "kd"),
+        "added to KD": against(f"{name}_kd", "kd"),
+        "MLP: alone": "needs maps" if name in NEEDS_MAPS else against(f"mlp_{name}", "mlp_kd"),
+        "MLP: added to KD": "needs maps" if name in NEEDS_MAPS else against(f"mlp_{name}_kd", "mlp_kd"),
     }
-rows["KD itself"] = {
-    "type": "response",
-    "alone, against labels": against("kd", "hard"),
-    "MLP: alone, against labels": against("mlp_kd", "mlp_hard"),
-}
-rows["KD from three classes (API)"] = {
-    "type": "response",
-    "alone, against labels": against("api", "hard"),
-    "alone, against KD": against("api", "kd"),
-}
-pd.DataFrame(rows).T.fillna("")
+mean = students.mean()
+pd.DataFrame(rows).T.fillna("").rename_axis(f"minus KD: {mean.kd:.0f} errors, MLP {mean.mlp_kd:.0f}")
 
 # %% [markdown]
-# Tian et al. (2020) compared the same methods on CIFAR-100 with larger networks: plain distillation beat RKD in 13 of 13 pairs
-# of teacher and student, FitNets and attention transfer in 12 of 13; their own CRD was the one consistently ahead of it.
+# @@READ@@
+#
+# Tian et al. ([2020](https://arxiv.org/abs/1910.10699)) compared most of these methods on CIFAR-100 with larger networks, where the
+# student knows every label: plain distillation beat RKD in 13 of 13 pairs of teacher and student, FitNets and attention
+# transfer in 12 of 13; their own CRD was the one consistently ahead of it.
 #
 # ### The weight of a term
 #
 # A comparison is only as fair as its tuning. The weight of each term was chosen on 10,000 validation images that neither
-# teacher nor student has seen, and written down before the test set was read once. Here is what was tried:
+# teacher nor student has seen. Here is what was tried:
 
 # %%
-weights = load("transfer_weights")
-my_weights = run("transfer_weights", PROFILE, SEEDS, DEVICE, rerun=RERUN)
-show_figure("transfer_weights", weights, my_weights)
+tried = load("which_knowledge_settings")
+my_tried = run("which_knowledge_settings", PROFILE, SEEDS, DEVICE, rerun=RERUN)
+show_figure("which_knowledge_settings", tried, my_tried)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# Move the weight, from stored trials, all methods at once: too light and a term changes little, too heavy and it takes over.
-# The natural size is the weight at which the term is as large as the cross-entropy at the start.
+# **How heavy may a term be?** Move the weight, from stored trials, all methods at once: too light and a term changes little, too
+# heavy and it takes over. The natural size is the weight at which the term is as large as the cross-entropy at the start.
 
-# %% slideshow={"slide_type": "-"}
-from kdbook.book.transfer_weights import FACTORS, UNITS
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+from kdbook.book.which_knowledge_settings import FACTORS, of_tries
 
-
-def at_factor(arm, factor):
-    name = arm.removesuffix("_kd")
-    rows = weights[(weights.arm == arm) & ((weights.beta / UNITS[name] / factor - 1).abs() < 0.01)]
-    return rows.validation_errors.mean()
+WEIGHTED = [name for name, method in COMPARED.items() if method.unit is not None]
+by_weight = {arm: of_tries(tried, arm) for name in WEIGHTED for arm in (name, f"{name}_kd")}
+plain_errors = tried[tried.arm.isin(["hard chosen", "kd chosen"])].groupby("arm").validation_errors.mean()
 
 
 def draw_factor(factor):
+    at = FACTORS["full"].index(factor)
     fig, axes = plt.subplots(figsize=(8, 3.6))
-    names = list(UNITS)
     for offset, suffix, colour, label in ((-0.2, "", HARD, "beside labels"), (0.2, "_kd", SOFT, "added to KD")):
-        heights = [at_factor(f"{name}{suffix}", factor) for name in names]
-        axes.bar([i + offset for i in range(len(names))], heights, 0.38, color=colour, label=label)
-    for arm, colour in (("hard", HARD), ("kd", SOFT)):
-        axes.axhline(weights[weights.arm == arm].validation_errors.min(), color=colour, ls="--", lw=1.2)
-    axes.set_xticks(range(len(names)), [COMPARED[name].label for name in names], rotation=20, fontsize=8)
-    axes.set(ylabel="validation errors of 10,000", ylim=(800, 2_000), title=f"weight = {factor:g} of the natural size")
-    axes.legend(fontsize=8, ncols=2, loc="upper left")
+        heights = [by_weight[f"{name}{suffix}"][at] for name in WEIGHTED]
+        axes.bar([i + offset for i in range(len(WEIGHTED))], heights, 0.38, color=colour, label=label)
+    for arm, colour in (("hard chosen", HARD), ("kd chosen", SOFT)):
+        axes.axhline(plain_errors[arm], color=colour, ls="--", lw=1.2)
+    axes.set_xticks(range(len(WEIGHTED)), [COMPARED[name].label for name in WEIGHTED], rotation=20, fontsize=9)
+    axes.set(ylabel="validation errors of 10,000", ylim=(800, 2_600), title=f"weight = {factor:g} of the natural size")
+    axes.legend(fontsize=9, ncols=2, loc="upper left")
     return fig
 
 
 def factor_alt(factor):
-    told = [f"{COMPARED[n].label} {at_factor(n, factor):.0f} and {at_factor(f'{n}_kd', factor):.0f}" for n in UNITS]
+    at = FACTORS["full"].index(factor)
+    told = [f"{COMPARED[n].label} {by_weight[n][at]:.0f} and {by_weight[f'{n}_kd'][at]:.0f}" for n in WEIGHTED]
     return f"Weight {factor:g}: validation errors beside labels and added to KD: " + ", ".join(told) + "."
 
 
-picture_slider("weight of the term", FACTORS["full"], draw_factor, alt=factor_alt, start=1)
+picture_slider("weight of the term", FACTORS["full"], draw_factor, alt=factor_alt, start=3)
 
 # %% [markdown]
 # ## Look inside
@@ -291,46 +319,48 @@ picture_slider("weight of the term", FACTORS["full"], draw_factor, alt=factor_al
 # six images are like the teacher's (correlation over positions):
 
 # %%
-show_figure("attention_maps", types_full)
+show_figure("attention_maps", knowledge)
 
 
 def likeness(arm):
-    ours, theirs = (types_full.array(a, "attention_1").reshape(6, -1) for a in (arm, "teacher"))
+    ours, theirs = (knowledge.array(a, "attention_1").reshape(6, -1) for a in (arm, "teacher"))
     return np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(ours, theirs, strict=True)])
 
 
-print({arm: f"{likeness(arm):.2f}" for arm in ("hard", "kd", "at", "at_kd", "at_paper")})
+print({arm: f"{likeness(arm):.2f}" for arm in ("hard", "kd", "at", "at_kd")})
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# What do they find alike? Cosines between the embeddings of sixty images. Bright blocks off the diagonal are clothes for the
-# upper body, and shoes and bags, which nets confuse. The teacher keeps its classes much further apart than students do; SP,
-# which is asked to, comes nearest.
+# What do they find alike? Cosines between the embeddings of sixty images, six of each class. Bright blocks off the diagonal are
+# classes that a net confuses, such as clothes for the upper body, or shoes and bags. @@SIMILAR@@
 
 # %% slideshow={"slide_type": "-"}
-show_figure("similarity_matrices", types_full)
+show_figure("similarity_matrices", knowledge)
 
 # %% [markdown]
-# The same embeddings as points, and the distances between the classes' centres (the "inter-class distances" that relation
-# knowledge is said to carry):
+# And the distances between the classes' centres, the "inter-class distances" that relation knowledge is said to carry:
 
 # %%
-show_figure("embedding_planes", types_full)
-show_figure("class_distances", types_full)
+show_figure("class_distances", knowledge)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## For metric learning and few examples?
 #
-# Relation knowledge is recommended for metric learning and few-shot tasks. So we ask the embeddings four questions. Is an
-# image's nearest neighbour of its own class? The same for MNIST's digits, *classes that no net here was trained on*. With five
-# examples of each of five digits, how many others find their class by the nearest mean? And do the distances between
-# classes resemble the teacher's?
+# Relation knowledge is recommended for metric learning and few-shot tasks. So we ask the embeddings of *classes that no net
+# here was trained on*: MNIST's digits, shown to nets that know clothes. With five examples of each of five digits, how many
+# others find their class by the nearest mean? And do the distances between the classes of clothes resemble the teacher's?
+
+# %% slideshow={"slide_type": "-"}
+show_figure("which_knowledge_embedding", knowledge, my_knowledge)
 
 # %%
-show_figure("knowledge_types_embedding", types_full, my_types)
+embedding = knowledge.groupby("arm")[["recall", "recall_new", "few_shot"]].mean() * 100
+shown = ["teacher", "hard", "kd", "answers", "at_kd", "rkd_d_kd", "rkd_a_kd", "sp_kd", "pkt_kd", "crd_kd"]
+names = {"recall": "recall@1, clothes, %", "recall_new": "recall@1, digits, %", "few_shot": "5-way 5-shot, digits, %"}
+embedding.loc[shown].rename(columns=names).round(1)
 
 # %% [markdown]
-# Knowledge graphs and graph networks, which the same recommendation names, are another literature with other data: not
-# testable here.
+# *Recall@1* is the share of images whose nearest neighbour has their class. @@FEWSHOT@@ Knowledge graphs and graph networks,
+# which the same recommendation names, are another literature with other data: not testable here.
 #
 # ## Thin and deep: FitNets on MNIST
 #
@@ -374,19 +404,18 @@ for name, source, learner in (
     except ValueError as refusal:
         print(f"{name}: {refusal}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Which type to use?
 #
-# The summary gives a table by reading. Here it is again, with what was measured for our convolutional student; best and
-# worst method of each type, against plain distillation.
+# The summary gives a table by reading. Here it is again, with what was measured for our convolutional student: the best and the
+# worst method of each type, in errors, speed, memory and what new digits make of the embedding.
 
-# %%
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 images_per_second = (
     costs.groupby("method").images_per_second.mean() / costs.query("method == 'kd'").images_per_second.mean()
 )
 memory = costs.groupby("method").extra_bytes.mean() / 2**20
 complexity = {"response": "one loss", "feature": "layers to choose, regressors, maps", "relation": "a loss a batch"}
-embedding = types_full.groupby("arm")[["recall_new", "few_shot"]].mean() * 100
 
 
 def span(values, form="{:.0f}"):
@@ -395,28 +424,25 @@ def span(values, form="{:.0f}"):
 
 
 table = {}
-for kind in types:
-    names = [n for n, m in COMPARED.items() if m.type == kind]
-    arms = names or ["kd"]
+for kind in ("response", "feature", "relation"):
+    names = [n for n, m in COMPARED.items() if m.kind == kind]
+    alone = names or [n for n in RESPONSES if n != "answers"]
     added = [f"{n}_kd" for n in names] or ["kd"]
     table[f"{kind}-based"] = {
         "teacher access": "output only, an API will do" if kind == "response" else "hidden layers; an API is refused",
         "architecture": "any" + "".join(f"; {COMPARED[n].label} needs maps" for n in names if n in NEEDS_MAPS),
-        "errors alone": span([students[a].mean() for a in arms]),
-        "errors added to KD": span([students[a].mean() for a in added]),
-        "images per second, times KD": span([images_per_second[n] for n in arms], "{:.2f}"),
-        "memory besides, MiB": span([memory[n] for n in arms], "{:.1f}"),
-        "recall@1 of new classes, %": span([embedding.recall_new[a] for a in added], "{:.1f}"),
-        "few-shot accuracy, %": span([embedding.few_shot[a] for a in added], "{:.1f}"),
+        "errors alone": span([mean[n] for n in alone]),
+        "errors added to KD": span([mean[n] for n in added]),
+        "images per second, times KD": span([images_per_second[n] for n in names or ["kd"]], "{:.2f}"),
+        "memory besides, MiB": span([memory[n] for n in names or ["kd"]], "{:.1f}"),
+        "few-shot accuracy of digits, %": span([embedding.few_shot[n] for n in added], "{:.1f}"),
         "complexity": complexity[kind],
     }
 pd.set_option("display.max_colwidth", None)
 pd.DataFrame(table)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# **Which should I choose?** Start with soft targets: they need nothing but answers and cost nothing. Add a relation or feature
-# term when you can open the teacher and have validation data to find its weight; expect a small gain, if any. For an
-# embedding rather than an answer, look at the four panels above, not at the error.
+# @@WHICH@@
 #
 # ## Exercises
 #
@@ -493,7 +519,7 @@ def one_answer(f_s, f_t):
 check_repaired_similarity(one_answer)
 
 # %% [markdown]
-# **4.** (without a check) Turn all of a student's embeddings by one rotation, or make them twice as long. Which of the ten
+# **4.** (without a check) Turn all of a student's embeddings by one rotation, or make them twice as long. Which of the nine
 # losses change, and which cannot see it?
 #
 # ## The claims of this chapter
@@ -508,49 +534,51 @@ show_ledger("04", output_folder(PROFILE))
 #
 # The sentences below are written by code from the full results, so they change when the results do.
 
-# %%
-mean = students.mean()
+# %% tags=["hide-input"]
 alone = {n: mean[n] - mean["kd"] for n in COMPARED}
 added = {n: mean[f"{n}_kd"] - mean["kd"] for n in COMPARED}
-better_alone = [COMPARED[n].label for n in alone if t_interval(students[n] - students["kd"])[2] < 0]
-clear = [COMPARED[n].label for n in added if t_interval(students[f"{n}_kd"] - students["kd"])[2] < 0]
-clear_mlp = [
-    COMPARED[n].label
-    for n in COMPARED
-    if n not in NEEDS_MAPS and t_interval(students[f"mlp_{n}_kd"] - students["mlp_kd"])[2] < 0
-]
-best, worst = min(added, key=added.get), max(added, key=added.get)
-across = [COMPARED[n].label for n in COMPARED if n not in NEEDS_MAPS and mean[f"mlp_{n}"] > mean["mlp_hard"]]
+gain = {n: mean["hard"] - mean[n] for n in COMPARED}
 
 
-tried = {arm: rows.set_index("beta").validation_errors for arm, rows in weights.dropna(subset="beta").groupby("arm")}
-at_the_edge = [arm for arm, found in tried.items() if found.idxmin() in (found.index.min(), found.index.max())]
+def clearly(arms, base, better=True):
+    """Labels of methods whose arm makes surely fewer (or more) errors than the base."""
+    found = []
+    for name, arm in arms.items():
+        _, low, high = t_interval(students[arm] - students[base])
+        if (high < 0) if better else (low > 0):
+            found.append(COMPARED[name].label if name in COMPARED else RESPONSES[name][0])
+    return ", ".join(found) if found else "none of them"
 
 
-def listed(names):
-    return ", ".join(names) if names else "none of them"
-
-
+others = {n: n for n in RESPONSES if n not in ("kd", "answers", "api")}
+best = max(gain, key=gain.get)
+mlp = {n: n for n in COMPARED if n not in NEEDS_MAPS}
 Markdown(f"""
 - **Soft targets alone** save {mean["hard"] - mean["kd"]:.0f} errors of {mean["hard"]:.0f} for the convolutional student and
-  {mean["mlp_hard"] - mean["mlp_kd"]:.0f} of {mean["mlp_hard"]:.0f} for the MLP. Of the ten methods beside labels, clearly better
-  than that: {listed(better_alone)}.
-- **Added to soft targets**, clearly better than soft targets alone: {listed(clear)}. The largest change downwards is that of
-  {COMPARED[best].label} ({added[best]:+.0f} errors), upwards that of {COMPARED[worst].label} ({added[worst]:+.0f}).
-- **For the MLP**, whose teacher is of another family, clearly better than soft targets alone when added to them:
-  {listed(clear_mlp)}. Across the families every relation method runs; with more errors than the MLP of labels alone: {listed(across)}.
-- **From three classes of an API** a student makes {mean["api"]:.0f} errors, from all ten {mean["kd"]:.0f}.
-- **A comparison is as fair as its tuning**: for {len(at_the_edge)} of {len(tried)} arms the weight in use is the smallest or
-  the largest that was tried, so that a wider grid may serve them better.
+  {mean["mlp_hard"] - mean["mlp_kd"]:.0f} of {mean["mlp_hard"]:.0f} for the MLP. The same teacher's *hard* answers save
+  {mean["hard"] - mean["answers"]:.0f} and {mean["mlp_hard"] - mean["mlp_answers"]:.0f}, three classes with their probabilities
+  {mean["hard"] - mean["api"]:.0f} and {mean["mlp_hard"] - mean["mlp_api"]:.0f}.
+- **Beside labels** surely better than labels alone: {clearly({n: n for n in COMPARED}, "hard")}; worse: {clearly({n: n for n in COMPARED}, "hard", False)}.
+  The best of them, {COMPARED[best].label}, saves {gain[best]:.0f} errors, without ever being told an answer of its teacher.
+- **Added to soft targets**, surely better than soft targets alone: {clearly({n: f"{n}_kd" for n in COMPARED}, "kd")}; worse:
+  {clearly({n: f"{n}_kd" for n in COMPARED}, "kd", False)}.
+- **Other losses for the same answers**, surely better than plain distillation: {clearly(others, "kd")}; worse:
+  {clearly(others, "kd", False)}. For the MLP better: {clearly({n: f"mlp_{n}" for n in others}, "mlp_kd")}; worse:
+  {clearly({n: f"mlp_{n}" for n in others}, "mlp_kd", False)}.
+- **For the MLP**, whose teacher is of another family, better than soft targets when added to them:
+  {clearly({n: f"mlp_{n}_kd" for n in mlp}, "mlp_kd")}; beside labels worse than labels alone: {clearly({n: f"mlp_{n}" for n in mlp}, "mlp_hard", False)}.
 - **The few-shot ranking is another one**: with soft targets {embedding.few_shot["kd"]:.1f} % of unseen digits are right, with labels
   {embedding.few_shot["hard"]:.1f} %; the best method, {COMPARED[embedding.few_shot[[*COMPARED]].idxmax()].label} beside labels, has
   {embedding.few_shot[[*COMPARED]].max():.1f} %, and the teacher itself {embedding.few_shot["teacher"]:.1f} %.
 """)
 
 # %% [markdown]
-# What differs from the papers: small networks and 12,000 images of Fashion-MNIST instead of CIFAR-100, eight epochs, one
-# seed a weight when weights were chosen, CRD with 256 negatives instead of 16,384 (they come from 12,000 samples) and the
-# *current* embedding of the teacher as positive. FSP is projected by 1x1 convolutions, as student and teacher differ in
-# width. The teacher of this chapter never saw the validation images, so that weights could be chosen with it.
+# What differs from the papers: small networks and Fashion-MNIST instead of CIFAR-100; 2,000 labels, where the papers' students
+# know them all; eight epochs; CRD with 256 negatives instead of 16,384 (they come from 12,000 samples) and the *current*
+# embedding of the teacher as positive. FSP is projected by 1x1 convolutions, as student and teacher differ in width. The teachers
+# of this chapter never saw the validation images, so that weights could be chosen with them. On a GPU, `python -m kdbook run
+# which_knowledge --profile gpu` trains the pair of networks and the recipe of Tian et al. on CIFAR-100.
+#
+# @@TAKE@@
 #
 # Next: [05 · Three training modes](05_training_modes.ipynb), on who teaches whom, and when.

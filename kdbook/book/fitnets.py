@@ -4,7 +4,7 @@ Published test errors of 10,000: teacher 55; a student of 30 thousand weights 19
 with hints first. Here the teacher has 6 convolutions and the student 9; students learn from 12,000 images.
 """
 
-from kdbook.book.knowledge_types import KD, train_student
+from kdbook.book.which_knowledge import train_student
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import scores, train, training_split
 from kdbook.show import by_arm, figure, looks, plain, published
@@ -17,6 +17,7 @@ COLUMNS = columns(
     arm="teacher, or what the student learns from: labels, soft targets, or hints and then soft targets",
     parameters="trainable parameters, without regressors",
 )
+KD = {"temperature": 4.0, "alpha": 0.9}
 PUBLISHED = {"teacher": 55, "hard": 190, "kd": 65, "hints": 51}  # errors of 10,000, Table 4
 
 

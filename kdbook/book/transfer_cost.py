@@ -9,10 +9,9 @@ from statistics import median
 
 from torch import Tensor, nn
 
-from kdbook.book import knowledge_types
-from kdbook.book.knowledge_types import LAYERS, METHODS
+from kdbook.book import which_knowledge
 from kdbook.book.shared.timings import in_turn
-from kdbook.book.which_knowledge import with_term
+from kdbook.book.which_knowledge import LAYERS, METHODS, drawn, with_term
 from kdbook.data.images import CENTRE_VIEW, Split
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, seeded_network, stored_network, training_split
@@ -20,9 +19,9 @@ from kdbook.nets.vision import count_bytes
 from kdbook.show import SOFT, TEACHER, figure, yours
 from kdbook.training import Batch, Distillation, LiveTeacher, sgd
 
-VERSION = 1
-DATA = knowledge_types.DATA
-SEEDS = {"full": (3, 0), "quick": (1, 0)}  # repetitions; the teachers are those of `knowledge_types`
+VERSION = 2
+DATA = which_knowledge.DATA
+SEEDS = {"full": (3, 0), "quick": (1, 0)}  # repetitions; the teachers are those of `which_knowledge`
 COLUMNS = columns(
     "arm seed method relative_time images_per_second extra_bytes",
     arm="always cost",
@@ -37,23 +36,23 @@ IMAGES = 128  # of a step
 
 def arms(profile: str) -> dict[str, Arm]:
     """One measurement of all methods."""
-    settings = {**knowledge_types.arms(profile)["kd"].settings, "rounds": 6 if profile == "quick" else 40}
-    return {"cost": Arm("cost", settings={**settings, "profile": profile}, needs=("knowledge_types/teacher",))}
+    settings = {**which_knowledge.arms(profile)["kd"].settings, "rounds": 6 if profile == "quick" else 40}
+    return {"cost": Arm("cost", settings={**settings, "profile": profile}, needs=("which_knowledge/teacher",))}
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Time the steps of all methods, one a round each."""
     (trial,) = trials
-    split, students = training_split(trial, tools), knowledge_types.arms(trial.settings["profile"])
+    split, students = drawn(trial, training_split(trial, tools)), which_knowledge.arms(trial.settings["profile"])
     teacher = cached_teacher(trial.needs[0], split, tools, LAYERS)
     steps, extra = {}, {}
     for name, source in (("kd", teacher.showing()), ("kd_live", LiveTeacher(stored_network(trial.needs[0], tools)))):
-        kd = Distillation(source, trial.settings["temperature"], trial.settings["alpha"])
+        kd = Distillation(source, trial.settings["temperature"])
         steps[name] = step_of(seeded_network(trial).to(tools.device), kd, split)
         extra[name] = count_bytes(source.model) if name == "kd_live" else 0
     for name, method in METHODS.items():
         student = replace(trial, settings=students[f"{name}_kd"].settings)
-        kd = Distillation(teacher.showing(), trial.settings["temperature"], trial.settings["alpha"])
+        kd = Distillation(teacher.showing(), trial.settings["temperature"])
         model, objective = with_term(student, method, teacher, split, kd)
         steps[name] = step_of(model, objective, split)
         extra[name] = extra_bytes(model, objective, [teacher.features[i] for i in method.layers])

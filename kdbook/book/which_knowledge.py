@@ -2,7 +2,7 @@
 
 A student knows 2,000 labels and sees 12,000 images; its teacher has learned from 50,000 labels, so that there is
 something to be learned from it. Every method stands alone beside the labels, and is added to soft targets, at an equal
-number of steps. Each draw has labels, images and a teacher of its own.
+number of steps. Each draw has labels, images and a teacher of its own. On a GPU: the paper's nets and recipe.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import torch
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from torch import Tensor, nn
 
 from kdbook.book.few_labels import draw
@@ -20,15 +22,17 @@ from kdbook.book.shared.embeddings import (
     embedding_pictures,
     embedding_scores,
 )
-from kdbook.data.images import Split
+from kdbook.data.images import CLOTHES, Split, load_images
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import cached_teacher, kept_tensors, scores, seeded, seeded_network, splits, stored_network, train
 from kdbook.losses import feature, relation
 from kdbook.nets.vision import MLP
-from kdbook.training import ApiTeacher, CachedTeacher, Distillation, HardLabels
+from kdbook.show import CONTROL, HARD, SOFT, SOFT_SHIFTED, YOURS, Both, figure, gallery, heat, lying, of_seeds
+from kdbook.training import ApiTeacher, CachedTeacher, Distillation, HardLabels, LiveTeacher
 from kdbook.training.objectives import (
     Contrastive,
     CorrelatedDistillation,
+    Cropped,
     DecoupledDistillation,
     Flow,
     Pairwise,
@@ -38,7 +42,7 @@ from kdbook.training.objectives import (
 )
 
 VERSION, DATA = 1, "fashion-mnist"
-SEEDS = {"full": (10, 10), "quick": (1, 1)}  # draws, each with a teacher of its own
+SEEDS = {"full": (10, 10), "quick": (1, 1), "gpu": (5, 1)}  # draws with a teacher each; on a GPU one, as in the paper
 COLUMNS = columns(
     "arm seed teacher_seed test_errors agreement mean_kl recall recall_new few_shot distance_correlation parameters",
     arm="teacher, hard, kd, other responses, or a method, alone or (_kd) added to KD; mlp_: an MLP",
@@ -91,27 +95,71 @@ RESPONSES = {
     "api": ("KD from three classes", Distillation),
     "answers": ("teacher's hard answers", HardLabels),
 }
+OF_MLP = ("kd", "answers", "fitnet", "rkd_d", "pkt")  # what an MLP is asked to learn: of each type one or two
 LAYERS = (0, 1, 2, 3)  # of the teacher, cached once for all methods
 IMAGES = 4_000  # of the test set for the embedding; all 10,000 would take six times as long
 FEW, SEEN, EPOCHS = 2_000, 12_000, 8  # labels, images with and without one, and rounds of all images
 CRD = {"width": 64, "negatives": 256}  # the paper has 128 and 16,384
 API = {"reveals": "top_k", "count": 3}  # KD from a teacher that names three classes and shows nothing else
-# Chosen on validation images by `which_knowledge_settings`: of labels rate and decay, of responses rate and T; a method
-# keeps those of the labels or of KD, and has a weight (of a hint: epochs) besides.
+# Chosen on validation images by `which_knowledge_settings`, a difference within a standard error (some 20 errors) going
+# to what others have; a method added to KD keeps KD's rate and T, and has a weight (of a hint: epochs) besides.
+AS_ANSWERS = {"lr": 0.4, "weight_decay": 5e-4}  # what most methods like that see all images
+SLOWLY = {"lr": 0.05, "weight_decay": 5e-4}
 CHOSEN: dict[str, dict] = {
     "hard": {"lr": 0.1, "weight_decay": 5e-3},
     "kd": {"lr": 0.4, "temperature": 4.0},
+    "standardized": {"lr": 0.8, "temperature": 1.0},
+    "dist": {"temperature": 2.0},
+    "dkd": {"dkd_beta": 0.5},
+    "api": {"temperature": 2.0},
+    "answers": AS_ANSWERS,
+    "fitnet": AS_ANSWERS | {"hint_epochs": 1},
+    "fitnet_kd": {"hint_epochs": 1},
+    "at": AS_ANSWERS | {"beta": 300.0},
+    "at_kd": {"beta": 100.0},
+    "fsp": {"beta": 1200.0},
+    "fsp_kd": {"beta": 36.0},
+    "rkd_d": {"beta": 100.0},
+    "rkd_d_kd": {"beta": 10.0},
+    "rkd_a": AS_ANSWERS | {"beta": 120.0},
+    "rkd_a_kd": {"beta": 12.0},
+    "sp": AS_ANSWERS | {"beta": 3000.0},
+    "sp_kd": {"beta": 1000.0},
+    "cc": AS_ANSWERS | {"beta": 500.0},
+    "cc_kd": {"beta": 150.0},
+    "pkt": {"beta": 6e5},
+    "pkt_kd": {"beta": 6e3},
+    "crd": AS_ANSWERS | {"beta": 0.21},
+    "crd_kd": {"beta": 0.021},
     "mlp_hard": {"lr": 0.1, "weight_decay": 5e-3},
     "mlp_kd": {"lr": 0.1, "temperature": 2.0},
+    "mlp_answers": {"weight_decay": 5e-4},
+    "mlp_fitnet": SLOWLY | {"hint_epochs": 1},
+    "mlp_fitnet_kd": {"hint_epochs": 1},
+    "mlp_rkd_d": SLOWLY | {"beta": 100.0},
+    "mlp_rkd_d_kd": {"beta": 10.0},
+    "mlp_pkt": SLOWLY | {"beta": 2e5},
+    "mlp_pkt_kd": {"beta": 2e3},
 }
+# Tian et al. 2020, section 4: CIFAR-100, 240 epochs, the rate falls after 150, 180 and 210, alpha 0.9 and T = 4.
+# Otherwise than there momentum is Nesterov's, and levels are in [0, 1], not of mean 0: batch norm follows.
+RECIPE = {"epochs": 240, "batch_size": 64, "lr": 0.05, "falls": [150, 180, 210], "weight_decay": 5e-4}
+RESNET = {"net": "resnet", "widths": [16, 32, 64], "stride": 1, "channels": 3, "classes": 100, "data": "cifar100"}
 
 
 def arms(profile: str) -> dict[str, Arm]:
     """A teacher of all labels, and two students of a few for each response and method.
 
     The teacher never sees the 10,000 validation images, so that it can teach while weights are chosen on them and
-    afterwards.
+    afterwards. On a GPU, the paper's resnet56 and resnet20 on CIFAR-100.
     """
+    if profile == "gpu":
+        teacher, pupil = ({**RESNET, **RECIPE, "blocks": blocks} for blocks in (9, 3))
+        return {
+            "teacher": Arm("resnet56", "teacher", teacher, teaches=True),
+            "hard": Arm("hard labels", "hard", pupil, ("teacher",)),
+            "kd": Arm("KD", "soft", {**pupil, "temperature": 4.0, "alpha": 0.9}, ("teacher",)),
+        }
     common = {"part": "fit", "scored_on": "test", "batch_size": 128}
     teacher = {"net": "conv", "lr": 0.2, "weight_decay": 5e-4, "kept": "float16"}
     size = {"widths": [32, 64, 128], "images": 50_000, "epochs": 12}
@@ -121,9 +169,10 @@ def arms(profile: str) -> dict[str, Arm]:
     for net, prefix in (("conv", ""), ("mlp", "mlp_")):
         found[f"{prefix}hard"] = student(profile, net, "hard", "hard labels", "hard")
         for name, (label, _) in RESPONSES.items():
-            found[prefix + name] = student(profile, net, name, label, "control" if name == "answers" else "soft")
+            if net == "conv" or name in OF_MLP:
+                found[prefix + name] = student(profile, net, name, label, "control" if name == "answers" else "soft")
         for name, method in METHODS.items():
-            if net == "conv" or not method.maps:
+            if net == "conv" or name in OF_MLP:
                 found[prefix + name] = student(profile, net, name, method.label, "hard")
                 found[f"{prefix}{name}_kd"] = student(profile, net, f"{name}_kd", method.label, "soft")
     return found
@@ -151,6 +200,8 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     """Train one net and look at its answers and at its embedding; a teacher's weights are kept."""
     (trial,) = trials
     split, test = splits(trial, tools)
+    if trial.data != DATA:
+        return [pair(trial, split, tools)]
     split = drawn(trial, split)
     model = train_student(trial, split, tools) if trial.needs else train(trial, split, HardLabels(), tools)[0]
     seen = test.rows(slice(IMAGES))
@@ -164,6 +215,17 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
         distances = [class_distances(e, seen.y) for e in (embedding, theirs)]
         row["distance_correlation"] = distance_correlation(*distances)
     return [row]
+
+
+def pair(trial: Trial, split: Split, tools: Tools) -> dict:
+    """Train a net of CIFAR on moved and mirrored images and score it; a teacher's weights are kept."""
+    s, objective = trial.settings, HardLabels()
+    if "alpha" in s:
+        objective = Distillation(LiveTeacher(stored_network(trial.needs[0], tools)), s["temperature"], s["alpha"])
+    model, _ = train(trial, split, Cropped(objective), tools)
+    if not trial.needs:
+        tools.keep(trial, tensors=model.state_dict())
+    return scores(model, trial, tools)
 
 
 def drawn(trial: Trial, split: Split) -> Split:
@@ -181,7 +243,7 @@ def train_student(trial: Trial, split: Split, tools: Tools) -> nn.Module:
     s = trial.settings
     teacher = cached_teacher(trial.needs[0], split, tools, LAYERS)
     response = response_of(trial, teacher, split)
-    if s["learn"] == "answers":
+    if s.get("learn") == "answers":
         split = replace(split, y=teacher.logits[0].argmax(-1))
     if "method" not in s:
         return train(trial, split, response, tools)[0]
@@ -198,14 +260,13 @@ def train_student(trial: Trial, split: Split, tools: Tools) -> nn.Module:
 def response_of(trial: Trial, teacher: CachedTeacher, split: Split):
     """What a student's answers are to be: labels, where they are known, or what the teacher answers."""
     s, theirs = trial.settings, teacher.showing()
-    if s["learn"] == "answers":
-        return HardLabels()
     if "temperature" not in s:
-        return HardLabels(worth=worth_of(split, s["labels"]))
+        known = s.get("learn") == "answers" or "labels" not in s  # a label for every image
+        return HardLabels() if known else HardLabels(worth=worth_of(split, s["labels"]))
     if "reveals" in s:
         theirs = ApiTeacher(theirs, s["reveals"], s["count"])
-    _, learning = RESPONSES.get(s["learn"], RESPONSES["kd"])
-    own = {"beta": s["dkd_beta"]} if "dkd_beta" in s else {}
+    _, learning = RESPONSES.get(s.get("learn"), RESPONSES["kd"])
+    own = {key: s[name] for key, name in (("alpha", "alpha"), ("beta", "dkd_beta")) if name in s}
     return learning(theirs, s["temperature"], **own)
 
 
@@ -242,3 +303,123 @@ def regressor(ours: Tensor, theirs: Tensor) -> nn.Module:
     if ours.ndim == 4:
         return nn.Conv2d(ours.shape[1], theirs.shape[1], 1)
     return nn.Linear(ours.shape[1], theirs.shape[1])
+
+
+DECLARED = arms("full")
+KINDS = {"response": "black", "feature": CONTROL, "relation": SOFT_SHIFTED}  # colours of the methods' names
+LINES = {**{name: ("response", label) for name, (label, _) in RESPONSES.items() if name != "kd"},
+         **{name: (method.kind, method.label) for name, method in METHODS.items()}}  # fmt: skip
+
+
+def by_method(
+    axes: Axes, both: Both, column: str, prefix: str = "", minus: str | None = None, scale: float = 1
+) -> None:
+    """A line for each method, the first at the top: beside hard labels, and under it added to soft targets."""
+    for at, name in enumerate(reversed(LINES)):
+        for arm, place in ((prefix + name, 0.17), (f"{prefix}{name}_kd", -0.17)):
+            if arm not in DECLARED:
+                continue
+            colour = SOFT if arm.endswith("_kd") or name in RESPONSES else HARD
+            lying(axes, at + place, of_seeds(both.reference, arm, column, minus) * scale, colour)
+            if both.mine is not None:
+                own = of_seeds(both.mine, arm, column, minus).mean() * scale
+                axes.scatter(own, at + 1.7 * place, marker="D", s=20, facecolors="none", edgecolors=YOURS)
+    axes.set_yticks(range(len(LINES)), [label for _, label in reversed(LINES.values())])
+    for label, (kind, _) in zip(axes.get_yticklabels(), reversed(LINES.values()), strict=True):
+        label.set_color(KINDS[kind])
+
+
+def legend_of_methods(axes: Axes, both: Both) -> None:
+    """One legend for all panels: levels of plain students, and what the dots are."""
+    shown = [
+        *axes.get_legend_handles_labels()[0],
+        Line2D([], [], color=HARD, marker="o", label="beside hard labels"),
+        Line2D([], [], color=SOFT, marker="o", label="soft targets, or added to them"),
+    ]
+    if both.mine is not None:
+        shown.append(Line2D([], [], color=YOURS, marker="D", mfc="none", ls="", label="yours (quick)"))
+    axes.figure.legend(handles=shown, loc="outside lower center", ncols=len(shown))
+
+
+@figure("which_knowledge", chapter="04", size=(12, 6.4), grid=(1, 2), legend=None, sharey=True)
+def students(left, right, both):
+    """Which knowledge is worth most at an equal number of steps? Tian et al. 2020, Table 1, asked again.
+
+    Two panels, for a small convolutional student and an MLP. One line a method: test errors, when it is alone beside
+    2,000 hard labels and when it is added to soft targets, minus those of soft targets alone, paired by draw. Vertical
+    lines mark soft targets alone, at zero, and labels alone. The MLP was asked to learn a few of them only.
+    """
+    for axes, prefix, title in ((left, "", "convolutional student"), (right, "mlp_", "MLP student")):
+        labels = of_seeds(both.reference, f"{prefix}hard", "test_errors", minus=f"{prefix}kd").mean()
+        axes.axvline(labels, color=HARD, lw=2, label="hard labels alone")
+        axes.axvline(0, color=SOFT, lw=2, label="soft targets (KD) alone")
+        by_method(axes, both, "test_errors", prefix, minus=f"{prefix}kd")
+        axes.set(title=title, xlabel="test errors of 10,000, minus those of KD")
+    legend_of_methods(left, both)
+
+
+@figure("which_knowledge_embedding", chapter="04", size=(12, 6.4), grid=(1, 2), legend=None, sharey=True)
+def metric_learning(left, right, both):
+    """Is relation knowledge best for few examples of new classes, as the summary says?
+
+    Two panels, one line a method for the convolutional student: how many MNIST digits, which no net was trained on,
+    find their class among five by the nearest mean of five examples, and how much the distances between the means of
+    its own classes resemble the teacher's. Lines mark labels alone, soft targets alone and the teacher.
+    """
+    for axes, column, scale in ((left, "few_shot", 100), (right, "distance_correlation", 1)):
+        for arm, colour, style in (("hard", HARD, "-"), ("kd", SOFT, "-"), ("teacher", "black", ":")):
+            mean = scale * of_seeds(both.reference, arm, column).mean()
+            axes.axvline(mean, color=colour, ls=style, lw=1.6, label=DECLARED[arm].label)
+        by_method(axes, both, column, scale=scale)
+    left.set(title="5-way 5-shot with MNIST's digits", xlabel="% right")
+    right.set(title="Distances of classes like the teacher's", xlabel="Spearman correlation")
+    legend_of_methods(left, both)
+
+
+@figure("attention_maps", chapter="04", size=(7, 6), grid=(5, 6), legend=None)
+def attention(panels, both):
+    """Zagoruyko and Komodakis 2017: where a net looks is the mean of its squared activations over channels.
+
+    Six test images in columns; below each, the attention map of the second stage of the teacher, of a student of hard
+    labels, of soft targets, and of attention transfer. The last one's are the most like the teacher's, without copying
+    them.
+    """
+    gallery(panels[0], load_images(DATA, "test").x[:6].numpy())
+    for row, arm in zip(panels[1:], ("teacher", "hard", "kd", "at"), strict=True):
+        gallery(row, both.reference.array(arm, "attention_1"), cmap="magma")
+        row[0].set_ylabel(DECLARED[arm].label, rotation=0, ha="right", va="center")
+
+
+SHOWN = ("teacher", "hard", "kd", "sp")
+
+
+@figure("similarity_matrices", chapter="04", size=(9, 8), grid=(2, 2), legend=None)
+def similarities(panels, both):
+    """Which inputs does a net find alike? Six images a class, in the order of classes.
+
+    Four square matrices of cosines between the embeddings of sixty test images, for the teacher and students of hard
+    labels, soft targets and similarity-preserving distillation. Bright blocks on the diagonal are classes; blocks off
+    it are classes that a net finds alike, such as pullovers, coats and shirts.
+    """
+    for axes, arm in zip(panels.flat, SHOWN, strict=True):
+        drawn = heat(axes, both.reference.array(arm, "similarity"), vmin=-0.2, vmax=1)
+        axes.set_title(DECLARED[arm].label)
+    for axes in panels[:, 0]:
+        axes.set_yticks([6 * c + 2.5 for c in range(10)], CLOTHES)
+    panels[0, 0].figure.colorbar(drawn, ax=panels, shrink=0.8, label="cosine")
+
+
+@figure("class_distances", chapter="04", size=(9, 8), grid=(2, 2), legend=None)
+def distances(panels, both):
+    """Inter-class distances: how far apart are the classes' mean embeddings?
+
+    Four matrices of ten by ten distances between class means, in units of their mean, for the teacher and students of
+    hard labels, soft targets and RKD's distances. Dark cells are classes near each other, such as shirts, coats and
+    pullovers, in all of them.
+    """
+    for axes, arm in zip(panels.flat, ("teacher", "hard", "kd", "rkd_d"), strict=True):
+        drawn = heat(axes, both.reference.array(arm, "distances"), CLOTHES, vmin=0, vmax=1.7)
+        axes.set_title(DECLARED[arm].label)
+    for axes in panels[:, 0]:
+        axes.set_yticks(range(10), CLOTHES)
+    panels[0, 0].figure.colorbar(drawn, ax=panels, shrink=0.8, label="distance / mean distance")

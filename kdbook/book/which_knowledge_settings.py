@@ -1,18 +1,22 @@
 """With which rate, temperature and weight does each student of `which_knowledge` learn? Chosen on validation images.
 
-Every arm has six tries or more on the same three draws: labels and hard answers rates and decays, soft targets rates
-and temperatures, a method's term six weights, with the rate of the labels or of KD. Some are trained again as chosen
-on five draws, and for twice the epochs, and their teachers are scored: the gates.
+Every arm has six tries or more on the same draws: labels and hard answers rates and decays, soft targets rates and
+temperatures; a method alone four weights, each with rate and decay as labels like them and as hard answers do, which
+see all images as its term does; a method added to KD six weights. Some are trained again as chosen on five draws, and
+for twice the epochs, and their teachers are scored: the gates.
 """
 
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
+
 from kdbook.book import which_knowledge
 from kdbook.book.which_knowledge import METHODS, RESPONSES, drawn, train_student
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, predict, splits, teacher_answers
+from kdbook.show import figure, heat
 
 VERSION, DATA = 1, which_knowledge.DATA
 SEEDS = {"full": (5, 0), "quick": (1, 0)}  # draws; teachers are those of which_knowledge
@@ -28,21 +32,30 @@ COLUMNS = columns(
     epochs="rounds of the images that the student sees",
     validation_errors="wrong answers on the 10,000 validation images, last epoch; none where a try diverged",
 )
-TRIES = 3  # draws of each try
-RATES = {"conv": (0.05, 0.1, 0.2, 0.4), "mlp": (0.05, 0.1, 0.2)}  # of labels and hard answers
+TRIES, OF_BASES = 2, 3  # draws of each try; one more of those on whose settings all methods build
+BASES = ("hard", "kd", "mlp_hard", "mlp_kd")
+RATES = {"hard": (0.05, 0.1, 0.2, 0.4), "answers": (0.1, 0.2, 0.4, 0.8), "mlp": (0.05, 0.1, 0.2)}
 DECAYS = (5e-4, 5e-3)
 # Of soft targets, which a convolutional student likes to learn fast: 0.1 and 0.2 were worse at every T, on one draw.
 # An MLP diverges at 0.2 in two of three draws, at T = 2 and more.
 SOFT_RATES = {"conv": (0.4, 0.8), "mlp": (0.05, 0.1)}
 TEMPERATURES = {
-    "conv": (2.0, 4.0, 8.0),
+    "kd": (2.0, 4.0, 8.0),
     "mlp": (1.0, 2.0, 4.0),
-    "standardized": (0.25, 0.5, 1.0),
+    "standardized": (0.5, 1.0, 2.0),
     "dist": (1.0, 2.0, 4.0),
+    "api": (1.0, 2.0, 4.0),
 }
-BETAS = (1.0, 2.0, 4.0)  # of DKD
-FACTORS = {"full": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0), "quick": (0.1, 1.0, 10.0)}  # times a term's unit
-HINT_EPOCHS = {"full": (1, 2, 3, 4, 5, 6), "quick": (1,)}  # of eight
+BETAS = (0.25, 0.5, 1.0)  # of DKD, with the temperatures of KD
+# Times a term's unit. Alone, a first grid began at 0.03: the lighter, the more it was like labels alone.
+FACTORS = {"kd": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0), "conv": (1.0, 3.0, 10.0, 30.0), "mlp": (0.3, 1.0, 3.0, 10.0)}
+HEAVIER = {"fsp": 100.0, "pkt": 100.0, "mlp_rkd_d": 30.0, "mlp_pkt": 30.0}  # alone, where the heaviest was best
+HINT_EPOCHS = {"kd": (1, 2, 3, 4, 5, 6), "conv": (1, 2, 3, 4), "mlp": (1, 2, 3, 4)}  # of eight
+# Rate and decay of a method alone: those of labels, or what hard answers like, who see all images as its term does.
+ALONE = {
+    "conv": ({}, {"lr": 0.4, "weight_decay": 5e-4}),
+    "mlp": ({}, {"lr": 0.05, "weight_decay": 5e-4}),
+}
 QUICK = ("dkd", "fitnet", "at", "rkd_d", "pkt")  # a quick run tries the weights of these only, and for one network
 GATED = ("hard", "kd", "rkd_d", "rkd_d_kd", "mlp_hard", "mlp_kd")
 
@@ -57,7 +70,8 @@ def arms(profile: str) -> dict[str, Arm]:
             continue
         for other in tries(name, profile):
             key = " ".join([name, *(f"{setting}={value:g}" for setting, value in other.items())])
-            found[key] = replace(own, settings=own.settings | other, named=name, seeds=TRIES)
+            draws = OF_BASES if name in BASES else TRIES
+            found[key] = replace(own, settings=own.settings | other, named=name, seeds=draws)
         if name in GATED and profile == "full":
             for times, text in enumerate(("chosen", "twice"), 1):
                 found[f"{name} {text}"] = replace(
@@ -73,15 +87,21 @@ def tries(name: str, profile: str) -> list[dict]:
     if profile == "quick" and (net == "mlp" or method not in QUICK):
         return []
     if short in ("hard", "answers"):
-        return [{"lr": lr, "weight_decay": decay} for lr, decay in product(RATES[net], DECAYS)]
+        rates = RATES["mlp" if net == "mlp" else short]
+        return [{"lr": lr, "weight_decay": decay} for lr, decay in product(rates, DECAYS)]
     if short == "dkd":
-        return [{"temperature": t, "dkd_beta": beta} for t, beta in product((2.0, 4.0), BETAS)]
+        return [{"temperature": t, "dkd_beta": beta} for t, beta in product(TEMPERATURES["kd"], BETAS)]
     if short in RESPONSES:
-        temperatures = TEMPERATURES.get(short, TEMPERATURES[net])
+        temperatures = TEMPERATURES["mlp" if net == "mlp" else short]
         return [{"lr": lr, "temperature": t} for lr, t in product(SOFT_RATES[net], temperatures)]
+    kind, bases = ("kd", ({},)) if short.endswith("_kd") else (net, ALONE[net])
     if method == "fitnet":
-        return [{"hint_epochs": epochs} for epochs in HINT_EPOCHS[profile]]
-    return [{"beta": factor * METHODS[method].unit} for factor in FACTORS[profile]]
+        weights = [{"hint_epochs": epochs} for epochs in HINT_EPOCHS[kind]]
+    else:
+        heavier = (HEAVIER[name],) if name in HEAVIER else ()
+        weights = [{"beta": factor * METHODS[method].unit} for factor in (*FACTORS[kind], *heavier)]
+    found = [base | weight for base, weight in product(bases, weights)]
+    return found[::3] if profile == "quick" else found
 
 
 def measure(trials: list[Trial], tools: Tools) -> list[dict]:
@@ -94,3 +114,33 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     with suppress(FloatingPointError):  # at the largest rates some diverge
         wrong = errors(predict(train_student(trial, drawn(trial, split), tools), unseen).logits, unseen.y)
     return [{"validation_errors": wrong}]
+
+
+def of_tries(table, name: str) -> np.ndarray:
+    """Mean validation errors of a method by the weight of its term (a FitNet: epochs of hints); alone, a row a rate."""
+    column = "hint_epochs" if name.startswith("fitnet") else "beta"
+    rows = table[(table.arm == name) & table[column].notna()]
+    return rows.pivot_table(index="lr", columns=column, values="validation_errors").to_numpy()
+
+
+@figure("which_knowledge_settings", chapter="04", size=(13, 5.4), grid=(1, 2), legend=None, sharey=True)
+def weights(left, right, both):
+    """How much weight should a term have? On validation images, which neither teacher nor student has seen.
+
+    Two tables of colours, beside labels and added to soft targets: a row for each method, a column for each weight,
+    from light to heavy, or for a FitNet the epochs of hints. Colours tell validation errors, a ring marks what is in
+    use. Beside labels most methods like a heavy term; soft targets hardly notice a light one.
+    """
+    for axes, suffix, kind, title in (
+        (left, "", "conv", "Beside labels, at two rates"),
+        (right, "_kd", "kd", "Added to soft targets"),
+    ):
+        told = np.stack([of_tries(both.reference, name + suffix).ravel() for name in METHODS])
+        factors = [f"{factor:g}" for factor in FACTORS[kind]] * (told.shape[1] // len(FACTORS[kind]))
+        look = {"cmap": "viridis_r", "vmin": told.min(), "vmax": 1.3 * told.min()}
+        drawn = heat(axes, told, factors, [method.label for method in METHODS.values()], **look)
+        axes.scatter(told.argmin(1), range(len(told)), s=90, facecolors="none", edgecolors="black", lw=1.6)
+        axes.set(title=title, xlabel="weight / natural size")
+        axes.figure.colorbar(drawn, ax=axes, shrink=0.8, label="validation errors of 10,000", extend="max")
+    left.axvline(len(FACTORS["conv"]) - 0.5, color="white", lw=3)
+    left.set_xlabel("weight / natural size, at the rate of labels and at that of hard answers")

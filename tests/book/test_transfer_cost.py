@@ -4,19 +4,19 @@ import pandas as pd
 import pytest
 
 from kdbook.book import transfer_cost
-from kdbook.book.knowledge_types import METHODS
 from kdbook.book.transfer_cost import LABELS
+from kdbook.book.which_knowledge import METHODS
 from kdbook.lab import arms
 from kdbook.show.figures import plotted
 
 
 def test_the_teacher_is_that_of_the_types_of_knowledge():
     for seed, trial in enumerate(arms.trials("transfer_cost", "full")):
-        assert trial.needs == (arms.trial("knowledge_types", "full", "teacher", seed),)
+        assert trial.needs == (arms.trial("which_knowledge", "full", "teacher", seed),)
 
 
 def test_a_small_run_measures_what_each_type_costs(micro, documented):
-    table, measured = micro("transfer_cost", rounds=2)
+    table, measured = micro("transfer_cost", rounds=2, most={"images": 300, "labels": 20})
     documented("transfer_cost", table, measured)
     rows = table.set_index("method")
     assert list(rows.index) == ["kd", "kd_live", *METHODS]

@@ -1,4 +1,4 @@
-"""Who sees which images and which labels, terms that reach the student, tries for all, and a run of a second."""
+"""Who sees which images and which labels, terms that reach the student, tries for all, small runs, CIFAR-100 too."""
 
 from dataclasses import replace
 
@@ -6,12 +6,23 @@ import pytest
 import torch
 
 from kdbook.book import which_knowledge, which_knowledge_settings
-from kdbook.book.which_knowledge import FEW, LAYERS, METHODS, NEEDS_MAPS, RESPONSES, drawn, response_of, with_term
+from kdbook.book.which_knowledge import (
+    FEW,
+    LAYERS,
+    METHODS,
+    NEEDS_MAPS,
+    OF_MLP,
+    RESPONSES,
+    drawn,
+    response_of,
+    with_term,
+)
 from kdbook.data import load_images
-from kdbook.lab import arms
+from kdbook.lab import arms, load
 from kdbook.lab.steps import seeded_network
-from kdbook.nets.vision import ConvNet
+from kdbook.nets.vision import ConvNet, count_parameters
 from kdbook.training import Batch, CachedTeacher, HardLabels
+from tests.cifar_files import KINDS, expect, files_of, put
 
 FULL = which_knowledge.arms("full")
 STUDENTS = {name: arm for name, arm in FULL.items() if name != "teacher"}
@@ -36,10 +47,10 @@ def asked(cut):
 def test_every_method_stands_alone_and_beside_soft_targets_for_both_students_where_it_can():
     for name in METHODS:
         for arm in (name, f"{name}_kd"):
-            assert (f"mlp_{arm}" in FULL) == (name not in NEEDS_MAPS)
+            assert (f"mlp_{arm}" in FULL) == (name in OF_MLP)
             assert ("temperature" in FULL[arm].settings) == arm.endswith("_kd")
-    assert {*NEEDS_MAPS} == {"at", "fsp"}
-    assert all(prefix + name in FULL for prefix in ("", "mlp_") for name in RESPONSES)
+    assert {*NEEDS_MAPS} == {"at", "fsp"} and not {*NEEDS_MAPS} & {*OF_MLP}
+    assert all(name in FULL for name in RESPONSES) and {"mlp_hard", "mlp_kd", "mlp_answers"} <= {*FULL}
 
 
 @pytest.mark.parametrize("profile", ["quick", "full"])
@@ -109,19 +120,83 @@ def test_an_mlp_cannot_learn_where_a_network_looks(asked):
         objective(model, Batch(split.images(), split.y, split.index, 12, True, split.origin))
 
 
-def test_every_arm_has_six_tries_of_its_own_and_labels_of_a_convolutional_net_eight():
+def test_every_arm_has_six_tries_of_its_own_and_labels_hard_answers_and_methods_alone_eight():
     tries = {}
     for arm in which_knowledge_settings.arms("full").values():
         if arm.named:
             tries[arm.named] = tries.get(arm.named, 0) + 1
-    assert tries == dict.fromkeys(STUDENTS, 6) | {"hard": 8, "answers": 8}
+    alone = [prefix + name for prefix in ("", "mlp_") for name in METHODS if prefix + name in STUDENTS]
+    assert tries == dict.fromkeys(STUDENTS, 6) | dict.fromkeys([*alone, "hard", "answers"], 8)
+
+
+def test_settings_in_use_are_those_with_the_fewest_validation_errors_of_what_was_tried():
+    tried = load("which_knowledge_settings")
+    tried = tried[tried.groupby("arm").arm.transform("size") > 5]  # without teachers and gates
+    told = ["lr", "weight_decay", "temperature", "beta", "dkd_beta", "hint_epochs"]
+    means = tried.groupby(["arm", *told], dropna=False).validation_errors.mean().reset_index()
+    for name, rows in means.groupby("arm"):
+        best = rows.loc[rows.validation_errors.idxmin(), told].dropna().to_dict()
+        assert {key: FULL[name].settings[key] for key in best} == best, name
 
 
 @pytest.mark.parametrize("name", ["which_knowledge", "which_knowledge_settings"])
 def test_a_small_run_measures_teachers_and_students(micro, documented, name):
-    arms = {"teacher", "hard", "kd", "dkd", "dist", "answers", "api", "fitnet_kd", "pkt", "crd_kd", "mlp_kd", "mlp_cc"}
+    arms = {"teacher", "hard", "kd", "dkd", "dist", "answers", "api", "fitnet_kd", "pkt", "crd_kd", "mlp_kd", "mlp_pkt"}
     table, measured = micro(
         name, most={"images": 100, "labels": 20, "negatives": 4}, only=lambda trial: trial.arm in arms
     )
     documented(name, table, measured)
     assert set(table.arm) == (arms if name == "which_knowledge" else {"teacher", "dkd", "fitnet_kd", "pkt"})
+
+
+def test_a_row_tells_of_answers_and_of_the_embedding_and_the_first_draws_pictures_are_kept(
+    micro, micro_store, monkeypatch
+):
+    monkeypatch.setattr(which_knowledge, "IMAGES", 500)
+    kinds = ("teacher", "api", "fitnet_kd", "at", "mlp_rkd_d")
+    sizes = {"images": 100, "labels": 20, "epochs": 2, "negatives": 16}
+    table, measured = micro("which_knowledge", most=sizes, only=lambda trial: trial.arm in kinds)
+    rows = table.set_index("arm")
+    students = rows.drop("teacher")
+    assert (students.teacher_seed == 0).all() and rows.teacher_seed.isna()["teacher"]
+    assert students.agreement.between(0, 1).all() and students.distance_correlation.between(-1, 1).all()
+    assert rows[["recall", "recall_new", "few_shot"]].stack().between(0, 1).all()
+    # what is added to the labels changes the student
+    assert (students.mean_kl > 0).all() and students.mean_kl.nunique() == len(students)
+    assert students.parameters.nunique() == 2  # regressors are thrown away
+    at = next(t for t in measured if t.arm == "at")
+    assert micro_store.read(at).pictures["attention_1"].shape == (6, 7, 7)
+
+
+@pytest.fixture
+def cifar(own_folders, monkeypatch):
+    """A home with a CIFAR-100 of 40 training and 40 test images, in the authors' own files."""
+    files = files_of("cifar100", 40)
+    expect(monkeypatch, KINDS["cifar100"], files)
+    monkeypatch.setattr("kdbook.data.cifar.home", lambda: own_folders)  # not below data/, which all tests share
+    put(own_folders / "data" / "cifar", KINDS["cifar100"], files)
+
+
+def test_on_a_gpu_the_nets_are_the_papers_and_all_have_its_recipe():
+    made = {t.arm: t for t in arms.trials("which_knowledge", "gpu", 1)}
+    sizes = {arm: count_parameters(seeded_network(trial)) / 1e6 for arm, trial in made.items()}
+    assert sizes == pytest.approx({"teacher": 0.86, "hard": 0.28, "kd": 0.28}, abs=0.005)
+    assert {t.data for t in made.values()} == {"cifar100"} and len(arms.trials("which_knowledge", "gpu")) == 1 + 2 * 5
+    for of_arm in made.values():
+        s = of_arm.settings
+        assert (s["epochs"], s["batch_size"], s["lr"], s["weight_decay"]) == (240, 64, 0.05, 5e-4)
+        assert s["falls"] == [150, 180, 210]
+
+
+def test_the_arms_for_a_gpu_run_on_a_small_cifar_100_in_its_own_file_format(micro, cifar):
+    table, _ = micro("which_knowledge", 2, profile="gpu", blocks=1)
+    assert table.groupby("arm").size().to_dict() == {"teacher": 1, "hard": 2, "kd": 2}
+    assert table.test_errors.between(1, 40).all() and set(table.columns) & {"recall", "few_shot"} == set()
+    students = table[table.arm != "teacher"]
+    assert (students.teacher_seed == 0).all() and students.mean_kl.nunique() == 4
+
+
+def test_without_the_images_a_gpu_run_says_how_to_get_them(micro, own_folders, monkeypatch):
+    monkeypatch.setattr("kdbook.data.cifar.home", lambda: own_folders)
+    with pytest.raises(FileNotFoundError, match="cifar100 is not complete in .*with a network, fetch it by `python -c"):
+        micro("which_knowledge", 1, profile="gpu", blocks=1, epochs=1)

@@ -104,5 +104,5 @@ def test_data_that_a_gpu_run_lacks_stop_no_chapter_and_are_told_how_to_get(machi
 
     machine(True)
     monkeypatch.setattr(gpu, "run", without_data)
-    gpu_cell("knowledge_types", **TOLD)
+    gpu_cell("which_knowledge", **TOLD)
     assert capsys.readouterr().out.startswith("cifar100 is not complete in here") and shown == []

@@ -61,7 +61,7 @@ class Comparison(NamedTuple):
     where: Mapping = {}
 
 
-_knowledge = partial(Comparison, experiment="knowledge_types", hard="hard", form=OTHER)
+_knowledge = partial(Comparison, experiment="which_knowledge", hard="hard", form=OTHER)
 _modes = partial(Comparison, experiment="who_teaches", hard="hard", teacher="partner_errors")
 _words = partial(Comparison, form=OTHER, column="score", higher=True, where={"task": "macro"})
 _spoken = partial(Comparison, column="frame_accuracy", higher=True)
