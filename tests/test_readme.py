@@ -67,6 +67,10 @@ def sayings():
     yield "{:g}, {:g}, {:g} and {:g} for 10 to 300 units".format(*map(best_temperature, (10, 30, 100, 300)))
     factor = [mean("t_squared", arm, temperature=20) for arm in ("mixed", "mixed_without")]
     yield "at T = 20, {:.0f} errors with it and {:.0f} without".format(*factor)
+    types = load("which_knowledge").groupby("arm").test_errors.mean()
+    yield f"Answers save {types.hard - types.kd:.0f} errors of {types.hard:,.0f}, angles between images alone"
+    yield f"angles between images alone {types.hard - types.rkd_a:.0f}; together"
+    assert abs(types.kd - types.rkd_a_kd) < (types.hard - types.kd) / 10
     yield f"A teacher of more labels: {(modes.hard - modes.offline_large).mean():.0f} errors fewer."
     yield f"Two peers: {(modes.independent_4 - modes.dml_equal).mean():.0f}, if the nets"
     assert min((modes[longer] - modes.hard).mean() for longer in ("hard_double", "hard_quadruple")) > 0

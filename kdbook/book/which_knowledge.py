@@ -56,18 +56,19 @@ COLUMNS = columns(
 
 
 class Method(NamedTuple):
-    """What a method compares: the loss, and the hidden layers of teacher and student.
+    """What a method compares: the loss, and the hidden layers of teacher and student; and how much weight it has.
 
-    `unit` is the weight at which its term is as large as the cross-entropy of an untrained student's first steps,
-    rounded. A hint is alone in a first stage and absent from the second: it has no weight, but epochs. An MLP has no
-    maps: methods that need them cannot teach it, and their losses say so.
+    `unit` is the weight at which its term is as large as the cross-entropy of an untrained student's first steps.
+    `conv` and `mlp` are the chosen weights, alone and added to KD; a FitNet's hints, which come first, have epochs.
     """
 
     label: str
     kind: str
     loss: Callable
     layers: tuple[int, ...]
-    unit: float | None = None
+    unit: float | None
+    conv: tuple[float, float]
+    mlp: tuple[float, float] | None = None
     maps: bool = False  # whether it needs maps
     regressed: bool = False  # whether the layers pass through trainable maps
 
@@ -75,15 +76,15 @@ class Method(NamedTuple):
 # Layers 0 to 2 are the maps of the stages, -1 is the embedding. They are the papers' choices: the middle for hints,
 # every stage for attention, first to last for the flow, the last map for SP, the embedding for all other relations.
 METHODS = {
-    "fitnet": Method("FitNet hints", "feature", feature.hint_loss, (1,), regressed=True),
-    "at": Method("AT", "feature", feature.attention_transfer, (0, 1, 2), 100.0, maps=True),
-    "fsp": Method("FSP", "relation", relation.flow_of_solution, (0, 2), 12.0, maps=True, regressed=True),
-    "rkd_d": Method("RKD-D", "relation", relation.relational_distance, (-1,), 10.0),
-    "rkd_a": Method("RKD-A", "relation", relation.relational_angle, (-1,), 12.0),
-    "sp": Method("SP", "relation", relation.similarity_preserving, (2,), 1000.0),
-    "cc": Method("CC", "relation", relation.correlation_congruence, (-1,), 50.0),
-    "pkt": Method("PKT", "relation", relation.probabilistic_transfer, (-1,), 2e4),
-    "crd": Method("CRD", "relation", relation.contrastive_distillation, (-1,), 0.07, regressed=True),
+    "fitnet": Method("FitNet hints", "feature", feature.hint_loss, (1,), None, (1, 1), (1, 1), regressed=True),
+    "at": Method("AT", "feature", feature.attention_transfer, (0, 1, 2), 100.0, (300.0, 100.0), maps=True),
+    "fsp": Method("FSP", "relation", relation.flow_of_solution, (0, 2), 12.0, (1200.0, 36.0), None, True, True),
+    "rkd_d": Method("RKD-D", "relation", relation.relational_distance, (-1,), 10.0, (100.0, 10.0), (100.0, 10.0)),
+    "rkd_a": Method("RKD-A", "relation", relation.relational_angle, (-1,), 12.0, (120.0, 12.0)),
+    "sp": Method("SP", "relation", relation.similarity_preserving, (2,), 1000.0, (3000.0, 1000.0)),
+    "cc": Method("CC", "relation", relation.correlation_congruence, (-1,), 50.0, (500.0, 150.0)),
+    "pkt": Method("PKT", "relation", relation.probabilistic_transfer, (-1,), 2e4, (6e5, 6e3), (2e5, 2e3)),
+    "crd": Method("CRD", "relation", relation.contrastive_distillation, (-1,), 0.07, (0.21, 0.021), regressed=True),
 }
 NEEDS_MAPS = tuple(name for name, method in METHODS.items() if method.maps)
 # Other ways to learn from the teacher's answers on the same images, without a label.
@@ -95,16 +96,15 @@ RESPONSES = {
     "api": ("KD from three classes", Distillation),
     "answers": ("teacher's hard answers", HardLabels),
 }
-OF_MLP = ("kd", "answers", "fitnet", "rkd_d", "pkt")  # what an MLP is asked to learn: of each type one or two
+OF_MLP = ("kd", "answers", *(name for name, method in METHODS.items() if method.mlp))
 LAYERS = (0, 1, 2, 3)  # of the teacher, cached once for all methods
 IMAGES = 4_000  # of the test set for the embedding; all 10,000 would take six times as long
 FEW, SEEN, EPOCHS = 2_000, 12_000, 8  # labels, images with and without one, and rounds of all images
 CRD = {"width": 64, "negatives": 256}  # the paper has 128 and 16,384
 API = {"reveals": "top_k", "count": 3}  # KD from a teacher that names three classes and shows nothing else
 # Chosen on validation images by `which_knowledge_settings`, a difference within a standard error (some 20 errors) going
-# to what others have; a method added to KD keeps KD's rate and T, and has a weight (of a hint: epochs) besides.
+# to what others have; a method added to KD keeps KD's rate and T.
 AS_ANSWERS = {"lr": 0.4, "weight_decay": 5e-4}  # what most methods like that see all images
-SLOWLY = {"lr": 0.05, "weight_decay": 5e-4}
 CHOSEN: dict[str, dict] = {
     "hard": {"lr": 0.1, "weight_decay": 5e-3},
     "kd": {"lr": 0.4, "temperature": 4.0},
@@ -112,34 +112,11 @@ CHOSEN: dict[str, dict] = {
     "dist": {"temperature": 2.0},
     "dkd": {"dkd_beta": 0.5},
     "api": {"temperature": 2.0},
-    "answers": AS_ANSWERS,
-    "fitnet": AS_ANSWERS | {"hint_epochs": 1},
-    "fitnet_kd": {"hint_epochs": 1},
-    "at": AS_ANSWERS | {"beta": 300.0},
-    "at_kd": {"beta": 100.0},
-    "fsp": {"beta": 1200.0},
-    "fsp_kd": {"beta": 36.0},
-    "rkd_d": {"beta": 100.0},
-    "rkd_d_kd": {"beta": 10.0},
-    "rkd_a": AS_ANSWERS | {"beta": 120.0},
-    "rkd_a_kd": {"beta": 12.0},
-    "sp": AS_ANSWERS | {"beta": 3000.0},
-    "sp_kd": {"beta": 1000.0},
-    "cc": AS_ANSWERS | {"beta": 500.0},
-    "cc_kd": {"beta": 150.0},
-    "pkt": {"beta": 6e5},
-    "pkt_kd": {"beta": 6e3},
-    "crd": AS_ANSWERS | {"beta": 0.21},
-    "crd_kd": {"beta": 0.021},
+    **dict.fromkeys(("answers", "fitnet", "at", "rkd_a", "sp", "cc", "crd"), AS_ANSWERS),
     "mlp_hard": {"lr": 0.1, "weight_decay": 5e-3},
     "mlp_kd": {"lr": 0.1, "temperature": 2.0},
     "mlp_answers": {"weight_decay": 5e-4},
-    "mlp_fitnet": SLOWLY | {"hint_epochs": 1},
-    "mlp_fitnet_kd": {"hint_epochs": 1},
-    "mlp_rkd_d": SLOWLY | {"beta": 100.0},
-    "mlp_rkd_d_kd": {"beta": 10.0},
-    "mlp_pkt": SLOWLY | {"beta": 2e5},
-    "mlp_pkt_kd": {"beta": 2e3},
+    **dict.fromkeys(("mlp_fitnet", "mlp_rkd_d", "mlp_pkt"), {"lr": 0.05, "weight_decay": 5e-4}),
 }
 # Tian et al. 2020, section 4: CIFAR-100, 240 epochs, the rate falls after 150, 180 and 210, alpha 0.9 and T = 4.
 # Otherwise than there momentum is Nesterov's, and levels are in [0, 1], not of mean 0: batch norm follows.
@@ -182,16 +159,17 @@ def student(profile: str, net: str, name: str, label: str, role: str) -> Arm:
     """A student's arm, as it was chosen for the net."""
     prefix, method, quick = "" if net == "conv" else "mlp_", name.removesuffix("_kd"), profile == "quick"
     settings = {"net": "conv", "widths": [8, 16, 32]} if net == "conv" else {"sizes": [784, 100, 100, 10]}
-    images = FEW if name == "hard" else SEEN
-    rounds = EPOCHS * SEEN // images // (4 if quick else 1)  # steps are equal
+    seen, epochs = (SEEN // 2, EPOCHS // 4) if quick else (SEEN, EPOCHS)
+    images = FEW if name == "hard" else seen
+    rounds = epochs * seen // images  # steps are equal
     settings |= {"part": "fit", "scored_on": "test", "batch_size": 128}
     settings |= {"labels": FEW, "images": images, "epochs": rounds, "learn": name}
     base = CHOSEN[prefix + ("kd" if role == "soft" else "hard")]
     weight = {}
     if method in METHODS:
-        unit = METHODS[method].unit
-        weight = {"hint_epochs": 2} if unit is None else {"beta": unit}
-        weight |= {"method": method} | (CRD if method == "crd" else {})
+        chosen, unit = getattr(METHODS[method], net)[role == "soft"], METHODS[method].unit
+        weight = {"beta": min(chosen, 10 * unit) if quick else chosen} if unit else {"hint_epochs": chosen}
+        weight |= {"method": method} | (CRD if method == "crd" else {})  # in short runs a heavier term diverges
     settings |= {"weight_decay": 5e-4, **base, **weight, **CHOSEN.get(prefix + name, {})}
     return Arm(label, role, settings | (API if name == "api" else {}), ("teacher",))
 
@@ -325,12 +303,13 @@ def by_method(
                 own = of_seeds(both.mine, arm, column, minus).mean() * scale
                 axes.scatter(own, at + 1.7 * place, marker="D", s=20, facecolors="none", edgecolors=YOURS)
     axes.set_yticks(range(len(LINES)), [label for _, label in reversed(LINES.values())])
-    for label, (kind, _) in zip(axes.get_yticklabels(), reversed(LINES.values()), strict=True):
-        label.set_color(KINDS[kind])
+    axes.set_ylim(-0.6, len(LINES) - 0.4)
 
 
 def legend_of_methods(axes: Axes, both: Both) -> None:
-    """One legend for all panels: levels of plain students, and what the dots are."""
+    """One legend for all panels; and the methods' names in the colours of their types."""
+    for label, (kind, _) in zip(axes.get_yticklabels(), reversed(LINES.values()), strict=True):
+        label.set_color(KINDS[kind])
     shown = [
         *axes.get_legend_handles_labels()[0],
         Line2D([], [], color=HARD, marker="o", label="beside hard labels"),
@@ -381,8 +360,7 @@ def attention(panels, both):
     """Zagoruyko and Komodakis 2017: where a net looks is the mean of its squared activations over channels.
 
     Six test images in columns; below each, the attention map of the second stage of the teacher, of a student of hard
-    labels, of soft targets, and of attention transfer. The last one's are the most like the teacher's, without copying
-    them.
+    labels, of soft targets, and of attention transfer. The last one's are the most like the teacher's.
     """
     gallery(panels[0], load_images(DATA, "test").x[:6].numpy())
     for row, arm in zip(panels[1:], ("teacher", "hard", "kd", "at"), strict=True):
@@ -414,12 +392,9 @@ def distances(panels, both):
     """Inter-class distances: how far apart are the classes' mean embeddings?
 
     Four matrices of ten by ten distances between class means, in units of their mean, for the teacher and students of
-    hard labels, soft targets and RKD's distances. Dark cells are classes near each other, such as shirts, coats and
-    pullovers, in all of them.
+    hard labels, soft targets and RKD's distances. Dark cells are classes near each other, as shirts and coats are.
     """
     for axes, arm in zip(panels.flat, ("teacher", "hard", "kd", "rkd_d"), strict=True):
-        drawn = heat(axes, both.reference.array(arm, "distances"), CLOTHES, vmin=0, vmax=1.7)
+        drawn = heat(axes, both.reference.array(arm, "distances"), CLOTHES, CLOTHES, vmin=0, vmax=1.7)
         axes.set_title(DECLARED[arm].label)
-    for axes in panels[:, 0]:
-        axes.set_yticks(range(10), CLOTHES)
     panels[0, 0].figure.colorbar(drawn, ax=panels, shrink=0.8, label="distance / mean distance")

@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 
 from kdbook.book import which_knowledge
-from kdbook.book.which_knowledge import METHODS, RESPONSES, drawn, train_student
+from kdbook.book.which_knowledge import AS_ANSWERS, CHOSEN, METHODS, RESPONSES, drawn, train_student
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, predict, splits, teacher_answers
 from kdbook.show import figure, heat
@@ -50,12 +50,10 @@ BETAS = (0.25, 0.5, 1.0)  # of DKD, with the temperatures of KD
 # Times a term's unit. Alone, a first grid began at 0.03: the lighter, the more it was like labels alone.
 FACTORS = {"kd": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0), "conv": (1.0, 3.0, 10.0, 30.0), "mlp": (0.3, 1.0, 3.0, 10.0)}
 HEAVIER = {"fsp": 100.0, "pkt": 100.0, "mlp_rkd_d": 30.0, "mlp_pkt": 30.0}  # alone, where the heaviest was best
-HINT_EPOCHS = {"kd": (1, 2, 3, 4, 5, 6), "conv": (1, 2, 3, 4), "mlp": (1, 2, 3, 4)}  # of eight
+HINT_EPOCHS = {"kd": (1, 2, 3, 4, 5, 6), "conv": (1, 2, 3, 4), "mlp": (1, 2, 3, 4), "quick": (1,)}  # of eight
+LABELS = {key: CHOSEN["hard"][key] for key in ("lr", "weight_decay")}  # of both nets
 # Rate and decay of a method alone: those of labels, or what hard answers like, who see all images as its term does.
-ALONE = {
-    "conv": ({}, {"lr": 0.4, "weight_decay": 5e-4}),
-    "mlp": ({}, {"lr": 0.05, "weight_decay": 5e-4}),
-}
+ALONE = {"conv": (LABELS, AS_ANSWERS), "mlp": (LABELS, {"lr": 0.05, "weight_decay": 5e-4})}
 QUICK = ("dkd", "fitnet", "at", "rkd_d", "pkt")  # a quick run tries the weights of these only, and for one network
 GATED = ("hard", "kd", "rkd_d", "rkd_d_kd", "mlp_hard", "mlp_kd")
 
@@ -96,7 +94,7 @@ def tries(name: str, profile: str) -> list[dict]:
         return [{"lr": lr, "temperature": t} for lr, t in product(SOFT_RATES[net], temperatures)]
     kind, bases = ("kd", ({},)) if short.endswith("_kd") else (net, ALONE[net])
     if method == "fitnet":
-        weights = [{"hint_epochs": epochs} for epochs in HINT_EPOCHS[kind]]
+        weights = [{"hint_epochs": epochs} for epochs in HINT_EPOCHS["quick" if profile == "quick" else kind]]
     else:
         heavier = (HEAVIER[name],) if name in HEAVIER else ()
         weights = [{"beta": factor * METHODS[method].unit} for factor in (*FACTORS[kind], *heavier)]
@@ -116,14 +114,17 @@ def measure(trials: list[Trial], tools: Tools) -> list[dict]:
     return [{"validation_errors": wrong}]
 
 
-def of_tries(table, name: str) -> np.ndarray:
-    """Mean validation errors of a method by the weight of its term (a FitNet: epochs of hints); alone, a row a rate."""
+def of_tries(table, name: str, weights: int) -> np.ndarray:
+    """Mean validation errors (rates, weights) of a method, whose last weights may not have been tried."""
     column = "hint_epochs" if name.startswith("fitnet") else "beta"
     rows = table[(table.arm == name) & table[column].notna()]
-    return rows.pivot_table(index="lr", columns=column, values="validation_errors").to_numpy()
+    told = rows.pivot_table(index="lr", columns=column, values="validation_errors").to_numpy()
+    return np.pad(told, ((0, 0), (0, weights - told.shape[1])), constant_values=np.nan)
 
 
-@figure("which_knowledge_settings", chapter="04", size=(13, 5.4), grid=(1, 2), legend=None, sharey=True)
+@figure(
+    "which_knowledge_settings", chapter="04", size=(13, 5.4), grid=(1, 2), legend=None, sharey=True, width_ratios=(5, 3)
+)
 def weights(left, right, both):
     """How much weight should a term have? On validation images, which neither teacher nor student has seen.
 
@@ -131,16 +132,17 @@ def weights(left, right, both):
     from light to heavy, or for a FitNet the epochs of hints. Colours tell validation errors, a ring marks what is in
     use. Beside labels most methods like a heavy term; soft targets hardly notice a light one.
     """
-    for axes, suffix, kind, title in (
-        (left, "", "conv", "Beside labels, at two rates"),
-        (right, "_kd", "kd", "Added to soft targets"),
+    alone, added = ([*FACTORS["conv"], max(HEAVIER.values())], [*FACTORS["kd"]])
+    for axes, suffix, factors, title in (
+        (left, "", alone, "Beside labels, at two rates"),
+        (right, "_kd", added, "Added to soft targets"),
     ):
-        told = np.stack([of_tries(both.reference, name + suffix).ravel() for name in METHODS])
-        factors = [f"{factor:g}" for factor in FACTORS[kind]] * (told.shape[1] // len(FACTORS[kind]))
-        look = {"cmap": "viridis_r", "vmin": told.min(), "vmax": 1.3 * told.min()}
-        drawn = heat(axes, told, factors, [method.label for method in METHODS.values()], **look)
-        axes.scatter(told.argmin(1), range(len(told)), s=90, facecolors="none", edgecolors="black", lw=1.6)
-        axes.set(title=title, xlabel="weight / natural size")
+        told = np.stack([of_tries(both.reference, name + suffix, len(factors)).ravel() for name in METHODS])
+        columns = [f"{factor:g}" for factor in factors] * (told.shape[1] // len(factors))
+        look = {"cmap": "viridis_r", "vmin": np.nanmin(told), "vmax": 1.3 * np.nanmin(told), "aspect": "auto"}
+        drawn = heat(axes, told, columns, [method.label for method in METHODS.values()], **look)
+        axes.scatter(np.nanargmin(told, 1), range(len(told)), s=90, facecolors="none", edgecolors="black", lw=1.6)
+        axes.set(title=title, xlabel="weight / natural size (FitNet: more and more epochs of hints)")
         axes.figure.colorbar(drawn, ax=axes, shrink=0.8, label="validation errors of 10,000", extend="max")
-    left.axvline(len(FACTORS["conv"]) - 0.5, color="white", lw=3)
-    left.set_xlabel("weight / natural size, at the rate of labels and at that of hard answers")
+    left.axvline(len(alone) - 0.5, color="white", lw=3)
+    left.set_xlabel("weight / natural size; left at the rate of labels, right at that of hard answers")

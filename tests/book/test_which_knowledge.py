@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -126,17 +127,20 @@ def test_every_arm_has_six_tries_of_its_own_and_labels_hard_answers_and_methods_
         if arm.named:
             tries[arm.named] = tries.get(arm.named, 0) + 1
     alone = [prefix + name for prefix in ("", "mlp_") for name in METHODS if prefix + name in STUDENTS]
-    assert tries == dict.fromkeys(STUDENTS, 6) | dict.fromkeys([*alone, "hard", "answers"], 8)
+    heavier = {name: 10 for name in which_knowledge_settings.HEAVIER}  # where the heaviest of eight was best
+    assert tries == dict.fromkeys(STUDENTS, 6) | dict.fromkeys([*alone, "hard", "answers"], 8) | heavier | {"dkd": 9}
 
 
-def test_settings_in_use_are_those_with_the_fewest_validation_errors_of_what_was_tried():
+def test_settings_in_use_are_within_twenty_validation_errors_of_the_best_that_was_tried():
     tried = load("which_knowledge_settings")
-    tried = tried[tried.groupby("arm").arm.transform("size") > 5]  # without teachers and gates
     told = ["lr", "weight_decay", "temperature", "beta", "dkd_beta", "hint_epochs"]
-    means = tried.groupby(["arm", *told], dropna=False).validation_errors.mean().reset_index()
-    for name, rows in means.groupby("arm"):
-        best = rows.loc[rows.validation_errors.idxmin(), told].dropna().to_dict()
-        assert {key: FULL[name].settings[key] for key in best} == best, name
+    tried = tried[tried.arm.isin(STUDENTS)].fillna({"validation_errors": 10_000, **dict.fromkeys(told, 0.0)})
+    means = tried.groupby(["arm", *told]).validation_errors.mean().reset_index(told)
+    assert {*means.index} == {*STUDENTS}
+    for name, rows in means.groupby(level="arm"):
+        used = [FULL[name].settings.get(key, 0.0) for key in told]
+        (mean,) = rows.validation_errors[np.isclose(rows[told], used).all(1)]
+        assert mean <= rows.validation_errors.min() + 20, name
 
 
 @pytest.mark.parametrize("name", ["which_knowledge", "which_knowledge_settings"])
