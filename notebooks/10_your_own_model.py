@@ -525,6 +525,7 @@ if PHONE:
 SITUATIONS = [
     ("few labels, many inputs, a teacher that knows no more labels", "its soft answers on all inputs", "few_labels", "soft 50000 of 2000", "labels 2000"),
     ("the same, and the teacher tells only its best class", "its hard answers on all inputs", "few_labels", "hard 50000 of 2000", "labels 2000"),
+    ("few labels, many inputs, a teacher that gives vectors and no answers", "angles between its vectors", "which_knowledge", "rkd_a", "hard"),
     ("few labels, no other inputs, a teacher of many labels", "soft targets", "few_labels", "soft 2000", "labels 2000"),
     ("few labels, no other inputs, a teacher that knows no more", "soft targets", "few_labels", "soft 2000 of 2000", "labels 2000"),
     ("all inputs have labels", "soft targets", "few_labels", "soft 50000", "labels 50000"),

@@ -285,7 +285,7 @@ def regressor(ours: Tensor, theirs: Tensor) -> nn.Module:
 
 DECLARED = arms("full")
 KINDS = {"response": "black", "feature": CONTROL, "relation": SOFT_SHIFTED}  # colours of the methods' names
-LINES = {**{name: ("response", label) for name, (label, _) in RESPONSES.items() if name != "kd"},
+LINES = {**{name: ("response", label) for name, (label, _) in RESPONSES.items()},
          **{name: (method.kind, method.label) for name, method in METHODS.items()}}  # fmt: skip
 
 
@@ -317,27 +317,30 @@ def legend_of_methods(axes: Axes, both: Both) -> None:
     ]
     if both.mine is not None:
         shown.append(Line2D([], [], color=YOURS, marker="D", mfc="none", ls="", label="yours (quick)"))
-    axes.figure.legend(handles=shown, loc="outside lower center", ncols=len(shown))
+    axes.figure.legend(handles=shown, loc="outside lower center", ncols=3)
 
 
-@figure("which_knowledge", chapter="04", size=(12, 6.4), grid=(1, 2), legend=None, sharey=True)
+@figure("which_knowledge", chapter="04", size=(9.5, 6.4), grid=(1, 2), legend=None, sharey=True)
 def students(left, right, both):
     """Which knowledge is worth most at an equal number of steps? Tian et al. 2020, Table 1, asked again.
 
-    Two panels, for a small convolutional student and an MLP. One line a method: test errors, when it is alone beside
-    2,000 hard labels and when it is added to soft targets, minus those of soft targets alone, paired by draw. Vertical
-    lines mark soft targets alone, at zero, and labels alone. The MLP was asked to learn a few of them only.
+    Left, test errors of a convolutional student, paired by draw, minus plain soft targets (KD): other ways to compare
+    answers save a few; alone beside labels, relations and attention lie between labels and KD; added to KD nothing is
+    far from it. Right, an MLP, minus hard labels: answers save most, relations some, hints none.
     """
-    for axes, prefix, title in ((left, "", "convolutional student"), (right, "mlp_", "MLP student")):
-        labels = of_seeds(both.reference, f"{prefix}hard", "test_errors", minus=f"{prefix}kd").mean()
-        axes.axvline(labels, color=HARD, lw=2, label="hard labels alone")
-        axes.axvline(0, color=SOFT, lw=2, label="soft targets (KD) alone")
-        by_method(axes, both, "test_errors", prefix, minus=f"{prefix}kd")
-        axes.set(title=title, xlabel="test errors of 10,000, minus those of KD")
+    for axes, prefix, minus, title in (
+        (left, "", "kd", "Convolutional student, minus KD"),
+        (right, "mlp_", "mlp_hard", "MLP student, minus hard labels"),
+    ):
+        for arm, colour, label in (("hard", HARD, "hard labels alone"), ("kd", SOFT, "soft targets (KD) alone")):
+            level = of_seeds(both.reference, prefix + arm, "test_errors", minus=minus).mean()
+            axes.axvline(level, color=colour, lw=2, label=label)
+        by_method(axes, both, "test_errors", prefix, minus=minus)
+        axes.set(title=title, xlabel="test errors of 10,000: fewer <- -> more")
     legend_of_methods(left, both)
 
 
-@figure("which_knowledge_embedding", chapter="04", size=(12, 6.4), grid=(1, 2), legend=None, sharey=True)
+@figure("which_knowledge_embedding", chapter="04", size=(9.5, 6.4), grid=(1, 2), legend=None, sharey=True)
 def metric_learning(left, right, both):
     """Is relation knowledge best for few examples of new classes, as the summary says?
 
@@ -368,9 +371,6 @@ def attention(panels, both):
         row[0].set_ylabel(DECLARED[arm].label, rotation=0, ha="right", va="center")
 
 
-SHOWN = ("teacher", "hard", "kd", "sp")
-
-
 @figure("similarity_matrices", chapter="04", size=(9, 8), grid=(2, 2), legend=None)
 def similarities(panels, both):
     """Which inputs does a net find alike? Six images a class, in the order of classes.
@@ -379,7 +379,7 @@ def similarities(panels, both):
     labels, soft targets and similarity-preserving distillation. Bright blocks on the diagonal are classes; blocks off
     it are classes that a net finds alike, such as pullovers, coats and shirts.
     """
-    for axes, arm in zip(panels.flat, SHOWN, strict=True):
+    for axes, arm in zip(panels.flat, ("teacher", "hard", "kd", "sp"), strict=True):
         drawn = heat(axes, both.reference.array(arm, "similarity"), vmin=-0.2, vmax=1)
         axes.set_title(DECLARED[arm].label)
     for axes in panels[:, 0]:

@@ -123,7 +123,13 @@ def of_tries(table, name: str, weights: int) -> np.ndarray:
 
 
 @figure(
-    "which_knowledge_settings", chapter="04", size=(13, 5.4), grid=(1, 2), legend=None, sharey=True, width_ratios=(5, 3)
+    "which_knowledge_settings",
+    chapter="04",
+    size=(10.5, 5.4),
+    grid=(1, 2),
+    legend=None,
+    sharey=True,
+    width_ratios=(5, 3),
 )
 def weights(left, right, both):
     """How much weight should a term have? On validation images, which neither teacher nor student has seen.
@@ -142,7 +148,7 @@ def weights(left, right, both):
         look = {"cmap": "viridis_r", "vmin": np.nanmin(told), "vmax": 1.3 * np.nanmin(told), "aspect": "auto"}
         drawn = heat(axes, told, columns, [method.label for method in METHODS.values()], **look)
         axes.scatter(np.nanargmin(told, 1), range(len(told)), s=90, facecolors="none", edgecolors="black", lw=1.6)
-        axes.set(title=title, xlabel="weight / natural size (FitNet: more and more epochs of hints)")
+        axes.set(title=title, xlabel="weight / natural size\n(FitNet: more and more epochs)")
         axes.figure.colorbar(drawn, ax=axes, shrink=0.8, label="validation errors of 10,000", extend="max")
     left.axvline(len(alone) - 0.5, color="white", lw=3)
-    left.set_xlabel("weight / natural size; left at the rate of labels, right at that of hard answers")
+    left.set_xlabel("weight / natural size\nat the rate of labels | at that of hard answers")
