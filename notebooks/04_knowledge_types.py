@@ -101,7 +101,7 @@ for who, middle, height, colour in (("teacher", 0.0, 0.8, TEACHER), ("student", 
     for at, stage in enumerate(STAGES):
         for behind in (0.09, 0.0):  # two images
             corner = (at - 0.34 + behind, middle - height / 2 + behind)
-            box = plt.Rectangle(corner, 0.6, height, fc="white" if behind else "#f2f2f2", ec=colour, lw=1.2)
+            box = plt.Rectangle(corner, 0.6, height, fc="white", ec=colour, lw=1.2)
             axes.add_patch(box)
         axes.text(at - 0.04, middle, stage, ha="center", va="center", fontsize=10)
         if at:
@@ -405,8 +405,9 @@ show_figure("fitnets", thin, my_thin)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What it costs
 #
-# Features of the teacher can be cached like its answers when images are not augmented: a row of all maps is a thousand times
-# the size of a row of logits, but it is still cheaper than asking the teacher again.
+# Features of the teacher can be cached like its answers when images are not augmented, but a row of all maps is a thousand times
+# the size of a row of logits. Time goes into the comparing: angles look at all triples of a batch, CRD at hundreds of other
+# images for each. Distances, correlations and PKT cost next to nothing.
 
 # %% slideshow={"slide_type": "-"}
 costs = load("transfer_cost")
@@ -480,8 +481,8 @@ pd.DataFrame(table)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # **Which should I choose?** Start with soft targets, and try z scores in the place of a temperature: both need nothing but answers. If
-# the teacher gives vectors and no answers, as a service that embeds texts or images does, take relations: angles, correlations
-# (CC) and PKT do most with least. Add a term to soft targets only if you can measure a difference of a few errors in a hundred. If
+# the teacher gives vectors and no answers, as a service that embeds texts or images does, take relations: correlations (CC)
+# and PKT do most with least, angles a little more at several times the price of a step. Add a term to soft targets only if you can measure a difference of a few errors in a hundred. If
 # your net will meet new classes, take any of the three; labels alone are what to avoid.
 #
 # ## Exercises
@@ -575,8 +576,6 @@ show_ledger("04", output_folder(PROFILE))
 # The sentences below are written by code from the full results, so they change when the results do.
 
 # %% tags=["hide-input"]
-alone = {n: mean[n] - mean["kd"] for n in COMPARED}
-added = {n: mean[f"{n}_kd"] - mean["kd"] for n in COMPARED}
 gain = {n: mean["hard"] - mean[n] for n in COMPARED}
 
 
