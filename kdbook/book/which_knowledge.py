@@ -159,7 +159,7 @@ def student(profile: str, net: str, name: str, label: str, role: str) -> Arm:
     """A student's arm, as it was chosen for the net."""
     prefix, method, quick = "" if net == "conv" else "mlp_", name.removesuffix("_kd"), profile == "quick"
     settings = {"net": "conv", "widths": [8, 16, 32]} if net == "conv" else {"sizes": [784, 100, 100, 10]}
-    seen, epochs = (SEEN // 2, EPOCHS // 4) if quick else (SEEN, EPOCHS)
+    seen, epochs = (SEEN // 2, EPOCHS // 2) if quick else (SEEN, EPOCHS)
     images = FEW if name == "hard" else seen
     rounds = epochs * seen // images  # steps are equal
     settings |= {"part": "fit", "scored_on": "test", "batch_size": 128}
