@@ -76,7 +76,7 @@ def test_a_wrong_answer_gets_its_hint_and_a_right_one_passes(lab, open_page):
     page, watch = open_page(address("exercise.ipynb"))
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60 * SECONDS)
     await_idle(page)
-    for value, told in (("1.5", "count them"), ("2_395_210 / 1_276_810", "Right.")):
+    for value, told in (("1.5", "the hidden units"), ("2_395_210 / 1_276_810", "Right.")):
         page.click(".jp-Cell .cm-content")
         page.keyboard.press("Control+A")
         page.keyboard.insert_text(exercise.source.replace("my_ratio = ...", f"my_ratio = {value}"))
