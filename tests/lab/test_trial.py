@@ -130,6 +130,7 @@ def test_the_trials_of_an_experiment_are_its_own_distinct_and_can_be_stored(name
         "temperature",
         "subset",
         "lr",
+        "read_lr",
         "alpha",
         "beta",
         "hint_epochs",
