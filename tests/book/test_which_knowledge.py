@@ -150,7 +150,7 @@ def test_a_small_run_measures_teachers_and_students(micro, documented, name):
         name, most={"images": 100, "labels": 20, "negatives": 4}, only=lambda trial: trial.arm in arms
     )
     documented(name, table, measured)
-    assert set(table.arm) == (arms if name == "which_knowledge" else {"teacher", "pkt"})
+    assert set(table.arm) == (arms if name == "which_knowledge" else {"teacher", "dkd", "fitnet_kd", "pkt"})
 
 
 def test_a_row_tells_of_answers_and_of_the_embedding_and_the_first_draws_pictures_are_kept(
