@@ -207,7 +207,9 @@ def read(net: PretrainedBert, trial: Trial, tools: Tools) -> None:
     model: nn.Module = Vectors(net)
     ways: dict[str, Callable] = {"pooled": losses.hint_loss, "similar": losses.probabilistic_transfer}
     if s["reads"] in ways:
-        theirs = tools.remember(("vectors", len(found)), lambda: vectors_of(teacher, [m.text for m in found]))
+        theirs = tools.remember(
+            ("vectors", len(found)), lambda: vectors_of(teacher, [m.text for m in found]).to(tools.device)
+        )
         cached = CachedTeacher(theirs[None], split.index, [theirs], split.origin)
         objective: Objective = Transfer(cached, Pairwise(ways[s["reads"]], (0,)), 1.0)
     elif s["reads"] == "pairs":
@@ -262,20 +264,19 @@ def learned(net: PretrainedBert, name: str, task: Asked, trial: Trial, tools: To
 
 def answers(model: PretrainedBert, texts: list[str]) -> Tensor:
     """Logits (N, C) for texts, in their order."""
-    return in_order(model, texts, lambda split: predict(model, split, batch_size=200).logits)
+    return by_length(texts, lambda ranked: predict(model, tokens(model, ranked), batch_size=200).logits)
 
 
 def vectors_of(net: PretrainedBert, texts: list[str]) -> Tensor:
     """Vectors (N, D) of texts, in their order."""
-    return in_order(net, texts, lambda split: predict(Vectors(net), split, batch_size=200).logits)
+    return by_length(texts, lambda ranked: net.eval().embed(ranked, LENGTH, batch_size=200))
 
 
-def in_order(net: PretrainedBert, texts: list[str], ask: Callable) -> Tensor:
-    """What `ask` says of texts that are sorted by length, so that there is little filling, in the texts' own order."""
-    split = tokens(net, texts)
-    order = (split.x > 0).sum(1).argsort(stable=True)
-    told = ask(split.rows(order))
-    return torch.empty_like(told).index_copy_(0, order, told).cpu()
+def by_length(texts: list[str], ask: Callable) -> Tensor:
+    """What `ask` says of texts that are sorted by length, so that there is little filling, in their own order."""
+    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+    told = ask([texts[at] for at in order]).cpu()
+    return torch.empty_like(told).index_copy_(0, torch.tensor(order), told)
 
 
 def recall(net: PretrainedBert, trial: Trial, tools: Tools) -> float:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import product
 
 from kdbook.book import half_the_layers
+from kdbook.book.shared.tries import tried
 from kdbook.lab import Arm, Tools, Trial, columns
 
 VERSION, DATA, CARDS = 1, half_the_layers.DATA, half_the_layers.CARDS
@@ -33,9 +34,7 @@ def arms(profile: str) -> dict[str, Arm]:
     found = {}
     for name, arm in half_the_layers.arms(profile).items():
         arm = replace(arm, settings={**arm.settings, "scored_on": "validation"})
-        for tried in tries(name, arm):
-            key = " ".join([name, *(f"{setting}={value:g}" for setting, value in tried.items())])
-            found[key] = replace(arm, settings={**arm.settings, **tried}, named=name, seeds=TRIES, teaches=False)
+        found |= tried(name, arm, tries(name, arm), TRIES)
         if arm.teaches:
             found[name] = replace(arm, named=f"{name} chosen")
         elif name in GATED:

@@ -10,6 +10,7 @@ from itertools import product
 
 from kdbook.book import own_intents
 from kdbook.book.own_intents import VALIDATION, learned
+from kdbook.book.shared.tries import tried
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import percent_right
 
@@ -37,10 +38,7 @@ def arms(profile: str) -> dict[str, Arm]:
     found = {}
     for name, arm in own_intents.arms(profile).items():
         arm = replace(arm, settings={**arm.settings, "scored_on": "validation", "test": VALIDATION})
-        for tried in tries(name):
-            key = " ".join([name, *(f"{setting}={value:g}" for setting, value in tried.items())])
-            settings = {**arm.settings, **tried}
-            found[key] = replace(arm, settings=settings, named=name, seeds=TRIES, teaches=False)
+        found |= tried(name, arm, tries(name), TRIES)
         if arm.teaches:
             found[name] = replace(arm, named=f"{name} chosen")
             continue

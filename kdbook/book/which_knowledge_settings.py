@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 
 from kdbook.book import which_knowledge
+from kdbook.book.shared.tries import tried
 from kdbook.book.which_knowledge import AS_ANSWERS, CHOSEN, METHODS, RESPONSES, drawn, train_student
 from kdbook.lab import Arm, Tools, Trial, columns
 from kdbook.lab.steps import errors, predict, splits, teacher_answers
@@ -66,10 +67,7 @@ def arms(profile: str) -> dict[str, Arm]:
         if name == "teacher":
             found[name] = replace(own, settings={"part": "fit"} | unseen)
             continue
-        for other in tries(name, profile):
-            key = " ".join([name, *(f"{setting}={value:g}" for setting, value in other.items())])
-            draws = OF_BASES if name in BASES else TRIES
-            found[key] = replace(own, settings=own.settings | other, named=name, seeds=draws)
+        found |= tried(name, own, tries(name, profile), OF_BASES if name in BASES else TRIES)
         if name in GATED and profile == "full":
             for times, text in enumerate(("chosen", "twice"), 1):
                 found[f"{name} {text}"] = replace(
