@@ -326,7 +326,7 @@ def students(left, right, both):
 
     Left, test errors of a convolutional student, paired by draw, minus plain soft targets (KD): other ways to compare
     answers save a few; alone beside labels, relations and attention lie between labels and KD; added to KD nothing is
-    far from it. Right, an MLP, minus hard labels: answers save most, relations some, hints none.
+    far from it. Right, an MLP, minus hard labels: answers save most, relations some; hints do harm.
     """
     for axes, prefix, minus, title in (
         (left, "", "kd", "Convolutional student, minus KD"),
